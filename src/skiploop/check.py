@@ -1,0 +1,199 @@
+"""Can this model run chains exactly? A few forwards decide, in place of a list of architectures.
+
+What can go wrong is behaviour, not a name: state that flows between layers beside the hidden states, state that is
+kept in modules instead of the cache, a cache that can't be told apart by slot. Each of these shows when a few chains
+are run on a short left-padded batch, with and without a cache.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import GenerationConfig, PreTrainedModel
+
+from skiploop.chain import Chain
+from skiploop.errors import InvalidInput, UnsupportedModel
+from skiploop.replay import Session, chain_runner, find_layers, probing, run_chain
+
+# Cached and uncached attention multiply the same numbers in different shapes, so they round differently.
+_TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-3, torch.float16: 6e-2, torch.bfloat16: 2e-1}
+_PROMPT, _NEW_TOKENS = 6, 4
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """What ``check_model`` found out about a model that it doesn't refuse."""
+
+    model_class: str
+    num_layers: int
+    chains: tuple[str, ...]  # the chains that were run
+    cached_generation: bool  # False: the model itself, without a chain, generates differently with a cache
+
+
+def check_model(model: PreTrainedModel) -> CheckReport:
+    """Refuse a model on which chains can't be exact.
+
+    Runs some fifty forwards over two sequences of at most ten tokens.
+
+    Raises:
+        UnsupportedModel: with what was found, and where.
+        InvalidInput: the model's own logits are not finite (a broken checkpoint or the wrong dtype).
+    """
+    num_layers = len(find_layers(model))
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            _check_identity(model, num_layers)
+            # Bidirectional models have a `generate` too, and no cache can make it consistent.
+            consistent = model.can_generate() and _cache_error(model) <= _tolerance(model)
+            chains = probe_chains(num_layers)
+            for chain in chains:
+                _check_chain(model, chain, cached=consistent)
+            _check_identity(model, num_layers)  # once more: a chain must leave nothing behind
+    finally:
+        model.train(was_training)
+    return CheckReport(type(model).__name__, num_layers, tuple(map(str, chains)), consistent)
+
+
+def probe_chains(num_layers: int) -> list[Chain]:
+    """Chains that between them skip each layer, loop blocks, run backwards, and leave out first and last."""
+    last = num_layers - 1
+    half = num_layers // 2
+    candidates = [
+        [*range(1, num_layers), *range(max(1, last - 1), num_layers)],
+        [*range(half + 1), *range(half + 1)],
+        list(reversed(range(num_layers))),
+        [0, 0, 0],
+        [last],
+    ]
+    return [Chain(layers, num_layers) for layers in candidates if layers]
+
+
+def _batch(model: PreTrainedModel) -> dict[str, torch.Tensor]:
+    """Two sequences, the second left-padded by two; [2, 6]."""
+    vocabulary = model.config.get_text_config().vocab_size
+    generator = torch.Generator().manual_seed(0)
+    # Away from the first ids, where special tokens usually are (a padding id inside a text changes some models).
+    low = min(8, vocabulary - 1)
+    input_ids = torch.randint(low, vocabulary, (2, _PROMPT), generator=generator)
+    mask = torch.ones(2, _PROMPT, dtype=torch.long)
+    mask[1, :2] = 0
+    positions = (mask.cumsum(-1) - 1).clamp(min=0)
+    device = model.get_input_embeddings().weight.device
+    batch = {"input_ids": input_ids.to(device), "attention_mask": mask.to(device)}
+    if "position_ids" in inspect.signature(model.forward).parameters:
+        batch["position_ids"] = positions.to(device)
+    return batch
+
+
+def _logits(output: Any) -> torch.Tensor:
+    logits = output.logits if hasattr(output, "logits") else output.last_hidden_state
+    if not isinstance(logits, torch.Tensor):
+        raise UnsupportedModel(f"the model returns {type(output).__name__} without logits or last hidden states")
+    return logits
+
+
+def _check_identity(model: PreTrainedModel, num_layers: int) -> None:
+    batch = _batch(model)
+    own = _logits(model(**batch))
+    if not bool(torch.isfinite(own).all()):
+        raise InvalidInput(
+            f"the model's own logits are not finite (NaN or infinite) in {own.dtype}; the checkpoint may be damaged, "
+            "or the dtype too narrow: try --dtype float32 or bfloat16"
+        )
+    with _refusing("the identity chain", model), probing(model, _watching_flows(Chain.identity(num_layers))):
+        identity = _logits(model(**batch))
+    if not torch.equal(own, identity):
+        raise UnsupportedModel(
+            f"{type(model).__name__}: the identity chain differs from the model itself by "
+            f"{(own - identity).abs().max().item():.2g}; something flows between the layers beside the hidden states"
+        )
+
+
+def _watching_flows(chain: Chain) -> Any:
+    """``chain_runner`` that refuses layers which write to a list or dict that other layers get too."""
+    run = chain_runner(chain)
+
+    def watch(session: Session, hidden: torch.Tensor) -> tuple[torch.Tensor, Any]:
+        shared = {id(value): value for call in session.calls for value in call.containers()}
+        before = {key: len(value) for key, value in shared.items()}
+        result = run(session, hidden)
+        if any(len(value) != before[key] for key, value in shared.items()):
+            raise UnsupportedModel(
+                "layers hand state to later layers beside the hidden states (shared keys and values, or residuals of "
+                "earlier blocks); a chain that leaves out or repeats one of them would have no defined meaning"
+            )
+        return result
+
+    return watch
+
+
+def _check_chain(model: PreTrainedModel, chain: Chain, *, cached: bool) -> None:
+    """The chain runs, and generation with and without a cache gives the same logits under it."""
+    with _refusing(f"the chain {chain}", model), run_chain(model, chain):
+        model(**_batch(model))
+        error = _cache_error(model) if cached else 0.0
+    if not error <= _tolerance(model):
+        raise UnsupportedModel(
+            f"{type(model).__name__}: under the chain {chain} logits with and without a cache differ by "
+            f"{error:.2g} of the largest; the layers keep state that the cache doesn't hold per occurrence"
+        )
+
+
+def _tolerance(model: PreTrainedModel) -> float:
+    return _TOLERANCE.get(model.dtype, 2e-1)
+
+
+def _cache_error(model: PreTrainedModel) -> float:
+    """Largest difference between logits generated with and without a cache, relative to the largest logit."""
+    batch = _batch(model)
+    tokens, logits = _generate(model, batch, use_cache=False)
+    cached_tokens, cached_logits = _generate(model, batch, use_cache=True)
+    # Where rounding decides between two tokens the texts part, and what comes after can't be compared.
+    same = (tokens == cached_tokens).long().cumprod(-1)  # [2, 4]
+    comparable = torch.cat([torch.ones_like(same[:, :1]), same[:, :-1]], dim=1).bool()
+    whole, stepwise = logits[comparable], cached_logits[comparable]
+    if not bool(torch.isfinite(whole).all()):
+        return 0.0  # a loop may overflow in a narrow dtype; that is the chain's true value
+    scale = whole.abs().max().clamp(min=1e-3)
+    error = float(((whole - stepwise).abs().max() / scale).item())
+    return error if error == error else float("inf")
+
+
+def _generate(
+    model: PreTrainedModel, batch: dict[str, torch.Tensor], *, use_cache: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Greedy continuation, [2, 4], and its logits, [2, 4, V]."""
+    config = GenerationConfig(
+        do_sample=False,
+        max_new_tokens=_NEW_TOKENS,
+        min_new_tokens=_NEW_TOKENS,
+        use_cache=use_cache,
+        return_dict_in_generate=True,
+        output_logits=True,
+        pad_token_id=0,
+        eos_token_id=1,
+    )
+    inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
+    output = model.generate(**inputs, generation_config=config)
+    return output.sequences[:, _PROMPT:], torch.stack(output.logits, dim=1)
+
+
+class _refusing:  # noqa: N801 - reads as a phrase where it is used
+    """Turn whatever a model raises under a chain into ``UnsupportedModel``, with the cause."""
+
+    def __init__(self, what: str, model: PreTrainedModel) -> None:
+        self._message = f"{type(model).__name__} can't run {what}"
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, UnsupportedModel | InvalidInput | torch.OutOfMemoryError) or error is None:
+            return
+        if isinstance(error, Exception):
+            raise UnsupportedModel(f"{self._message}: {type(error).__name__}: {error}") from error

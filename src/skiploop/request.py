@@ -1,0 +1,63 @@
+"""What an engine is asked for and what it answers: plain values, no torch.
+
+One request is one chain on one prompt. Exactly one of three things is wanted: the log-likelihood of continuations,
+a generated text, or the verdict whether greedy decoding would emit an expected text and then stop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from skiploop.chain import Chain
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One chain on one prompt.
+
+    Attributes:
+        prompt: exactly the text to tokenise (special tokens are added by the tokenizer).
+        chain: the layers to run.
+        continuations: score each of these texts after the prompt (log-likelihood, in nats).
+        max_new_tokens: generate greedily, at most this many tokens, EOS included.
+        expected: would greedy decoding emit exactly this text and then EOS?
+    """
+
+    prompt: str
+    chain: Chain
+    continuations: tuple[str, ...] = ()
+    max_new_tokens: int = 0
+    expected: str | None = None
+
+    def __post_init__(self) -> None:
+        wanted = bool(self.continuations) + (self.max_new_tokens > 0) + (self.expected is not None)
+        if wanted != 1:
+            raise ValueError("a request wants exactly one of continuations, max_new_tokens and expected")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The answer to one request; the fields that weren't asked for keep their defaults.
+
+    Attributes:
+        loglikelihoods: of each continuation, summed over its tokens, in nats; NaN where the chain broke the model.
+        num_tokens: number of tokens of each continuation.
+        text: the generated text without EOS, special tokens left out.
+        matched: whether greedy decoding emits the expected text and then EOS.
+    """
+
+    loglikelihoods: tuple[float, ...] = ()
+    num_tokens: tuple[int, ...] = ()
+    text: str | None = None
+    matched: bool | None = None
+
+
+class Runner(Protocol):
+    """Runs requests; ``skiploop.engine.Engine`` and ``skiploop.plain.PlainEngine`` do."""
+
+    layer_calls: int  # one layer on one sequence in one forward: executed so far
+
+    def run(self, requests: Sequence[Request]) -> list[Result]:
+        """The results, in request order; they don't depend on which requests are run together."""

@@ -1,0 +1,68 @@
+"""How to look for a chain: searchers behind one ask/tell protocol. Pure Python, no torch, no files.
+
+A searcher works for one input. It is deterministic given its seed and the sequence of its `ask`s and
+`tell`s, so a fresh one to which the same rounds are repeated arrives in the same state. The rewards of a
+batch may be told in any order, and chains may be told that were never asked, such as the identity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any, Protocol
+
+from skiploop.chain import Chain
+from skiploop.errors import InvalidInput
+from skiploop.searchers.cola import ColaSearcher, ColaSettings
+from skiploop.searchers.pareto import pareto
+from skiploop.searchers.random import RandomSearcher
+from skiploop.space import Space
+
+__all__ = [
+    "SEARCHERS",
+    "ColaSearcher",
+    "ColaSettings",
+    "RandomSearcher",
+    "Searcher",
+    "make_searcher",
+    "pareto",
+]
+
+
+class Searcher(Protocol):
+    """Looks for good chains of one space, for one input."""
+
+    def ask(self, n: int) -> list[Chain]:
+        """Up to n chains to evaluate next, none asked or told before; fewer when the space is exhausted."""
+
+    def tell(self, chain: Chain, reward: float) -> None:
+        """The reward of a chain, asked or not; telling twice is harmless, the first reward counts."""
+
+
+SEARCHERS: dict[str, type[Any]] = {
+    "random": RandomSearcher,
+    "cola": ColaSearcher,
+}
+
+
+def make_searcher(name: str, space: Space, *, seed: int = 0, **settings: float) -> Searcher:
+    """A searcher by name.
+
+    Args:
+        name: one of SEARCHERS: `random`, `cola`.
+        space: the chains and edits to search; see `skiploop.space.make_space`.
+        seed: one for each input; equal seeds in different inputs' trees make their searches look alike.
+        **settings: fields of the searcher's `settings_type`, e.g. `length_penalty=0` for `cola`.
+
+    Raises:
+        InvalidInput: for an unknown name or setting, or a value that doesn't work.
+    """
+    if name not in SEARCHERS:
+        raise InvalidInput(f"unknown searcher {name!r}; use one of {', '.join(SEARCHERS)}")
+    searcher_type = SEARCHERS[name]
+    allowed = [field.name for field in fields(searcher_type.settings_type)]
+    unknown = sorted(set(settings).difference(allowed))
+    if unknown:
+        takes = f"it takes {', '.join(allowed)}" if allowed else "it takes none"
+        raise InvalidInput(f"unknown setting {', '.join(unknown)} of searcher {name!r}; {takes}")
+    searcher: Searcher = searcher_type(space, seed=seed, settings=searcher_type.settings_type(**settings))
+    return searcher

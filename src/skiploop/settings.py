@@ -1,0 +1,102 @@
+"""The settings of a study: one frozen value, checked where it is made. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from skiploop.chain import whole_number
+from skiploop.errors import InvalidInput
+from skiploop.searchers import SEARCHERS, make_searcher
+from skiploop.space import Space, make_space
+
+ENGINES = ("auto", "plain")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudySettings:
+    """What a study does, apart from model and task.
+
+    Attributes:
+        searcher: how chains are looked for, one of `skiploop.searchers.SEARCHERS`.
+        searcher_settings: fields of the searcher's settings; those left out are filled with its defaults.
+        space: which chains there are, one of `skiploop.space.SPACES`.
+        max_block: most slots that one edit skips, and most layers in a loop.
+        max_repeats: most extra runs of a loop.
+        max_length: most slots of a chain; twice the model's layers unless set.
+        budget: distinct evaluations per input and arm, the identity included.
+        seed: of the searchers. The sample of inputs is the same for every seed.
+        limit: size of a sample of the task's inputs, balanced over levels and families; None: all.
+        per_round: most chains that one searcher is asked for before its rewards are told.
+        per_call: about how many requests go into one call of the engine, and are lost when it is killed.
+        random_peer: also run uniform random search at the same budget.
+        control: also run the same search for a wrong answer, on the inputs that the model gets wrong.
+        verify: run every claimed success again, alone.
+        stop_early: stop an input when nothing better can come: right, at the least depth of the space.
+        engine: `auto` shares work between chains; `plain` runs one chain after another.
+        batch_tokens: bound on the tokens of one batch; None: the engine's choice.
+        dtype: for a model that is given by name; None: the checkpoint's own.
+        device: for a model that is given by name; None: a GPU where there is one.
+        trust_remote_code: for a model that is given by name: may it bring its own Python code?
+    """
+
+    searcher: str = "cola"
+    searcher_settings: Mapping[str, float] = field(default_factory=dict)
+    space: str = "cola"
+    max_block: int = 4
+    max_repeats: int = 4
+    max_length: int | None = None
+    budget: int = 100
+    seed: int = 0
+    limit: int | None = None
+    per_round: int = 4
+    per_call: int = 1024
+    random_peer: bool = True
+    control: bool = True
+    verify: bool = True
+    stop_early: bool = False
+    engine: str = "auto"
+    batch_tokens: int | None = None
+    dtype: str | None = None
+    device: str | None = None
+    trust_remote_code: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("budget", "per_round", "per_call"):
+            whole_number(name, getattr(self, name), 1)
+        for name in ("limit", "max_length", "batch_tokens"):
+            if getattr(self, name) is not None:
+                whole_number(name, getattr(self, name), 1)
+        whole_number("seed", self.seed, 0)
+        if self.engine not in ENGINES:
+            raise InvalidInput(f"unknown engine {self.engine!r}; use one of {', '.join(ENGINES)}")
+        smallest = make_space(self.space, 1, max_block=self.max_block, max_repeats=self.max_repeats)
+        make_searcher(self.searcher, smallest, **self.searcher_settings)
+        complete = asdict(SEARCHERS[self.searcher].settings_type(**self.searcher_settings))
+        object.__setattr__(self, "searcher_settings", complete)
+
+    def changed(self, **changes: Any) -> StudySettings:
+        """These settings with some fields replaced; InvalidInput for a field that doesn't exist."""
+        known = [each.name for each in fields(self)]
+        unknown = sorted(set(changes).difference(known))
+        if unknown:
+            raise InvalidInput(f"unknown setting {unknown[0]!r} of a study; there are {', '.join(known)}")
+        if changes.get("searcher", self.searcher) != self.searcher:
+            changes.setdefault("searcher_settings", {})  # another searcher has other constants
+        return replace(self, **changes)
+
+    def make_space(self, num_layers: int) -> Space:
+        """The space of chains over a model of so many layers."""
+        return make_space(
+            self.space,
+            num_layers,
+            max_block=self.max_block,
+            max_repeats=self.max_repeats,
+            max_length=self.max_length,
+        )
+
+    @property
+    def has_random_peer(self) -> bool:
+        """Whether the random arm is run: not beside a search that is random itself."""
+        return self.random_peer and self.searcher != "random"

@@ -1,0 +1,219 @@
+"""make_task: from a specification such as `nano`, `jsonl:my.jsonl` or `gsm8k` to a Task.
+
+nano                        the test problems that ship with the embedded model
+jsonl:PATH                  own rows: prompt or question, answer, and choices where there are any
+arc-easy arc-challenge gsm8k math svamp           from the hub, needs `pip install skiploop[hub]`
+arc-easy:PATH ... svamp:PATH                      the same formats from a local JSON or JSONL file
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from skiploop.errors import InvalidInput
+from skiploop.tasks.example import Example
+from skiploop.tasks.formats import FORMATS, PLAIN, WITH_OPTIONS, Format
+from skiploop.tasks.numeric import parse_number
+from skiploop.tasks.prompts import check_template, read_template, render
+from skiploop.tasks.rows import Row, hub_rows, parse_text, read_file
+from skiploop.tasks.scoring import letters
+from skiploop.tasks.task import Task
+
+NANO_SPLITS = ("test", "train")
+# A byte-level tokenizer needs one token a byte at most; a few more for EOS and word-boundary marks.
+_EXTRA_TOKENS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskOptions:
+    """What can be chosen when a task is made; None means the format's default or all.
+
+    Attributes:
+        split: split of a hub dataset or of nano, `test` by default.
+        levels: levels to keep.
+        families: families to keep.
+        limit: size of a sample that is balanced over levels and families.
+        seed: seed of that sample.
+        prompt: prompt template, or `@FILE`.
+        scoring: see task.py.
+        max_new_tokens: limit of a generation.
+        length_norm: what the log-likelihood of a choice is divided by: tokens, bytes, none.
+        rotate: by how many places the options are moved up cyclically.
+    """
+
+    split: str | None = None
+    levels: Collection[int] | None = None
+    families: Collection[str] | None = None
+    limit: int | None = None
+    seed: int = 0
+    prompt: str | None = None
+    scoring: str | None = None
+    max_new_tokens: int | None = None
+    length_norm: str = "tokens"
+    rotate: int = 0
+
+
+def make_task(spec: str, options: TaskOptions | None = None, **changes: Any) -> Task:
+    """Make the task that `spec` names.
+
+    Args:
+        spec: see the head of this file.
+        options: a prepared set of options.
+        **changes: single fields of `TaskOptions`, which win over `options`.
+
+    Raises:
+        InvalidInput: for everything that is wrong with the specification, the options, or the data.
+    """
+    options = replace(options or TaskOptions(), **changes)
+    name, path = _parse_spec(spec)
+    form = FORMATS[name]
+    template = None if options.prompt is None else read_template(options.prompt)
+    if template is not None:
+        check_template(template)
+    rows = _rows(name, path, options.split)
+    examples = _read(rows, form, path.stem if path is not None and name == "jsonl" else name)
+    if form.family:
+        examples = [replace(e, family=e.family or name) for e in examples]
+    max_new_tokens = options.max_new_tokens
+    if max_new_tokens is None:
+        max_new_tokens = form.max_new_tokens or max(len(e.answer.encode()) for e in examples) + _EXTRA_TOKENS
+    # Filtered before prompts and scoring are settled: a mixed file is fine if only its choices are kept.
+    drafts = tuple(replace(e, prompt=e.prompt or e.question) for e in examples)
+    draft = Task(spec, drafts, "exact", max_new_tokens, length_norm=options.length_norm)
+    kept = {e.id for e in draft.filter(levels=options.levels, families=options.families).examples}
+    task = _settle(draft, [e for e in examples if e.id in kept], template, options.scoring or form.scoring)
+    task = task.rotated(options.rotate) if options.rotate else task
+    return task if options.limit is None else task.limit(options.limit, options.seed)
+
+
+def _parse_spec(spec: str) -> tuple[str, Path | None]:
+    name, colon, rest = spec.partition(":")
+    if name not in FORMATS:
+        known = ", ".join([*(n for n in FORMATS if n != "jsonl"), "jsonl:PATH"])
+        close = get_close_matches(name.strip().casefold().replace("_", "-"), FORMATS, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        if Path(spec).suffix in (".json", ".jsonl"):
+            hint = f" For a file of your own write {'jsonl:' + spec!r}."
+        raise InvalidInput(
+            f"Unknown task {spec!r}.{hint} Known are: {known}; NAME:PATH reads a local file in NAME's format."
+        )
+    if colon and not rest.strip():
+        raise InvalidInput(f"The task {spec!r} has no path after the colon.")
+    if name == "jsonl" and not rest:
+        raise InvalidInput("The task 'jsonl' needs a file: jsonl:PATH.")
+    if name == "nano" and rest:
+        raise InvalidInput("The task 'nano' takes no path; to read a file of your own write jsonl:PATH.")
+    return name, Path(rest).expanduser() if rest else None
+
+
+def _rows(name: str, path: Path | None, split: str | None) -> list[Row]:
+    if path is not None:
+        if split is not None:
+            raise InvalidInput(f"The split {split!r} can't be chosen: a file has no splits. Leave it out.")
+        return read_file(path)
+    return _nano_rows(split or "test") if name == "nano" else _hub(name, split or "test")
+
+
+def _nano_rows(split: str) -> list[Row]:
+    if split not in NANO_SPLITS:
+        raise InvalidInput(f"The task 'nano' has no split {split!r}; it has {', '.join(NANO_SPLITS)}.")
+    from importlib.resources import files  # costs a third of the import time of this package
+
+    source = files("skiploop") / "nano" / f"{split}.jsonl"
+    if not source.is_file():
+        raise InvalidInput(f"This installation of skiploop lacks nano/{split}.jsonl; install it again.")
+    return parse_text(source.read_text(encoding="utf-8"), f"nano/{split}.jsonl")
+
+
+def _hub(name: str, split: str) -> list[Row]:
+    hub = FORMATS[name].hub
+    assert hub is not None, "every format without a path but nano has a hub name"
+    repository, config, splits = hub
+    if split not in splits:
+        raise InvalidInput(f"The task {name!r} has no split {split!r}; {repository} has {', '.join(splits)}.")
+    local = f"pass a local JSON or JSONL file of that format: {name}:PATH"
+    try:
+        from datasets import load_dataset
+    except ImportError as error:
+        raise InvalidInput(
+            f"The task {name!r} comes from the hub and needs `pip install skiploop[hub]`; or {local}."
+        ) from error
+    try:
+        return hub_rows(load_dataset(repository, config, split=split), f"{repository} ({split})")
+    except Exception as error:  # offline, a proxy, a moved dataset: datasets raises a dozen unrelated types
+        raise InvalidInput(
+            f"{repository} couldn't be loaded from the hub ({type(error).__name__}: {error}). Without "
+            f"network {local}."
+        ) from error
+
+
+def _read(rows: list[Row], form: Format, stem: str) -> list[Example]:
+    examples = []
+    seen: dict[str, str] = {}
+    for number, row in enumerate(rows):
+        example = form.read(row, f"{stem}-{number}")
+        if example.id in seen:
+            row.fail(f"the id {example.id!r} was used before ({seen[example.id]}).")
+        seen[example.id] = row.where
+        examples.append(example)
+    return examples
+
+
+def _settle(draft: Task, examples: list[Example], template: str | None, scoring: str | None) -> Task:
+    """Settle scoring, template and prompts; a prompt of the data yields to a template of the user."""
+    if scoring is None:
+        scoring = _default_scoring(draft.name, examples)
+    if template is None:
+        template = FORMATS[draft.name.partition(":")[0]].template
+        asked = [e for e in examples if not e.prompt]
+        if scoring != "choice" and template == PLAIN and any(e.choices for e in asked):
+            template = WITH_OPTIONS
+            _check_mixed(draft.name, asked)
+        # Prompts that are all the data's own followed no template that is known here.
+        template = template if asked else "{question}"
+        prompts = [e.prompt or render(template, e.question, e.choices) for e in examples]
+    else:
+        check_template(template, has_options=all(e.choices for e in examples))
+        prompts = [render(template, e.question, e.choices) for e in examples]
+        if scoring == "letter" and "{options}" not in template:
+            raise InvalidInput(
+                "The scoring 'letter' needs a prompt that lists the options: put {options} in the template."
+            )
+    done = [
+        replace(e, prompt=prompt, answer=_answer(e, scoring))
+        for e, prompt in zip(examples, prompts, strict=True)
+    ]
+    return replace(draft, examples=tuple(done), scoring=scoring, prompt_template=template)
+
+
+def _default_scoring(name: str, examples: list[Example]) -> str:
+    """Choose for own files: choices are scored as such, answers that are all numbers as numbers."""
+    if all(e.choices for e in examples):
+        return "choice"
+    if any(e.choices for e in examples):
+        raise InvalidInput(
+            f"Some rows of the task {name!r} have choices and others don't: choose a scoring for all of them "
+            "(verbatim, exact or numeric), or keep the families of one kind."
+        )
+    return "numeric" if all(parse_number(e.answer) for e in examples) else "exact"
+
+
+def _check_mixed(name: str, examples: list[Example]) -> None:
+    without = next((e for e in examples if not e.choices), None)
+    if without is not None:
+        raise InvalidInput(
+            f"Some rows of the task {name!r} have choices, others (such as {without.id!r}) don't: give the "
+            "rows a 'prompt' of their own, or a prompt template without {options}."
+        )
+
+
+def _answer(example: Example, scoring: str) -> str:
+    if example.gold is None or scoring not in ("choice", "letter"):
+        return example.answer
+    return (
+        example.choices[example.gold] if scoring == "choice" else letters(len(example.choices))[example.gold]
+    )

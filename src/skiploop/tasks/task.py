@@ -1,0 +1,274 @@
+"""Task: examples, and how an answer to one of them is judged.
+
+A task knows nothing of models. Where text is generated, `judge_text` decides; where options are scored, a
+study asks the model for the log-likelihood of each of `continuations` and `judge_scores` decides:
+
+    verbatim   the text up to EOS is the answer, character by character: one forced pass can decide it
+    exact      the final statement is the answer, whatever its case, white space and punctuation
+    numeric    the final number is the answer (a LaTeX expression where the gold answer is one)
+    choice     the continuation with the highest log-likelihood is the right option's text
+    letter     the same with the letters A, B, ... as continuations
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import astuple, dataclass, replace
+from functools import cached_property
+
+from skiploop.errors import InvalidInput
+from skiploop.tasks.example import Example, Verdict
+from skiploop.tasks.prompts import question_label, rotate_options
+from skiploop.tasks.sample import balanced_order, first_of_each
+from skiploop.tasks.scoring import (
+    cut_at_label,
+    exact_verdict,
+    extract_letter,
+    letters,
+    normalise,
+    numeric_verdict,
+)
+
+SCORINGS = ("verbatim", "exact", "numeric", "choice", "letter")
+LENGTH_NORMS = ("tokens", "bytes", "none")
+# After these a word follows without a space: "12+30=", "(", or an open quotation mark.
+_NO_SPACE_AFTER = "=([{<\"'“"
+
+
+@dataclass(frozen=True)
+class Task:
+    """Examples of one kind, with the way they are scored.
+
+    Attributes:
+        name: the specification it was made from, for instance `nano` or `arc-easy`.
+        examples: at least one; ids are unique.
+        scoring: one of `SCORINGS`, see the head of this file.
+        max_new_tokens: limit of a generation, the EOS token included.
+        prompt_template: what the prompts were rendered with.
+        length_norm: what the log-likelihood of a `choice` is divided by, one of `LENGTH_NORMS`.
+    """
+
+    name: str
+    examples: tuple[Example, ...]
+    scoring: str = "exact"
+    max_new_tokens: int = 64
+    prompt_template: str = "{question}"
+    length_norm: str = "tokens"
+
+    def __post_init__(self) -> None:
+        _one_of("scoring", self.scoring, SCORINGS)
+        _one_of("length_norm", self.length_norm, LENGTH_NORMS)
+        if self.max_new_tokens < 1:
+            raise InvalidInput(f"max_new_tokens is {self.max_new_tokens}; it must be at least 1.")
+        if not self.examples:
+            raise InvalidInput(f"The task {self.name!r} has no examples.")
+        repeated = [key for key, count in Counter(e.id for e in self.examples).items() if count > 1]
+        if repeated:
+            raise InvalidInput(f"The task {self.name!r} has several examples with the id {repeated[0]!r}.")
+        for example in self.examples:
+            self._check(example)
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    @property
+    def canonical(self) -> bool:
+        """Whether exactly one text is right, so that one forced pass over prompt, answer and EOS decides."""
+        return self.scoring == "verbatim"
+
+    @property
+    def scores_options(self) -> bool:
+        """Whether options are scored (`judge_scores`) instead of text being generated (`judge_text`)."""
+        return self.scoring in ("choice", "letter")
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The levels that occur, ascending."""
+        return tuple(sorted({e.level for e in self.examples if e.level is not None}))
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The families that occur, in alphabetical order."""
+        return tuple(sorted({e.family for e in self.examples}))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of everything that can change a verdict, except for the model."""
+        settings = [self.scoring, self.max_new_tokens, self.prompt_template, self.length_norm]
+        content = json.dumps([settings, [astuple(e) for e in self.examples]], separators=(",", ":"))
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    def continuations(self, example: Example) -> tuple[str, ...]:
+        """Return the texts whose log-likelihoods decide, in option order; empty where text is generated."""
+        if not self.scores_options:
+            return ()
+        texts = letters(len(example.choices)) if self.scoring == "letter" else example.choices
+        glued = example.prompt[-1].isspace() or example.prompt[-1] in _NO_SPACE_AFTER
+        return tuple(text if glued or text[0].isspace() else f" {text}" for text in texts)
+
+    def judge_text(self, example: Example, text: str) -> Verdict:
+        """Judge a generated text (without the EOS token)."""
+        if self.scoring == "verbatim":
+            return Verdict(float(text == example.answer), text if _well_formed(example, text) else None)
+        text = cut_at_label(text, question_label(self.prompt_template))
+        if self.scores_options:
+            return self._judge_option(example, text)
+        judge = numeric_verdict if self.scoring == "numeric" else exact_verdict
+        right, answer = judge(example.answer, text)
+        return Verdict(float(right), answer)
+
+    def judge_scores(
+        self, example: Example, loglikelihoods: Sequence[float], num_tokens: Sequence[int]
+    ) -> Verdict:
+        """Judge the options by the log-likelihoods of their continuations; the lowest index wins a tie.
+
+        A NaN among them means that the chain broke the model on this input: reward 0 and no answer.
+        """
+        count = len(example.choices)
+        if len(loglikelihoods) != count or len(num_tokens) != count:
+            raise ValueError(
+                f"{count} options, {len(loglikelihoods)} scores and {len(num_tokens)} token counts"
+            )
+        if any(math.isnan(score) for score in loglikelihoods):
+            return Verdict(0.0, None)
+        lengths = self._lengths(example, num_tokens)
+        scores = [score / length for score, length in zip(loglikelihoods, lengths, strict=True)]
+        best = scores.index(max(scores))
+        answer = letters(count)[best] if self.scoring == "letter" else example.choices[best]
+        return Verdict(float(best == example.gold), answer)
+
+    def deduplicated(self) -> Task:
+        """Keep the first example of each question: the options are part of it, case and space aren't."""
+        return self._keep(first_of_each(self.examples))
+
+    def limit(self, n: int, seed: int = 0) -> Task:
+        """Keep a sample of at most `n` examples, balanced over levels, then families; the order stays.
+
+        With one seed a smaller sample is part of a larger one.
+        """
+        if n < 1:
+            raise InvalidInput(f"The limit is {n}; it must be at least 1.")
+        return self._keep(sorted(balanced_order(self.examples, seed)[:n]))
+
+    def filter(
+        self, *, levels: Collection[int] | None = None, families: Collection[str] | None = None
+    ) -> Task:
+        """Keep the examples of these levels and families (None: all)."""
+        families = (families,) if isinstance(families, str) else families
+        _known("level", levels, self.levels, self.name)
+        _known("family", families, self.families, self.name)
+        kept = [
+            i
+            for i, e in enumerate(self.examples)
+            if (levels is None or e.level in levels) and (families is None or e.family in families)
+        ]
+        if not kept:
+            pairs = sorted({(e.family, e.level) for e in self.examples}, key=str)
+            existing = ", ".join(f"{family or '(no family)'} {level}" for family, level in pairs[:40])
+            raise InvalidInput(
+                f"No example of the task {self.name!r} has levels {_list(levels)} and families "
+                f"{_list(families)}. Family and level occur together as: {existing}."
+            )
+        return self._keep(kept)
+
+    def rotated(self, shift: int) -> Task:
+        """Return the task with the options of each example moved up by `shift` places, cyclically.
+
+        A model that knows the answer doesn't care; one that prefers a letter is found out.
+        """
+        if not any(e.choices for e in self.examples):
+            raise InvalidInput(f"The task {self.name!r} has no options that could be rotated.")
+        return replace(self, examples=tuple(self._rotate(e, shift) for e in self.examples))
+
+    def _keep(self, indices: Sequence[int]) -> Task:
+        return replace(self, examples=tuple(self.examples[i] for i in indices))
+
+    def _check(self, example: Example) -> None:
+        if not example.prompt.strip():
+            raise InvalidInput(
+                f"The prompt of the example {example.id!r} of the task {self.name!r} is empty."
+            )
+        if not self.scores_options:
+            return
+        if len(example.choices) < 2 or not all(choice.strip() for choice in example.choices):
+            raise InvalidInput(
+                f"The scoring {self.scoring!r} needs two or more options, none of them empty; the example "
+                f"{example.id!r} of the task {self.name!r} has {example.choices!r}. Use one of "
+                f"{', '.join(SCORINGS[:3])}, or keep the families with options only."
+            )
+        if example.gold is None or not 0 <= example.gold < len(example.choices):
+            raise InvalidInput(
+                f"The right option of the example {example.id!r} is {example.gold}; allowed are 0 to "
+                f"{len(example.choices) - 1}."
+            )
+        letters(len(example.choices))
+
+    def _judge_option(self, example: Example, text: str) -> Verdict:
+        letter = extract_letter(text, len(example.choices))
+        if letter is not None:
+            return Verdict(float(ord(letter) - ord("A") == example.gold), letter)
+        _, answer = exact_verdict(example.answer, text)
+        for index, choice in enumerate(example.choices):
+            if answer is not None and normalise(choice) == normalise(answer):
+                return Verdict(float(index == example.gold), choice)
+        return Verdict(0.0, None)
+
+    def _lengths(self, example: Example, num_tokens: Sequence[int]) -> list[int]:
+        if self.scoring == "letter" or self.length_norm == "none":
+            return [1] * len(num_tokens)
+        lengths = (
+            list(num_tokens) if self.length_norm == "tokens" else [len(c.encode()) for c in example.choices]
+        )
+        if min(lengths) < 1:
+            raise ValueError(f"a continuation of {min(lengths)} tokens can't be scored")
+        return lengths
+
+    def _rotate(self, example: Example, shift: int) -> Example:
+        count = len(example.choices)
+        if not count or example.gold is None:
+            return example
+        shift %= count
+        prompt = rotate_options(example.prompt, example.choices, shift)
+        if prompt is None and self.scoring != "choice":
+            raise InvalidInput(
+                f"The options of the example {example.id!r} can't be rotated: its prompt doesn't list them "
+                "as A, B, ... Give a prompt template with {options}."
+            )
+        gold, names = (example.gold - shift) % count, letters(count)
+        named = self.scoring != "choice" and example.answer == names[example.gold]
+        return replace(
+            example,
+            prompt=prompt or example.prompt,
+            choices=example.choices[shift:] + example.choices[:shift],
+            gold=gold,
+            answer=names[gold] if named else example.answer,
+        )
+
+
+def _well_formed(example: Example, text: str) -> bool:
+    """Tell whether a verbatim text could be an answer: not empty, and a letter where that is asked for."""
+    if example.choices and example.gold is not None:
+        names = letters(len(example.choices))
+        if example.answer == names[example.gold]:
+            return text in names
+    return bool(text.strip())
+
+
+def _one_of(what: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise InvalidInput(f"Unknown {what} {value!r}; allowed are {', '.join(allowed)}.")
+
+
+def _known(what: str, wanted: Collection[object] | None, existing: Sequence[object], task: str) -> None:
+    unknown = [value for value in wanted or () if value not in existing]
+    if unknown:
+        have = f"it has {', '.join(map(str, existing))}" if any(map(str, existing)) else "it has none"
+        raise InvalidInput(f"The task {task!r} has no {what} {unknown[0]!r}; {have}.")
+
+
+def _list(values: Collection[object] | None) -> str:
+    return "(any)" if values is None else ", ".join(map(str, values)) or "(none)"

@@ -1,0 +1,93 @@
+"""A physically rebuilt model for a chain: the reference that ``run_chain`` has to equal, and a plain baseline.
+
+The copy has one module per slot, each with its own ``layer_idx``, and a config that says so (number of layers, and
+every per-layer list such as ``layer_types`` picked in the chain's order). Weights are shared with the original, so that
+a copy costs next to no memory.
+
+This needs to know how architectures spell their per-layer settings, and is wrong where one hides them; record and
+replay needs none of that. It is meant for tests, benchmarks, and for looking at one chain with tools that know
+nothing of chains.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from torch import nn
+from transformers import PreTrainedModel
+
+from skiploop.chain import Chain
+from skiploop.replay import find_layers
+
+
+def unroll(model: PreTrainedModel, chain: Chain) -> PreTrainedModel:
+    """A copy of ``model`` whose stack is ``chain``, one module per slot, weights shared with ``model``.
+
+    Raises:
+        InvalidInput, UnsupportedModel: as ``run_chain``.
+    """
+    shared: dict[int, Any] = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+    clone = copy.deepcopy(model, dict(shared))
+    stack = find_layers(clone)
+    num_layers = len(stack)
+    for config in _configs(clone):
+        _pick_computed(config, chain, num_layers)
+        _pick_per_layer(config.__dict__, chain, num_layers)
+        name = getattr(config, "attribute_map", {}).get("num_hidden_layers", "num_hidden_layers")
+        if config.__dict__.get(name) == num_layers:
+            config.__dict__[name] = len(chain)
+    decoder = clone.get_decoder() if hasattr(clone, "get_decoder") else clone
+    for module in (clone, decoder):
+        _pick_per_layer(module.__dict__, chain, num_layers)
+    slots = [_copy_layer(stack[layer], shared, clone) for layer in chain.layers]
+    for slot, layer in enumerate(slots):
+        for module in layer.modules():
+            for name in ("layer_idx", "layer_id"):
+                if isinstance(module.__dict__.get(name), int):
+                    setattr(module, name, slot)
+    del stack[:]
+    stack.extend(slots)
+    return clone
+
+
+def _configs(model: nn.Module) -> list[Any]:
+    """Every distinct config object that a module of the model holds, and their text configs."""
+    found: dict[int, Any] = {}
+    for module in model.modules():
+        config = module.__dict__.get("config")
+        if config is not None:
+            found[id(config)] = config
+            text = config.get_text_config() if hasattr(config, "get_text_config") else config
+            found[id(text)] = text
+    return list(found.values())
+
+
+def _pick_per_layer(attributes: dict[str, Any], chain: Chain, num_layers: int) -> None:
+    """Pick each plain list of ``num_layers`` entries in the chain's order."""
+    for name, value in attributes.items():
+        if isinstance(value, list | tuple) and len(value) == num_layers and not any(map(_is_module, value)):
+            attributes[name] = type(value)(value[layer] for layer in chain.layers)
+
+
+def _pick_computed(config: Any, chain: Chain, num_layers: int) -> None:
+    """The same for lists that a config computes from other settings (Jamba's layer types from a period, say)."""
+    kind = type(config)
+    picked = {}
+    for name in dir(kind):
+        if "layer" in name and isinstance(getattr(kind, name, None), property):
+            value = getattr(config, name, None)
+            if isinstance(value, list) and len(value) == num_layers and all(isinstance(x, str | int) for x in value):
+                picked[name] = [value[layer] for layer in chain.layers]
+    if picked:
+        config.__class__ = type(kind.__name__, (kind,), picked)
+
+
+def _is_module(value: Any) -> bool:
+    return isinstance(value, nn.Module)
+
+
+def _copy_layer(layer: nn.Module, shared: dict[int, Any], model: nn.Module) -> nn.Module:
+    memo = dict(shared)
+    memo.update({id(config): config for config in _configs(model)})
+    return copy.deepcopy(layer, memo)

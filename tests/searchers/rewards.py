@@ -1,0 +1,16 @@
+"""Deterministic stand-ins for a model: the reward of a chain as a function of its layers."""
+
+from __future__ import annotations
+
+from skiploop.chain import Chain
+
+
+def scattered(chain: Chain) -> float:
+    """No structure to speak of; sixteenths, so that sums are exact in any order."""
+    return sum((slot + 1) * (layer + 3) ** 2 for slot, layer in enumerate(chain)) * 7919 % 17 / 16
+
+
+def planted(chain: Chain) -> float:
+    """The share of layers run as often as planted: 2 and 5 never, 3 twice, all others once."""
+    wanted = [{2: 0, 5: 0, 3: 2}.get(layer, 1) for layer in range(chain.num_layers)]
+    return sum(chain.layers.count(layer) == count for layer, count in enumerate(wanted)) / chain.num_layers
