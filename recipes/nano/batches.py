@@ -1,7 +1,7 @@
 """Training batches, generated on the fly: step `n` of seed `s` is the same batch whenever it is asked for.
 
-A step's examples are sorted by length and cut into micro-batches of equal row count, so that little is padding and each
-gradient still sees all families. Padded lengths are multiples of `LENGTH_STEP`.
+A step's examples are sorted by length and cut into micro-batches of equal row count, so that little is
+padding and each gradient still sees all families. Padded lengths are multiples of `LENGTH_STEP`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,14 @@ from torch import Tensor
 LENGTH_STEP = 2
 IGNORE = -100
 # Share of training examples by family; what is harder to learn gets more.
-FAMILY_WEIGHTS = {"arithmetic": 0.24, "equation": 0.20, "sort": 0.12, "string": 0.16, "count": 0.12, "choice": 0.16}
+FAMILY_WEIGHTS = {
+    "arithmetic": 0.24,
+    "equation": 0.20,
+    "sort": 0.12,
+    "string": 0.16,
+    "count": 0.12,
+    "choice": 0.16,
+}
 _TOKENIZER = build_tokenizer()
 
 
@@ -31,7 +38,7 @@ class Batch:
 
 
 def draw(rng: random.Random, progress: float) -> Problem:
-    """One training problem. Early on (`progress` below 0.1) small sizes come more often, later all sizes alike."""
+    """One training problem. Up to `progress` 0.1 small sizes come more often, then all sizes alike."""
     (family,) = rng.choices(list(FAMILY_WEIGHTS), list(FAMILY_WEIGHTS.values()))
     sizes = TRAIN_SIZES[family]
     tilt = max(0.0, 1 - progress / 0.1)
@@ -60,6 +67,7 @@ def collate(problems: list[Problem]) -> Batch:
 def micro_batches(seed: int, step: int, progress: float, *, rows: int, parts: int) -> Iterator[Batch]:
     """The `parts` micro-batches, of `rows` examples each, of one optimizer step."""
     rng = random.Random(f"nano/{seed}/{step}")
-    problems = sorted((draw(rng, progress) for _ in range(rows * parts)), key=lambda p: len(p.prompt) + len(p.answer))
+    drawn = [draw(rng, progress) for _ in range(rows * parts)]
+    problems = sorted(drawn, key=lambda p: len(p.prompt) + len(p.answer))
     for i in range(parts):
         yield collate(problems[i * rows : (i + 1) * rows])

@@ -1,8 +1,8 @@
 """Muon in fp32, batched over matrices of equal shape.
 
-`torch.optim.Muon` orthogonalises in bfloat16, which is very slow on CPUs without bf16 instructions, and one matrix at a
-time. Here all matrices of one shape go through the Newton-Schulz iteration as one batched product. Method and coefficients:
-Keller Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/ .
+`torch.optim.Muon` orthogonalises in bfloat16, which is very slow on CPUs without bf16 instructions, and one
+matrix at a time. Here all matrices of one shape go through the Newton-Schulz iteration as one batched
+product. Method and coefficients: Keller Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/ .
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
 class Muon(torch.optim.Optimizer):
     """Nesterov momentum, orthogonalised, for the two-dimensional weights inside the layers."""
 
-    def __init__(self, params: Iterable[Tensor], lr: float, momentum: float = 0.95, weight_decay: float = 0.01) -> None:
+    def __init__(
+        self, params: Iterable[Tensor], lr: float, momentum: float = 0.95, weight_decay: float = 0.01
+    ) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()

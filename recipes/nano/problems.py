@@ -1,11 +1,12 @@
 """Procedural reasoning problems for `nano`: six families, five levels, answers given without working.
 
-Every family has a *size*, a count of elementary steps or items that grows without a natural end (operations of a sum,
-items of a list, composed string operations). The five *levels* of a family are five chosen sizes. The model is trained on all
-sizes; which of them are called level 1 to 5 is a table (`LEVEL_SIZES`) that was set by looking at the validation split.
+Every family has a *size*, a count of elementary steps or items that grows without a natural end (operations
+of a sum, items of a list, composed string operations). The five *levels* of a family are five chosen sizes.
+The model is trained on all sizes; which of them are called level 1 to 5 is a table (`LEVEL_SIZES`) that was
+set by looking at the validation split.
 
-Splits are disjoint by construction: a stable hash of family and prompt says to which split a problem belongs, whoever
-generates it and whenever (`split_of`). Nothing here imports torch.
+Splits are disjoint by construction: a stable hash of family and prompt says to which split a problem
+belongs, whoever generates it and whenever (`split_of`). Nothing here imports torch.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ OPTION_LETTERS = "ABCD"
 class Problem:
     """One problem: the exact text to tokenise and the exact text to emit before EOS.
 
-    `question`, `choices` and `gold` are only set for multiple choice, where `answer` is the letter of `choices[gold]`.
+    `question`, `choices` and `gold` are only set for multiple choice, where `answer` is the letter of
+    `choices[gold]`.
     """
 
     family: str
@@ -37,11 +39,11 @@ class Problem:
     gold: int | None = None
 
 
-# --- free-form families -------------------------------------------------------------------------------------------
+# --- free-form families -----------------------------------------------------------------------------------
 
 
 def arithmetic(rng: random.Random, size: int) -> Problem:
-    """A three-digit number and terms of `size` digits in all, added or subtracted; the result has three digits.
+    """A three-digit number and terms of `size` digits in all, added or subtracted; three-digit result.
 
     As many terms as possible have two digits: size 5 is two terms of two digits and one of one, in any order.
     """
@@ -71,7 +73,7 @@ EQUATION_SIZES: dict[int, tuple[int, int, int, bool]] = {
 
 
 def equation(rng: random.Random, size: int) -> Problem:
-    """A linear equation whose solution x has three digits; larger sizes have larger coefficients, then x on both sides."""
+    """A linear equation with a three-digit solution; coefficients grow, at last x is on both sides."""
     low, high, digits, both = EQUATION_SIZES[size]
     while True:
         x, slope = rng.randint(100, 999), rng.randint(low, high)
@@ -123,7 +125,7 @@ def count(rng: random.Random, size: int) -> Problem:
     return Problem("count", size, f"count:{text}=", "".join(f"{c}{tally[c]}" for c in sorted(tally)))
 
 
-# --- multiple choice ----------------------------------------------------------------------------------------------
+# --- multiple choice --------------------------------------------------------------------------------------
 
 # size -> operations of each expression, least and largest distance between the best and the second-best value
 CHOICE_SIZES: dict[int, tuple[int, int, int]] = {
@@ -138,7 +140,7 @@ CHOICE_SIGN = {"largest": 1, "smallest": -1}
 
 
 def choice(rng: random.Random, size: int) -> Problem:
-    """Which of four expressions is the largest (or smallest); longer expressions and closer values at larger sizes."""
+    """Which of four expressions is the largest (or smallest); longer and closer ones at larger sizes."""
     ops, low, high = CHOICE_SIZES[size]
     question = rng.choice(("largest", "smallest"))
     while True:
@@ -168,7 +170,7 @@ def render_choices(texts: tuple[str, ...]) -> str:
     return " ".join(f"{letter} {text}" for letter, text in zip(OPTION_LETTERS, texts, strict=True))
 
 
-# --- families, levels, splits -------------------------------------------------------------------------------------
+# --- families, levels, splits -----------------------------------------------------------------------------
 
 FAMILIES: dict[str, Callable[[random.Random, int], Problem]] = {
     "arithmetic": arithmetic,
@@ -198,7 +200,8 @@ LEVEL_SIZES: dict[str, tuple[int, int, int, int, int]] = {
     "count": (4, 8, 12, 16, 20),
     "choice": (1, 2, 3, 4, 6),
 }
-# Of 100 hash buckets: the first five are the test split, the next ten the validation split, the rest is for training.
+# Of 100 hash buckets: the first five are the test split, the next ten the validation split, the rest is for
+# training.
 TEST_BUCKETS, VALID_BUCKETS = 5, 10
 
 

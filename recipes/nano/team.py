@@ -1,14 +1,13 @@
 """Gradients of one optimizer step, computed by a few single-threaded processes that share the weights.
 
-On a shared CPU several threads inside one matrix product wait for the slowest of them all the time (measured on two busy
-cores: 20 GFLOP/s with two threads, 75 with one). Processes that fetch whole micro-batches from a common counter
-do not: each takes the next one when it is done with its last. The batches don't depend on who computes them, so a run is
-reproducible up to the order in which floating-point numbers are summed.
+On a shared CPU several threads inside one matrix product wait for the slowest of them all the time
+(measured on two busy cores: 20 GFLOP/s with two threads, 75 with one). Processes that fetch whole
+micro-batches from a common counter do not: each takes the next one when it is done with its last. The
+batches don't depend on who computes them, so a run is reproducible up to the order in which floating-point
+numbers are summed.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 import torch.multiprocessing as mp
@@ -22,7 +21,7 @@ PATIENCE_S = 600
 
 
 def answer_loss(model: LlamaForCausalLM, batch: Batch) -> Tensor:
-    """Cross-entropy on answer and EOS, summed over the batch; an example with n such tokens counts as sqrt(n).
+    """Cross-entropy on answer and EOS, summed over the batch; an example with n of them counts as sqrt(n).
 
     Between the mean per token, where lists drown the one letter of a choice, and the mean per example.
     """
@@ -37,8 +36,10 @@ def answer_loss(model: LlamaForCausalLM, batch: Batch) -> Tensor:
 class Team:
     """`workers` processes (the caller is one of them) that turn a step number into gradients on `model`."""
 
-    def __init__(self, model: LlamaForCausalLM, *, workers: int, seed: int, rows: int, parts: int, compile: bool) -> None:
-        self.model, self.seed, self.rows, self.parts, self.compile = model, seed, rows, parts, compile
+    def __init__(
+        self, model: LlamaForCausalLM, *, workers: int, seed: int, rows: int, parts: int, compiled: bool
+    ) -> None:
+        self.model, self.seed, self.rows, self.parts, self.compiled = model, seed, rows, parts, compiled
         context = mp.get_context("spawn")
         self.start, self.done = context.Barrier(workers), context.Barrier(workers)
         self.next_part = context.Value("i", 0)
@@ -51,9 +52,8 @@ class Team:
             model.share_memory()
             for rank in range(1, workers):
                 context.Process(target=_work, args=(self, rank), daemon=True).start()
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__
+        if compiled:
+            compile_layers(model)
 
     def gradients(self, step: int, progress: float, layer_drop: float) -> tuple[float, int]:
         """Leave the mean gradient of this step in `.grad`; return the mean loss and the number of tokens."""
@@ -81,7 +81,10 @@ class Team:
         device = self.model.device
         while (part := self._take()) < self.parts:
             batch = Batch(batches[part].tokens.to(device), batches[part].labels.to(device))
-            with torch.autocast("cuda", torch.bfloat16, enabled=device.type == "cuda"), dropped(self.model, layer_drop):
+            with (
+                torch.autocast("cuda", torch.bfloat16, enabled=device.type == "cuda"),
+                dropped(self.model, layer_drop),
+            ):
                 loss = answer_loss(self.model, batch)
             loss.backward()
             self.tallies[rank, 0] += float(loss.detach())
@@ -101,7 +104,7 @@ class Team:
 
 
 class dropped:  # noqa: N801
-    """Leave each layer out with probability p inside the context (off by default: nano is trained without)."""
+    """Leave each layer out with probability p inside the context (off for the model in the package)."""
 
     def __init__(self, model: LlamaForCausalLM, p: float) -> None:
         self.stack, self.layers, self.p = model.model, model.model.layers, p
@@ -123,7 +126,7 @@ def compile_layers(model: LlamaForCausalLM) -> None:
 
 def _work(team: Team, rank: int) -> None:
     torch.set_num_threads(1)
-    if team.compile:
+    if team.compiled:
         compile_layers(team.model)
     while True:
         try:

@@ -1,7 +1,8 @@
 """The tokenizer of `nano`: one token per printable ASCII character, plus one token per family keyword.
 
-The keywords (`sort:` and so on) keep prompts short. Each ends with a colon, which no answer contains, so every answer has
-exactly one tokenisation, and prompt + answer tokenises as the prompt followed by the answer.
+The keywords (`sort:` and so on) keep prompts short. Each ends with a colon, which no answer contains, so
+every answer has exactly one tokenisation, and prompt + answer tokenises as the prompt followed by the
+answer.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ PAD_ID, BOS_ID, EOS_ID, UNK_ID = range(4)
 
 
 def build_tokenizer() -> Tokenizer:
-    """Split into keywords and single characters, look each up, put BOS in front; decoding glues the pieces together."""
+    """Split into keywords and characters, look each up, put BOS in front; decoding glues the pieces."""
     pieces = [PAD, BOS, EOS, UNK, *KEYWORDS, *map(chr, range(32, 127))]
     tokenizer = Tokenizer(models.WordLevel({piece: i for i, piece in enumerate(pieces)}, unk_token=UNK))
     # [\s\S] so that a newline, too, is a piece of its own (it becomes <unk>).

@@ -1,17 +1,18 @@
 """Train `nano` from scratch and export it as a Hugging Face folder.
 
     python recipes/nano/train.py --steps 4000            # a fixed number of steps, or
-    python recipes/nano/train.py --minutes 70            # as many as fit into that time
+    python recipes/nano/train.py --minutes 60            # as many as fit into that time
 
-Run the same command again after a kill: it goes on from the last checkpoint in `--work`. What is notable: a plain Llama, trained
-with Muon (matrices inside the layers) and AdamW (the rest) under a warmup-stable-decay schedule, loss on the answer
-only, fresh problems at every step.
+Run the same command again after a kill: it goes on from the last checkpoint in `--work`. What is notable: a
+plain Llama, trained with Muon (matrices inside the layers) and AdamW (the rest) under a warmup-stable-decay
+schedule, loss on the answer only, fresh problems at every step.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import random
 import shutil
 import time
 from dataclasses import asdict, dataclass
@@ -22,9 +23,10 @@ from batches import collate
 from muon import Muon
 from problems import KEYWORDS, TRAIN_SIZES, Problem, distinct
 from safetensors.torch import load_file, save_file
-from team import Team, compile_layers
+from team import Team
 from tokenizer import BOS_ID, EOS_ID, PAD_ID, save_tokenizer
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
+from transformers.utils.logging import disable_progress_bar
 
 MAX_POSITIONS = 256
 PACKAGE_FOLDER = Path(__file__).parents[2] / "src" / "skiploop" / "nano"
@@ -81,11 +83,13 @@ def rate(share: float) -> float:
     return 1.0 if share < 1 - DECAY else max(0.05, (1 - share) / DECAY)
 
 
-# --- checkpoints and export -----------------------------------------------------------------------------------------
+# --- checkpoints and export -------------------------------------------------------------------------------
 
 
-def save(work: Path, model: LlamaForCausalLM, optimizers: list[torch.optim.Optimizer], progress: Progress) -> None:
-    """A folder per checkpoint, complete or absent (written under another name, then renamed); the last two stay."""
+def save(
+    work: Path, model: LlamaForCausalLM, optimizers: list[torch.optim.Optimizer], progress: Progress
+) -> None:
+    """A folder per checkpoint, complete or absent (written elsewhere, then renamed); the last two stay."""
     target, draft = work / f"step-{progress.step:06d}", work / "draft"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
@@ -111,7 +115,7 @@ def load(work: Path, model: LlamaForCausalLM, optimizers: list[torch.optim.Optim
 
 
 def export(model: LlamaForCausalLM, folder: Path) -> None:
-    """config.json, generation_config.json, model.safetensors and the tokenizer, as `from_pretrained` wants them."""
+    """Configs, model.safetensors and the tokenizer, as `from_pretrained` wants them."""
     folder.mkdir(parents=True, exist_ok=True)
     copy = LlamaForCausalLM(model.config)
     copy.load_state_dict(model.state_dict())
@@ -119,16 +123,15 @@ def export(model: LlamaForCausalLM, folder: Path) -> None:
         do_sample=False, max_new_tokens=48, pad_token_id=PAD_ID, bos_token_id=BOS_ID, eos_token_id=EOS_ID
     )
     copy.save_pretrained(folder)
+    (folder / "model.safetensors").chmod(0o644)  # safetensors makes it private; a package file is for all
     save_tokenizer(folder, MAX_POSITIONS)
 
 
-# --- evaluation on the validation split -----------------------------------------------------------------------------
+# --- evaluation on the validation split -------------------------------------------------------------------
 
 
 def validation_problems(seed: int, per_size: int) -> dict[tuple[str, int], list[Problem]]:
     """The same problems at every evaluation, by family and size."""
-    import random
-
     rows = {}
     for family, sizes in TRAIN_SIZES.items():
         for size in sizes:
@@ -139,7 +142,7 @@ def validation_problems(seed: int, per_size: int) -> dict[tuple[str, int], list[
 
 @torch.no_grad()
 def accuracy(model: LlamaForCausalLM, problems: list[Problem]) -> float:
-    """Share of problems whose whole answer, EOS included, is the arg-max at every position: what greedy decoding emits."""
+    """Share of problems whose answer and EOS are the arg-max at every position, as greedy decoding needs."""
     batch = collate(problems)
     logits = model(input_ids=batch.tokens.to(model.device), use_cache=False).logits[:, :-1].cpu()
     labels = batch.labels[:, 1:]
@@ -154,56 +157,67 @@ def log(work: Path, record: dict[str, object]) -> None:
         file.write(line + "\n")
 
 
-# --- the loop -------------------------------------------------------------------------------------------------------
+# --- the loop ---------------------------------------------------------------------------------------------
 
 
 def train(args: argparse.Namespace) -> None:
-    """Until the budget is used: gradients, update, and now and then an evaluation, a checkpoint and an export."""
+    """Until the budget is used: gradients, update, now and then an evaluation, a checkpoint, an export."""
     args.work.mkdir(parents=True, exist_ok=True)
+    disable_progress_bar()
     torch.set_num_threads(1 if args.workers > 1 else torch.get_num_threads())
     model = build_model(args)
     optimizers = build_optimizers(model, args)
     progress = load(args.work, model, optimizers)
-    peaks = (args.lr, args.adam_lr)
     team = Team(
-        model, workers=args.workers, seed=args.seed, rows=args.rows, parts=args.parts, compile=not args.no_compile
+        model,
+        workers=args.workers,
+        seed=args.seed,
+        rows=args.rows,
+        parts=args.parts,
+        compiled=not args.no_compile,
     )
-    if not args.no_compile:
-        compile_layers(model)
     valid = validation_problems(args.seed, args.valid_per_size)
-    running: list[float] = []
-    while (share := progress.share(args)) < 1:
-        started = time.monotonic()
-        for optimizer, peak in zip(optimizers, peaks, strict=True):
-            for group in optimizer.param_groups:
-                group["lr"] = peak * rate(share)
-        loss, tokens = team.gradients(progress.step, share, args.layer_drop)
-        for optimizer in optimizers:
-            optimizer.step()
-        running.append(loss)
-        progress.step += 1
-        progress.tokens += tokens
-        progress.seconds += time.monotonic() - started
+    losses: list[float] = []
+    while progress.share(args) < 1:
+        losses.append(update(team, optimizers, progress, args))
         if progress.step % 50 == 0:
-            log(args.work, {**asdict(progress), "loss": round(sum(running) / len(running), 4), "rate": rate(share)})
-            running.clear()
+            log(args.work, {**asdict(progress), "loss": round(sum(losses) / len(losses), 4)})
+            losses.clear()
         if progress.step % args.eval_every == 0 or progress.share(args) >= 1:
-            evaluated = {f"{f}/{s}": round(accuracy(model, rows), 3) for (f, s), rows in valid.items()}
-            log(args.work, {**asdict(progress), "valid": evaluated})
+            shares = {f"{f}/{size}": round(accuracy(model, rows), 3) for (f, size), rows in valid.items()}
+            log(args.work, {**asdict(progress), "valid": shares})
             save(args.work, model, optimizers, progress)
             export(model, args.export)
+    export(model, args.export)
     team.close()
+
+
+def update(
+    team: Team, optimizers: list[torch.optim.Optimizer], progress: Progress, args: argparse.Namespace
+) -> float:
+    """One optimizer step; moves `progress` on and returns the loss."""
+    started, share = time.monotonic(), progress.share(args)
+    loss, tokens = team.gradients(progress.step, share, args.layer_drop)
+    for optimizer, peak in zip(optimizers, (args.lr, args.adam_lr), strict=True):
+        for group in optimizer.param_groups:
+            group["lr"] = peak * rate(share)
+        optimizer.step()
+    progress.step += 1
+    progress.tokens += tokens
+    progress.seconds += time.monotonic() - started
+    return loss
 
 
 def parse_args() -> argparse.Namespace:
     """Flags; the defaults are those of the model in the package."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("--steps", type=int, help="budget in optimizer steps")
-    parser.add_argument("--minutes", type=float, default=70.0, help="budget in minutes, if --steps isn't given")
+    parser.add_argument("--minutes", type=float, default=60.0, help="budget if --steps isn't given")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--layers", type=int, default=8)
     parser.add_argument("--hidden-size", type=int, default=128, help="a multiple of 32, the width of a head")
-    parser.add_argument("--layer-drop", type=float, default=0.0, help="leave out each layer with this probability")
+    parser.add_argument("--layer-drop", type=float, default=0.0, help="leave out each layer with this chance")
     parser.add_argument("--lr", type=float, default=0.02, help="peak learning rate of Muon")
     parser.add_argument("--adam-lr", type=float, default=0.004, help="peak learning rate of AdamW")
     parser.add_argument("--rows", type=int, default=48, help="examples of a micro-batch")
@@ -211,7 +225,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, help="processes; default 2 on CPU, 1 on a GPU")
     parser.add_argument("--device", default="cpu", help="cpu (fp32) or cuda (bf16 autocast)")
     parser.add_argument("--no-compile", action="store_true", help="plain eager layers")
-    parser.add_argument("--eval-every", type=int, default=300, help="steps between evaluations, checkpoints, exports")
+    parser.add_argument(
+        "--eval-every", type=int, default=250, help="steps between evaluations and checkpoints"
+    )
     parser.add_argument("--valid-per-size", type=int, default=48)
     parser.add_argument("--work", type=Path, default=Path("runs/nano"), help="checkpoints and curve")
     parser.add_argument("--export", type=Path, default=PACKAGE_FOLDER, help="the Hugging Face folder")

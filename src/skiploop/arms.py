@@ -134,9 +134,9 @@ class InputState:
 def wrong_candidates(pool: Task, examples: Sequence[Example], seed: int) -> list[tuple[Example, ...]]:
     """For each example a few copies of it with a wrong answer, from which the control picks its target.
 
-    With options it is another option. Otherwise it is the answer of another example of the pool, of the same
-    family and level where there is one: the pool is put into a seeded circular order, and each example takes
-    the answer of its successor, so that (clashes aside) the wrong answers are a permutation of the right ones.
+    With options it is another option. Otherwise the answer of another example of the pool, of the same
+    family and level where there is one: the pool is put into a seeded circular order; each example takes
+    the answer of its successor, so that, clashes aside, the wrong answers are the right ones permuted.
     """
     rings = _Rings(pool, seed)
     return [_candidates(pool, example, rings, seed) for example in examples]

@@ -21,8 +21,10 @@ class Request:
         prompt: exactly the text to tokenise (special tokens are added by the tokenizer).
         chain: the layers to run.
         continuations: score each of these texts after the prompt (log-likelihood, in nats).
-        max_new_tokens: generate greedily, at most this many tokens, EOS included.
+        max_new_tokens: generate, at most this many tokens, EOS included.
         expected: would greedy decoding emit exactly this text and then EOS?
+        temperature: 0 generates greedily; above 0 tokens are sampled, reproducibly for a given ``seed``.
+        seed: of the sampling of this request alone.
     """
 
     prompt: str
@@ -30,6 +32,8 @@ class Request:
     continuations: tuple[str, ...] = ()
     max_new_tokens: int = 0
     expected: str | None = None
+    temperature: float = 0.0
+    seed: int = 0
 
     def __post_init__(self) -> None:
         wanted = bool(self.continuations) + (self.max_new_tokens > 0) + (self.expected is not None)

@@ -72,7 +72,7 @@ class StudySettings:
         if self.engine not in ENGINES:
             raise InvalidInput(f"unknown engine {self.engine!r}; use one of {', '.join(ENGINES)}")
         smallest = make_space(self.space, 1, max_block=self.max_block, max_repeats=self.max_repeats)
-        make_searcher(self.searcher, smallest, **self.searcher_settings)
+        make_searcher(self.searcher, smallest, seed=0, **self.searcher_settings)
         complete = asdict(SEARCHERS[self.searcher].settings_type(**self.searcher_settings))
         object.__setattr__(self, "searcher_settings", complete)
 

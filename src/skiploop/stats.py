@@ -1,6 +1,6 @@
 """Intervals for shares. Pure Python.
 
-Both are score intervals: they stay inside their range, and they are usable for the few dozen inputs of a small
+Both are score intervals: they stay inside their range, and can be used for the few dozen inputs of a small
 study, where the textbook interval p +- 1.96 * sqrt(p * (1 - p) / n) is far too narrow near 0 and 1.
 """
 

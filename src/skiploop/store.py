@@ -17,80 +17,19 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from skiploop.errors import InvalidInput
+from skiploop.journal import JsonlJournal, Line, dump, parse, raw_lines, writing
 from skiploop.lock import Lock
 
 SCHEMA = 1
-Line = dict[str, Any]
 # Not what a study is about: how the model was asked for (what was resolved is compared), and its name.
 _IGNORED = {"settings": ("dtype", "device", "trust_remote_code"), "model": ("name", "revision")}
 _COMPARED = ("schema", "settings", "model", "task", "space", "engine")
 _LEFTOVERS = (".lock", ".tmp")
-
-
-class Journal(Protocol):
-    """An append-only list of batches."""
-
-    def append(self, batch: Sequence[Line]) -> None:
-        """Adds a batch; when this returns it survives anything."""
-
-    def read(self) -> list[list[Line]]:
-        """All complete batches, in order."""
-
-
-class JsonlJournal:
-    """A journal in a file of JSON lines."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._end: int | None = None  # where the last complete batch ends, once known
-
-    def append(self, batch: Sequence[Line]) -> None:
-        """Writes a batch with its end line in one go, and waits until it is on the disk."""
-        if self._end is None:
-            self.read()
-        data = "".join(map(_dump, [*batch, {"end": len(batch)}])).encode()
-        with _writing(self.path), self.path.open("r+b" if self.path.exists() else "w+b") as file:
-            file.truncate(self._end or 0)
-            file.seek(0, os.SEEK_END)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        self._end = (self._end or 0) + len(data)
-
-    def read(self) -> list[list[Line]]:
-        """The complete batches; whatever follows the last of them is left out.
-
-        Raises:
-            InvalidInput: a line is damaged that isn't at the end.
-        """
-        batches: list[list[Line]] = []
-        batch: list[Line] = []
-        damaged = position = self._end = 0
-        for number, raw in enumerate(_raw_lines(self.path), start=1):
-            position += len(raw)
-            line = _parse(raw)
-            if line is None or ("end" in line and line["end"] != len(batch)):
-                damaged = damaged or number
-            elif "end" not in line:
-                batch.append(line)
-            elif damaged:
-                break
-            else:
-                batches.append(batch)
-                batch, self._end = [], position
-                continue
-            if damaged and line is not None and "end" in line:
-                raise InvalidInput(
-                    f"{self.path}, line {damaged} is damaged: the file was edited or the disk failed. "
-                    "Choose another --out, or cut the file off before that line's batch"
-                )
-        return batches
 
 
 class StudyFolder:
@@ -108,11 +47,12 @@ class StudyFolder:
 
     def __init__(self, path: Path, run: Mapping[str, Any], inputs: Sequence[Line]) -> None:
         check_place(path)
-        with _writing(path):
+        with writing(path):
             path.mkdir(parents=True, exist_ok=True)
             self._lock = Lock(path / ".lock")
         self.path = path
-        self.resumed = (path / "run.json").exists()
+        # Where nothing was evaluated yet (a wrong dtype, say), nothing is lost by beginning anew.
+        self.resumed = (path / "run.json").exists() and bool(raw_lines(path / "journal.jsonl"))
         try:
             self._begin(run, inputs)
         except BaseException:
@@ -128,7 +68,7 @@ class StudyFolder:
         self._lock.release()
 
     def _begin(self, run: Mapping[str, Any], inputs: Sequence[Line]) -> None:
-        text = "".join(map(_dump, inputs))
+        text = "".join(map(dump, inputs))
         place = self.path / "inputs.jsonl"
         if not self.resumed:
             write_atomically(place, text)
@@ -198,7 +138,7 @@ def default_out(run: Mapping[str, Any]) -> Path:
 def read_run(path: Path) -> Line:
     """The run.json of a study; InvalidInput where there is none."""
     if not (path / "run.json").is_file():
-        raise InvalidInput(f"{path} holds no study (there is no run.json in it); give a folder made by search")
+        raise InvalidInput(f"{path} holds no study: it has no run.json; give a folder made by search")
     run = read_json(path / "run.json")
     if run.get("schema") != SCHEMA:
         raise InvalidInput(
@@ -210,7 +150,7 @@ def read_run(path: Path) -> Line:
 
 def read_inputs(path: Path) -> list[Line]:
     """The inputs of a study."""
-    lines = [_parse(raw) for raw in _raw_lines(path / "inputs.jsonl")]
+    lines = [parse(raw) for raw in raw_lines(path / "inputs.jsonl")]
     if not lines or any(line is None for line in lines):
         raise InvalidInput(f"{path / 'inputs.jsonl'} is missing or damaged")
     return [line for line in lines if line is not None]
@@ -241,21 +181,12 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 def write_atomically(path: Path, text: str) -> None:
     """Writes to a temporary file and renames it, so that a reader sees the old text or the new one."""
     temporary = path.with_name(f".{path.name}.tmp")
-    with _writing(path):
+    with writing(path):
         with temporary.open("w", encoding="utf-8", newline="") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or error
-        raise InvalidInput(f"{path} can't be written: {reason}; make room or choose another --out") from error
 
 
 def _compared(run: Mapping[str, Any]) -> dict[str, Any]:
@@ -273,21 +204,3 @@ def _compared(run: Mapping[str, Any]) -> dict[str, Any]:
 
 def _sanitised(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-.")[:48]
-
-
-def _raw_lines(path: Path) -> list[bytes]:
-    return path.read_bytes().splitlines(keepends=True) if path.exists() else []
-
-
-def _parse(raw: bytes) -> Line | None:
-    if not raw.endswith(b"\n"):
-        return None
-    try:
-        value = json.loads(raw)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _dump(line: Line) -> str:
-    return json.dumps(line, separators=(",", ":")) + "\n"

@@ -1,0 +1,307 @@
+"""The command line. `skiploop --help` answers without torch: what is heavy is imported where it is used.
+
+Exit codes: 0 fine, 2 wrong input or a model that can't be used, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json as jsonlib
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from skiploop import __version__
+from skiploop.cli_values import confirm_code, constants, set_threads
+from skiploop.cli_values import levels as level_list
+from skiploop.cli_values import words as word_list
+from skiploop.errors import InvalidInput, UnsupportedModel
+
+if TYPE_CHECKING:
+    from skiploop.study import Study
+
+app = typer.Typer(
+    name="skiploop",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on stdout.")]
+Dtype = Annotated[str | None, typer.Option(help="Of the weights: float32, bfloat16, ... [the checkpoint's]")]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, ... [a GPU where there is one]")]
+Threads = Annotated[int | None, typer.Option(help="CPU threads of torch. [as many as this process may use]")]
+Trust = Annotated[bool, typer.Option("--trust-remote-code", help="Run Python code that the model brings.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before running a model's own code.")]
+STUDY, TASK, SEARCHER, MODEL = "Study", "Task", "Searcher and space", "Model and speed"
+
+
+def main() -> None:
+    """The entry point of the `skiploop` command."""
+    app()
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"skiploop {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Chains of layers for pretrained transformers: which to skip, loop or reorder, input by input."""
+
+
+@app.command()
+def search(
+    model: Annotated[str, typer.Option(help="nano, a folder, or a name on the hub.")] = "nano",
+    task: Annotated[str, typer.Option(help="nano, jsonl:FILE, gsm8k, arc-easy, math:FILE, ...")] = "nano",
+    limit: Annotated[int, typer.Option(help="Sample so many inputs; 0: all of them.")] = 50,
+    budget: Annotated[int, typer.Option(help="Distinct evaluations per input and arm.")] = 100,
+    searcher: Annotated[str, typer.Option(help="cola or random.")] = "cola",
+    space: Annotated[str, typer.Option(help="cola, skip, loop or early-exit.")] = "cola",
+    seed: Annotated[int, typer.Option(help="Of the searchers; the sample of inputs stays.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="The study's folder. [runs/MODEL-TASK-SEARCHER-HASH]")
+    ] = None,
+    json: Json = False,
+    no_random_peer: Annotated[
+        bool, typer.Option("--no-random-peer", help="Without random chains beside it.", rich_help_panel=STUDY)
+    ] = False,
+    no_control: Annotated[
+        bool, typer.Option("--no-control", help="Without a search for wrong answers.", rich_help_panel=STUDY)
+    ] = False,
+    no_verify: Annotated[
+        bool, typer.Option("--no-verify", help="Don't run successes again, alone.", rich_help_panel=STUDY)
+    ] = False,
+    stop_early: Annotated[
+        bool,
+        typer.Option("--stop-early", help="Stop where nothing better can come.", rich_help_panel=STUDY),
+    ] = False,
+    per_round: Annotated[
+        int, typer.Option(help="Chains asked of a searcher at a time.", rich_help_panel=STUDY)
+    ] = 4,
+    levels: Annotated[str | None, typer.Option(help="Such as 1,2.", rich_help_panel=TASK)] = None,
+    families: Annotated[str | None, typer.Option(help="Such as sort,dates.", rich_help_panel=TASK)] = None,
+    split: Annotated[str | None, typer.Option(help="Of the data set. [test]", rich_help_panel=TASK)] = None,
+    prompt: Annotated[
+        str | None, typer.Option(help="A template with {question}, or @FILE.", rich_help_panel=TASK)
+    ] = None,
+    scoring: Annotated[
+        str | None, typer.Option(help="verbatim, exact, numeric, choice or letter.", rich_help_panel=TASK)
+    ] = None,
+    max_new_tokens: Annotated[
+        int | None, typer.Option(help="Limit of an answer, its end included.", rich_help_panel=TASK)
+    ] = None,
+    max_block: Annotated[int, typer.Option(help="Most layers of an edit.", rich_help_panel=SEARCHER)] = 4,
+    max_repeats: Annotated[
+        int, typer.Option(help="Most extra runs of a loop.", rich_help_panel=SEARCHER)
+    ] = 4,
+    max_length: Annotated[
+        int | None, typer.Option(help="Longest chain. [twice the layers]", rich_help_panel=SEARCHER)
+    ] = None,
+    length_penalty: Annotated[
+        float | None, typer.Option(help="CoLa's lambda; 0: none.", rich_help_panel=SEARCHER)
+    ] = None,
+    exploration: Annotated[
+        float | None, typer.Option(help="The c of its UCB term.", rich_help_panel=SEARCHER)
+    ] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="NAME=VALUE: any other constant of it.", rich_help_panel=SEARCHER),
+    ] = None,
+    engine: Annotated[
+        str, typer.Option(help="auto, or plain: one chain after another.", rich_help_panel=MODEL)
+    ] = "auto",
+    batch_tokens: Annotated[
+        int | None, typer.Option(help="Most tokens of a batch.", rich_help_panel=MODEL)
+    ] = None,
+    dtype: Dtype = None,
+    device: Device = None,
+    threads: Threads = None,
+    trust_remote_code: Trust = False,
+    yes: Yes = False,
+) -> None:
+    """Search chains for each input of a task, with controls. Given again, the same command resumes."""
+    with _errors(json):
+        numbers = constants(setting, length_penalty=length_penalty, exploration=exploration)
+        settings = {
+            "searcher": searcher, "searcher_settings": numbers, "space": space, "max_block": max_block,
+            "max_repeats": max_repeats, "max_length": max_length, "budget": budget, "seed": seed,
+            "limit": limit or None, "per_round": per_round, "random_peer": not no_random_peer,
+            "control": not no_control, "verify": not no_verify, "stop_early": stop_early, "engine": engine,
+            "batch_tokens": batch_tokens, "dtype": dtype, "device": device,
+            "trust_remote_code": trust_remote_code,
+        }  # fmt: skip
+        options = {
+            "levels": level_list(levels), "families": word_list(families), "split": split, "prompt": prompt,
+            "scoring": scoring, "max_new_tokens": max_new_tokens,
+        }  # fmt: skip
+        study = _search(model, task, out, settings, options, threads=threads, json=json, yes=yes)
+        _show(study, json)
+
+
+def _search(
+    model: str,
+    task: str,
+    out: Path | None,
+    settings: dict[str, Any],
+    options: dict[str, Any],
+    *,
+    threads: int | None,
+    json: bool,
+    yes: bool,
+) -> Study:
+    from skiploop.progress import make_progress
+    from skiploop.settings import StudySettings
+    from skiploop.study import Interrupted
+    from skiploop.study import search as run_search
+    from skiploop.tasks import make_task
+
+    checked = StudySettings(**settings)
+    whole = make_task(task, **options)
+    confirm_code(model, settings["trust_remote_code"], yes)
+    set_threads(threads)
+    try:
+        return run_search(model, whole, out=out, settings=checked, progress=make_progress(quiet=json))
+    except Interrupted as stop:
+        _say(f"Interrupted after {stop.done} of {stop.total} evaluations; they are kept in {stop.out}")
+        _say(f"To go on from there: {shlex.join(['skiploop', *sys.argv[1:]])}")
+        raise typer.Exit(130) from None
+
+
+@app.command()
+def show(
+    run: Annotated[Path, typer.Argument(help="The folder of a study.")],
+    input_id: Annotated[str | None, typer.Option("--input", help="Only this input, in full.")] = None,
+    json: Json = False,
+) -> None:
+    """Show a study, also one that is still running."""
+    with _errors(json):
+        from skiploop.study import load_study
+        from skiploop.tables import input_json, make_console, print_input
+
+        study = load_study(run)
+        if input_id is None:
+            _show(study, json)
+            return
+        found = [result for result in study.inputs if result.example["id"] == input_id]
+        if not found:
+            known = ", ".join(result.example["id"] for result in study.inputs[:5])
+            raise InvalidInput(f"{run} has no input {input_id!r}; it has {known}, ...")
+        if json:
+            _print_json(input_json(found[0]))
+        else:
+            print_input(found[0], make_console())
+
+
+@app.command()
+def check(
+    model: Annotated[str, typer.Argument(help="nano, a folder, or a name on the hub.")],
+    dtype: Dtype = None,
+    device: Device = None,
+    threads: Threads = None,
+    trust_remote_code: Trust = False,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Check whether a model can run chains exactly; exit code 2 if it can't."""
+    with _errors(json):
+        opened = _open(model, dtype, device, threads, trust_remote_code, yes)
+        report = opened.check()
+        cached = "with and without a cache alike" if report.cached_generation else "without a cache only"
+        if json:
+            _print_json(
+                {
+                    "model": opened.name,
+                    "model_class": report.model_class,
+                    "num_layers": report.num_layers,
+                    "chains": list(report.chains),
+                    "cached_generation": report.cached_generation,
+                }
+            )
+        else:
+            what = f"{report.model_class}, {report.num_layers} layers"
+            typer.echo(f"{opened.name}: {what}. Chains run exactly, {cached}.")
+
+
+@app.command()
+def generate(
+    prompts: Annotated[list[str], typer.Argument(help="One or more prompts.")],
+    model: Annotated[str, typer.Option(help="nano, a folder, or a name on the hub.")] = "nano",
+    chain: Annotated[str | None, typer.Option(help='Such as "0-3 4-5x2 6-9". [the identity]')] = None,
+    max_new_tokens: Annotated[int, typer.Option(help="Most tokens of an answer.")] = 64,
+    dtype: Dtype = None,
+    device: Device = None,
+    threads: Threads = None,
+    trust_remote_code: Trust = False,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Continue prompts, greedily, under a chain."""
+    with _errors(json):
+        from skiploop.chain import Chain, whole_number
+
+        whole_number("--max-new-tokens", max_new_tokens, 1)
+        opened = _open(model, dtype, device, threads, trust_remote_code, yes)
+        layers = Chain.identity(opened.num_layers) if chain is None else Chain.parse(chain, opened.num_layers)
+        if not layers.is_identity:
+            opened.check()
+        texts = opened.generate(prompts, chain=layers, max_new_tokens=max_new_tokens)
+        if json:
+            outputs = [{"prompt": p, "text": t} for p, t in zip(prompts, texts, strict=True)]
+            _print_json(
+                {"model": opened.name, "chain": list(layers), "notation": str(layers), "outputs": outputs}
+            )
+        else:
+            for text in texts:
+                typer.echo(text)
+
+
+def _open(
+    model: str, dtype: str | None, device: str | None, threads: int | None, trust: bool, yes: bool
+) -> Any:
+    confirm_code(model, trust, yes)
+    set_threads(threads)
+    from skiploop.model import LayeredModel
+
+    return LayeredModel.from_pretrained(model, dtype=dtype, device=device, trust_remote_code=trust)
+
+
+def _show(study: Study, json: bool) -> None:
+    from skiploop.tables import make_console, print_study
+
+    if json:
+        _print_json(study.summary)
+    else:
+        print_study(study, make_console())
+
+
+@contextmanager
+def _errors(json: bool) -> Iterator[None]:
+    """One clear message and an exit code, in place of a traceback, for what a user can do something about."""
+    try:
+        yield
+    except (InvalidInput, UnsupportedModel) as error:
+        if json:
+            _print_json({"error": str(error), "kind": type(error).__name__})
+        _say(f"Error: {error}")
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        _say("Interrupted.")
+        raise typer.Exit(130) from None
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    typer.echo(jsonlib.dumps(value, indent=2))
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)

@@ -1,0 +1,59 @@
+"""What the command line makes of the values of its flags."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from skiploop.chain import whole_number
+from skiploop.errors import InvalidInput
+
+
+def confirm_code(model: str, trust: bool, yes: bool) -> None:
+    """Asks before a model's own code is run, where there is somebody to ask."""
+    if trust and not yes and sys.stdin.isatty():
+        typer.confirm(f"Run the Python code that {model} brings on this machine?", abort=True, err=True)
+
+
+def set_threads(threads: int | None) -> None:
+    """As many threads as were asked for; else torch's choice, but no more than this process has cores."""
+    wanted = None if threads is None else whole_number("--threads", threads, 1)
+    import torch
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    torch.set_num_threads(wanted or min(torch.get_num_threads(), cores))
+
+
+def constants(given: list[str] | None, **named: float | None) -> dict[str, float]:
+    """A searcher's constants: flags of their own, and NAME=VALUE."""
+    found = {name: value for name, value in named.items() if value is not None}
+    for each in given or []:
+        name, _, value = each.partition("=")
+        try:
+            found[name.strip().replace("-", "_")] = float(value)
+        except ValueError:
+            raise InvalidInput(
+                f"--set {each!r} isn't NAME=NUMBER; use for instance --set widening=3"
+            ) from None
+    return found
+
+
+def levels(text: str | None) -> list[int] | None:
+    """`1,2` as numbers."""
+    found = words(text)
+    for word in found or []:
+        if not word.lstrip("-").isdecimal():
+            raise InvalidInput(f"--levels {text!r}: {word!r} isn't a whole number; use for instance 1,2")
+    return None if found is None else [int(word) for word in found]
+
+
+def words(text: str | None) -> list[str] | None:
+    """`a,b` as words."""
+    if text is None:
+        return None
+    found = [word.strip() for word in text.split(",") if word.strip()]
+    if not found:
+        raise InvalidInput(f"{text!r} names nothing; give values with commas between them")
+    return found

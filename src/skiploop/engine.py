@@ -1,0 +1,326 @@
+"""The engine: many chains on many inputs at once, exactly and fast.
+
+    requests ──> layouts (tokens, wanted positions) ──> groups of similar length
+             ──> record (the model prepares masks and positions) ──> prefix-shared pass over the layers ──> head
+             ──> log-likelihoods, verdicts
+
+Scoring and exact-match verdicts need one pass over prompt and answer; generation goes through ``skiploop.decode``.
+Results agree with ``run_chain`` on each request alone, to rounding, whatever is run together.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+
+from skiploop.chain import Chain
+from skiploop.decode import Decoder
+from skiploop.errors import InvalidInput
+from skiploop.layout import Layout, batch_inputs, lay_out, padded_length
+from skiploop.model import LayeredModel
+from skiploop.plain import PlainEngine
+from skiploop.prefix import Pass, PrefixCache
+from skiploop.recording import Recording, dimensions, head, record, unmistakable
+from skiploop.request import Request, Result
+from skiploop.selftest import batched_generation_is_exact, batched_scoring_is_exact
+
+log = logging.getLogger("skiploop")
+
+_CPU_BATCH_TOKENS, _GPU_BATCH_TOKENS = 4096, 65536
+_CPU_CACHE_CAP = 512 * 2**20
+_LOGITS_BYTES = 256 * 2**20  # of one call of the head
+
+
+Pair = tuple[Layout, tuple[int, ...]]  # what to run, under which layers
+Score = tuple[bool, list[float]]  # every target is the arg-max; log-likelihood of each target
+
+
+@dataclass(slots=True)
+class _Job:
+    """One scoring request: where its layouts are, and how logits become its result."""
+
+    request: Request
+    layouts: list[Layout]
+
+
+class Engine:
+    """Runs requests in batches across inputs and chains, sharing common prefixes of layers.
+
+    Attributes:
+        layer_calls: one layer on one sequence, executed so far.
+    """
+
+    def __init__(
+        self, model: LayeredModel, *, max_batch_tokens: int | None = None, cache_bytes: int | None = None
+    ) -> None:
+        """An engine on a loaded model.
+
+        Args:
+            model: the model; its layers are run by this engine only while ``run`` is at work.
+            max_batch_tokens: tokens of one layer call; default 4096 on CPU, 65536 on GPU. Halved when memory runs out.
+            cache_bytes: hidden states kept between calls; default a quarter of the free memory (at most 512 MiB on CPU).
+
+        Raises:
+            InvalidInput: a limit below 1.
+        """
+        for name, value in (("max_batch_tokens", max_batch_tokens), ("cache_bytes", cache_bytes)):
+            if value is not None and value < 1:
+                raise InvalidInput(f"{name} is {value}; it must be at least 1")
+        on_gpu = model.device.type == "cuda"
+        self.model = model
+        self.max_batch_tokens = max_batch_tokens or (_GPU_BATCH_TOKENS if on_gpu else _CPU_BATCH_TOKENS)
+        self.cache_bytes = cache_bytes or _default_cache_bytes(model.device)
+        self._calls = 0
+        self._plain = PlainEngine(model)
+        self._states = PrefixCache(self.cache_bytes)
+        self._batched: dict[str, bool] = {}  # kind of work -> whether the batched path is exact on this model
+        self._encode_pair = lru_cache(maxsize=65536)(model.encode_pair)
+        self._taken = dimensions(model.hf)
+
+    @property
+    def layer_calls(self) -> int:
+        """One layer on one sequence in one forward, executed so far."""
+        return self._calls + self._plain.layer_calls
+
+    def run(self, requests: Sequence[Request]) -> list[Result]:
+        """The results, in request order; they don't depend on which requests are run together."""
+        results: list[Result | None] = [None] * len(requests)
+        kinds: dict[str, list[int]] = defaultdict(list)
+        for index, request in enumerate(requests):
+            kinds[self._kind(request)].append(index)
+        with torch.inference_mode():
+            for kind, members in kinds.items():
+                found = self._run_kind(kind, [requests[i] for i in members])
+                for index, result in zip(members, found, strict=True):
+                    results[index] = result
+        return [result for result in results if result is not None]
+
+    def _kind(self, request: Request) -> str:
+        if request.continuations:
+            return "packed" if self._exact("packed") else "score"
+        if request.expected is not None and self.model.eos_ids:
+            return "score"
+        return "generate"
+
+    def _run_kind(self, kind: str, requests: list[Request]) -> list[Result]:
+        if not self._exact(kind):
+            return self._plain.run(requests)
+        if kind == "generate":
+            return self._retrying(lambda: self._generate(requests))
+        return self._retrying(lambda: self._score(requests, packed=kind == "packed"))
+
+    def _exact(self, kind: str) -> bool:
+        """Whether the batched path is exact on this model; tried once, on a few short inputs."""
+        if kind not in self._batched:
+            self._batched[kind] = True  # the trial runs through this engine itself
+            trial = batched_generation_is_exact if kind == "generate" else batched_scoring_is_exact
+            self._batched[kind] = trial(self, packed=kind == "packed")
+            self._states.clear()
+            if not self._batched[kind] and kind != "packed":
+                log.warning("%s: no batched path for %s, one request after another", self.model.name, kind)
+        return self._batched[kind]
+
+    def _retrying(self, work: Callable[[], list[Result]]) -> list[Result]:
+        """Do ``work``; when memory runs out, with half of the batch and of the states."""
+        while True:
+            try:
+                return work()
+            except torch.OutOfMemoryError:
+                if self.max_batch_tokens < 64:
+                    raise
+            except BaseException:
+                self._states.clear()  # an interrupted pass leaves its tries half done
+                raise
+            self.max_batch_tokens //= 2
+            self._states.clear()
+            self._states.cache_bytes //= 2
+            log.warning("out of memory: going on with max_batch_tokens=%d", self.max_batch_tokens)
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+
+    # --- generation ---------------------------------------------------------------------------------------------
+
+    def _generate(self, requests: list[Request]) -> list[Result]:
+        decoder = Decoder(self.model, max_batch_tokens=self.max_batch_tokens, cache_bytes=self.cache_bytes)
+        try:
+            return decoder.run(requests)
+        finally:
+            self._calls += decoder.layer_calls
+
+    # --- scoring ------------------------------------------------------------------------------------------------
+
+    def _score(self, requests: list[Request], *, packed: bool) -> list[Result]:
+        jobs = [_Job(request, self._layouts(request, packed=packed)) for request in requests]
+        pairs = [(layout, job.request.chain.layers) for job in jobs for layout in job.layouts]
+        scored = self.score_layouts(pairs)
+        return [self._result(job, scored) for job in jobs]
+
+    def score_layouts(self, pairs: Iterable[Pair]) -> dict[Pair, Score]:
+        """For each (layout, layers): whether every target is the arg-max, and the log-likelihood of each target."""
+        groups: dict[tuple[int, bool], dict[Pair, None]] = defaultdict(dict)
+        for pair in pairs:
+            groups[padded_length(len(pair[0].tokens)), pair[0].packed][pair] = None
+        scored: dict[Pair, Score] = {}
+        for (length, _), members in groups.items():
+            for chunk in self._chunks(sorted(members, key=lambda pair: (pair[0].tokens, pair[1])), length):
+                scored.update(self._score_chunk(chunk, length))
+        return scored
+
+    def _layouts(self, request: Request, *, packed: bool) -> list[Layout]:
+        if request.expected is not None:
+            prompt, answer = self._encode_pair(request.prompt, request.expected)
+            return [lay_out(prompt, [[*answer, self.model.eos_ids[0]]])]
+        pairs = [self._encode_pair(request.prompt, continuation) for continuation in request.continuations]
+        prompts = {tuple(prompt) for prompt, _ in pairs}
+        limit = _window(self.model)
+        total = len(pairs[0][0]) + sum(len(answer) for _, answer in pairs)
+        if packed and len(prompts) == 1 and (limit is None or total <= limit):
+            return [lay_out(pairs[0][0], [answer for _, answer in pairs])]
+        return [lay_out(prompt, [answer]) for prompt, answer in pairs]
+
+    def _chunks(
+        self, pairs: list[Pair], length: int
+    ) -> Iterator[list[Pair]]:
+        """Pieces whose states fit into half of the cache at once; each pair holds one state while it waits."""
+        width = self.model.hf.get_input_embeddings().weight.shape[-1]
+        state_bytes = length * width * self.model.dtype.itemsize
+        size = max(1, self._states.cache_bytes // (2 * state_bytes))
+        for start in range(0, len(pairs), size):
+            yield pairs[start : start + size]
+
+    def _score_chunk(
+        self, pairs: list[Pair], length: int
+    ) -> dict[Pair, Score]:
+        """For each pair: are all targets the arg-max, and the log-likelihood of each target."""
+        layouts = list(dict.fromkeys(layout for layout, _ in pairs))
+        index = {layout: i for i, layout in enumerate(layouts)}
+        recording = self._record(layouts, length)
+        device = recording.entry.device
+
+        def run_layer(layer: int, hidden: torch.Tensor, inputs: list[int]) -> tuple[torch.Tensor, None]:
+            states = recording.run(layer, hidden, torch.tensor(inputs, device=device))
+            recording.forget_picked()
+            return states, None
+
+        roots = [self._states.root((layout.tokens, layout.prompt_length, layout.branches, length)) for layout in layouts]
+        work = Pass(self._states, run_layer, max_rows=max(1, self.max_batch_tokens // length))
+        states = work.states(recording.entry, roots, [(index[layout], layers) for layout, layers in pairs])
+        self._calls += work.layer_calls
+        scored = {}
+        for part in _by_positions(pairs, self._head_positions()):
+            hidden = torch.cat([states[index[layout], layers][list(layout.positions)] for layout, layers in part])
+            targets = torch.tensor([token for layout, _ in part for token in layout.targets], device=device)
+            scored.update(zip(part, _compare(head(self.model.hf, hidden), targets, part, self._ends()), strict=True))
+        return scored
+
+    def _record(self, layouts: list[Layout], length: int) -> Recording:
+        rows = unmistakable(len(layouts), self._taken | {length}) if len(layouts) > 1 else 1
+        inputs = batch_inputs(layouts, length, rows=rows, pad_id=self._pad_id())
+        if "attention_mask" in inputs:
+            allowed = inputs["attention_mask"]
+            # Additive: every attention implementation takes that, a boolean mask only some.
+            blocked = torch.full_like(allowed, torch.finfo(self.model.dtype).min, dtype=self.model.dtype)
+            inputs["attention_mask"] = blocked.masked_fill_(allowed, 0.0)
+        on_device = {name: tensor.to(self.model.device) for name, tensor in inputs.items()}
+        return record(self.model.hf, {**on_device, "use_cache": False})
+
+    def _pad_id(self) -> int:
+        pad = getattr(self.model.tokenizer, "pad_token_id", None)
+        return int(pad) if pad is not None else 0
+
+    def _ends(self) -> torch.Tensor:
+        return torch.tensor(self.model.eos_ids or (-1,), device=self.model.device)
+
+    def _head_positions(self) -> int:
+        vocabulary = self.model.hf.config.get_text_config().vocab_size
+        return max(1, _LOGITS_BYTES // (4 * vocabulary))
+
+    def _result(
+        self, job: _Job, scored: dict[Pair, Score]
+    ) -> Result:
+        found = [scored[layout, job.request.chain.layers] for layout in job.layouts]
+        if job.request.expected is not None:
+            return Result(matched=found[0][0])
+        tokens = [score for _, scores in found for score in scores]
+        lengths = [length for layout in job.layouts for length in layout.lengths]
+        sums, start = [], 0
+        for length in lengths:
+            sums.append(float(sum(tokens[start : start + length])))
+            start += length
+        return Result(loglikelihoods=tuple(sums), num_tokens=tuple(lengths))
+
+    def logits(self, token_ids: Sequence[int], chains: Sequence[Chain]) -> torch.Tensor:
+        """Logits of the last position of one token sequence under each chain; [number of chains, V]."""
+        layout = lay_out(list(token_ids), [[0]])
+        length = padded_length(len(layout.tokens))
+        with torch.inference_mode():
+            recording = self._record([layout], length)
+            work = Pass(
+                self._states,
+                lambda layer, hidden, inputs: (recording.run(layer, hidden, None), None),
+                max_rows=max(1, self.max_batch_tokens // length),
+            )
+            roots = [self._states.root((layout.tokens, layout.prompt_length, layout.branches, length))]
+            states = work.states(recording.entry, roots, [(0, chain.layers) for chain in chains])
+            self._calls += work.layer_calls
+            last = torch.stack([states[0, chain.layers][len(layout.tokens) - 1] for chain in chains])
+            return head(self.model.hf, last)
+
+
+def _compare(
+    logits: torch.Tensor, targets: torch.Tensor, part: Sequence[Pair], ends: torch.Tensor
+) -> Iterator[Score]:
+    """Verdict and log-likelihoods for each pair of ``part``; ``logits`` [P, V], ``targets`` [P]."""
+    logits = logits.float()
+    best = logits.argmax(-1)
+    # Any token that ends a generation ends it, whichever of them the target names.
+    hit = (best == targets) | (torch.isin(best, ends) & torch.isin(targets, ends))
+    hit &= logits.isfinite().any(-1) & ~logits.isnan().any(-1)
+    scores = (logits.gather(1, targets[:, None])[:, 0] - logits.logsumexp(-1)).tolist()
+    hits = hit.tolist()
+    start = 0
+    for layout, _ in part:
+        stop = start + len(layout.targets)
+        yield all(hits[start:stop]), scores[start:stop]
+        start = stop
+
+
+def _by_positions(
+    pairs: list[Pair], limit: int
+) -> Iterator[list[Pair]]:
+    """Pieces with at most ``limit`` wanted positions (or a single pair)."""
+    piece: list[Pair] = []
+    used = 0
+    for pair in pairs:
+        size = len(pair[0].positions)
+        if piece and used + size > limit:
+            yield piece
+            piece, used = [], 0
+        piece.append(pair)
+        used += size
+    if piece:
+        yield piece
+
+
+def _window(model: LayeredModel) -> int | None:
+    """Tokens up to which a mask of one's own says the same as the model's: its shortest attention window."""
+    config = model.hf.config.get_text_config()
+    windows = [getattr(config, name, None) for name in ("sliding_window", "attention_chunk_size", "window_size")]
+    return min((w for w in windows if isinstance(w, int) and w > 0), default=None)
+
+
+def _default_cache_bytes(device: torch.device) -> int:
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return max(1, free // 4)
+    try:
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError, AttributeError):
+        free = _CPU_CACHE_CAP
+    return max(2**20, min(_CPU_CACHE_CAP, free // 4))

@@ -1,0 +1,78 @@
+"""One request after another with stock transformers under ``run_chain``: the exact, general path, and the yardstick.
+
+The engine falls back to it for models that its batched path can't carry, and is compared with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from skiploop.chain import Chain
+from skiploop.model import LayeredModel
+from skiploop.replay import run_chain
+from skiploop.request import Request, Result
+
+
+class PlainEngine:
+    """Runs each request alone: generation with a cache, one full forward for each continuation."""
+
+    def __init__(self, model: LayeredModel) -> None:
+        self.model = model
+        self.layer_calls = 0  # one layer on one sequence in one forward
+
+    def run(self, requests: Sequence[Request]) -> list[Result]:
+        """The results, in request order."""
+        with torch.inference_mode():
+            return [self._run(request) for request in requests]
+
+    def _run(self, request: Request) -> Result:
+        if request.continuations:
+            return self._score(request)
+        if request.expected is not None:
+            _, expected = self.model.encode_pair(request.prompt, request.expected)
+            emitted = self._generate(request, len(expected) + 1)
+            ended = len(emitted) > len(expected) and emitted[len(expected)] in self.model.eos_ids
+            return Result(matched=ended and emitted[: len(expected)] == expected)
+        emitted = self._generate(request, request.max_new_tokens)
+        end = next((i for i, token in enumerate(emitted) if token in self.model.eos_ids), len(emitted))
+        return Result(text=self.model.decode(emitted[:end]))
+
+    def _score(self, request: Request) -> Result:
+        sums, lengths = [], []
+        with run_chain(self.model.hf, request.chain):
+            for continuation in request.continuations:
+                prompt, answer = self.model.encode_pair(request.prompt, continuation)
+                ids = torch.tensor([[*prompt, *answer]], device=self.model.device)
+                logits = self.model.hf(input_ids=ids, use_cache=False).logits[0, len(prompt) - 1 : -1]
+                scores = logits.float().log_softmax(-1).gather(1, ids[0, len(prompt) :, None])
+                sums.append(float(scores.sum()))
+                lengths.append(len(answer))
+                self.layer_calls += len(request.chain)
+        return Result(loglikelihoods=tuple(sums), num_tokens=tuple(lengths))
+
+    def _generate(self, request: Request, max_new_tokens: int) -> list[int]:
+        ids = self.model.encode(request.prompt)
+        emitted = greedy(self.model, [ids], request.chain, max_new_tokens)[0]
+        self.layer_calls += len(request.chain) * max(1, len(emitted))
+        return emitted
+
+
+def greedy(model: LayeredModel, prompts: list[list[int]], chain: Chain, max_new_tokens: int) -> list[list[int]]:
+    """Tokens that stock greedy ``generate`` emits after prompts of equal length, EOS and what follows it included."""
+    ids = torch.tensor(prompts, device=model.device)
+    pad = model.eos_ids[0] if model.eos_ids else 0
+    with run_chain(model.hf, chain):
+        output = model.hf.generate(
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=max_new_tokens,
+            pad_token_id=pad,
+            do_sample=False,
+            temperature=None,
+            top_p=None,
+            top_k=None,
+        )
+    emitted: list[list[int]] = output[:, ids.shape[1] :].tolist()
+    return emitted

@@ -1,0 +1,133 @@
+"""Calls of layers, recorded once for a batch of inputs and replayed for any selection of its rows.
+
+The engine lets the model's ``forward`` build embeddings, masks and rotary tables for a batch of B inputs, and then
+runs layers itself, on rows that belong to any of these inputs, as often and in whatever order the chains want.
+
+Shapes: B inputs, S tokens, D width, n rows of one layer call, P positions whose logits are wanted, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+from transformers.cache_utils import Cache
+
+from skiploop.errors import UnsupportedModel
+from skiploop.replay import LayerCall, Session, hidden_of, probing
+
+
+@dataclass(slots=True)
+class Recording:
+    """What the model prepared for a batch: the input of its first layer and how it calls each layer."""
+
+    layers: list[torch.nn.Module]  # [L]
+    calls: list[LayerCall]  # [L]
+    entry: torch.Tensor  # [B, S, D]
+    size: int  # B, as far as rows are told apart by it
+    # Picked tensors by (tensor, selection); the selection is kept alive, or its id could be used again.
+    _picked: dict[tuple[int, int], tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict)
+
+    def run(self, layer: int, hidden: torch.Tensor, inputs: torch.Tensor | None, view: Cache | None = None) -> torch.Tensor:
+        """Run one layer on rows ``hidden`` [n, S, D]; ``inputs`` [n] says which input each row is of (None: row i of i)."""
+        call = self.calls[layer]
+        if inputs is not None:
+            call = self.pick_rows(call, inputs)
+        return hidden_of(call.replay(self.layers[layer], hidden, view))
+
+    def pick_rows(self, call: LayerCall, inputs: torch.Tensor) -> LayerCall:
+        """The call with every tensor that has one row per input picked for ``inputs`` [n].
+
+        Layers share most of these tensors, so that a tensor is picked once for each ``inputs`` object.
+        """
+
+        def pick(value: Any) -> Any:
+            if isinstance(value, torch.Tensor):
+                if not (value.dim() > 0 and value.shape[0] == self.size > 1):
+                    return value
+                key = (id(value), id(inputs))
+                if key not in self._picked:
+                    self._picked[key] = (value.index_select(0, inputs), inputs)
+                return self._picked[key][0]
+            if isinstance(value, tuple):
+                return tuple(pick(item) for item in value)
+            if isinstance(value, list):
+                return [pick(item) for item in value]
+            if isinstance(value, dict):
+                return {key: pick(item) for key, item in value.items()}
+            return value
+
+        return LayerCall(
+            tuple(pick(value) for value in call.args),
+            {key: pick(value) for key, value in call.kwargs.items()},
+            call.hidden_key,
+        )
+
+    def forget_picked(self) -> None:
+        """Let go of the tensors picked so far."""
+        self._picked.clear()
+
+
+def unmistakable(size: int, taken: set[int]) -> int:
+    """The smallest batch size from ``size`` on that no other dimension of a recorded tensor has.
+
+    Rows are recognised by the size of a tensor's first dimension; a batch of S inputs of S tokens would be ambiguous.
+    """
+    while size in taken:
+        size += 1
+    return size
+
+
+def dimensions(model: PreTrainedModel) -> set[int]:
+    """Sizes that the first dimension of a tensor which isn't per input may have."""
+    config = model.config.get_text_config()
+    names = ("num_attention_heads", "num_key_value_heads", "head_dim", "hidden_size", "num_experts", "num_local_experts")
+    return {1, 2, 3, *(value for name in names if isinstance(value := getattr(config, name, None), int))}
+
+
+class _Recorded(Exception):  # noqa: N818 - not an error: it ends a forward of which only the beginning is wanted
+    """Carries a recording out of a model's forward."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+
+
+def record(model: PreTrainedModel, inputs: dict[str, Any]) -> Recording:
+    """Record how ``model`` would call its layers on ``inputs``; neither layers nor head are run."""
+
+    def leave(session: Session, hidden: torch.Tensor) -> tuple[torch.Tensor, Any]:
+        raise _Recorded(Recording(session.layers, list(session.calls), hidden, hidden.shape[0]))
+
+    try:
+        with probing(model, leave):
+            model(**inputs)
+    except _Recorded as recorded:
+        return recorded.recording
+    raise UnsupportedModel(f"{type(model).__name__} ran without calling its last layer")
+
+
+def head(model: PreTrainedModel, hidden: torch.Tensor) -> torch.Tensor:
+    """The model's final norm and head, with whatever it does to logits, on ``hidden`` [P, D]; [P, V].
+
+    One forward over P sequences of one token each, in which ``hidden`` stands for what the layers would give.
+    """
+    blank = torch.zeros((hidden.shape[0], 1), dtype=torch.long, device=hidden.device)
+    inputs = {"input_ids": blank, "use_cache": False}
+    if "position_ids" in inspect.signature(model.forward).parameters:
+        inputs["position_ids"] = blank
+    return with_runner(model, inputs, lambda _session, _hidden: (hidden[:, None], None))[:, 0]
+
+
+def with_runner(
+    model: PreTrainedModel,
+    inputs: dict[str, Any],
+    runner: Callable[[Session, torch.Tensor], tuple[torch.Tensor, Any]],
+) -> torch.Tensor:
+    """Logits of one forward in which ``runner`` stands for the whole stack of layers."""
+    with probing(model, runner):
+        logits: torch.Tensor = model(**inputs).logits
+    return logits

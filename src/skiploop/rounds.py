@@ -1,0 +1,235 @@
+"""The loop of a study: ask every searcher, evaluate everything together, tell, repeat. No torch.
+
+Round 0 evaluates the identity on each input, for all arms at once. In each round after it every unfinished
+searcher is asked for a few chains; what they ask is evaluated together, so that the engine's batches are
+filled across inputs, and told.
+
+A study is resumed by running this same loop from the start with the journal answering instead of the
+engine, for as long as it can. So every searcher gets the very calls that it got before, and what follows
+can't differ from a run that was never disturbed. Asks are cut into parts by their number alone; a part is
+one call of the engine and one batch of the journal, and it is evaluated as a whole or not at all, because
+in a narrow dtype the rounding depends on what is in the batch.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from skiploop.arms import GOLD, Arm, InputState, Outcome
+from skiploop.chain import Chain
+from skiploop.errors import InvalidInput
+from skiploop.evaluate import check_scores, outcome, request, shown_request, shown_verdict, wrong_target
+from skiploop.journal import Journal, Line
+from skiploop.progress import Progress
+from skiploop.request import Request, Runner
+from skiploop.settings import StudySettings
+from skiploop.space import Space
+from skiploop.tasks import Task
+
+_KEYS = ("round", "input", "arm", "chain")  # what a line of the journal must have in common with an ask
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A chain that an arm wants evaluated; `arm` is None for the identity, which all arms want."""
+
+    state: InputState
+    arm: Arm | None
+    chain: Chain
+
+    @property
+    def target(self) -> int:
+        """Which answer is rewarded."""
+        return GOLD if self.arm is None else self.arm.target
+
+    @property
+    def key(self) -> tuple[str, str, list[int]]:
+        """What the journal must say, too."""
+        name = "identity" if self.arm is None else self.arm.name
+        return self.state.example.id, name, list(self.chain.layers)
+
+
+class Rounds:
+    """Runs a study's searchers to their end, or picks up where the journal ends.
+
+    Args:
+        task: how answers are judged.
+        states: the inputs.
+        space: the chains.
+        settings: of the study.
+        runner: evaluates.
+        journal: what was evaluated already, and where new evaluations go.
+        progress: is told how far it is after each part.
+        dtype: for a message.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        states: Sequence[InputState],
+        space: Space,
+        settings: StudySettings,
+        *,
+        runner: Runner,
+        journal: Journal,
+        progress: Progress,
+        dtype: str = "its dtype",
+    ) -> None:
+        self.lines: list[Line] = []  # the whole journal, as far as the loop is
+        self.done = 0
+        self.after_part: Callable[[], None] = lambda: None
+        self._task, self._states, self._space, self._settings = task, states, space, settings
+        self._runner, self._journal, self._progress, self._dtype = runner, journal, progress, dtype
+        self._recorded = deque(journal.read())
+        self._least_depth = least_depth(space) if settings.stop_early else None
+
+    @property
+    def total(self) -> int:
+        """How many evaluations there will be at most."""
+        if not self._states[-1].arms:  # the control is run on some inputs only, which is known after round 0
+            arms = 1 + self._settings.has_random_peer + self._settings.control
+            return len(self._states) * arms * self._settings.budget
+        return sum(arm.used if arm.done else arm.budget for state in self._states for arm in state.arms)
+
+    def run(self) -> None:
+        """To the end."""
+        identity = self._space.identity
+        for part in self._parts([Ask(state, None, identity) for state in self._states]):
+            self._run_part(0, part)
+        number = 1
+        while asks := self._ask():
+            for part in self._parts(asks):
+                self._run_part(number, part)
+            number += 1
+        if self._recorded:
+            raise self._foreign(self._recorded[0][0], "it has evaluations that this study doesn't ask for")
+
+    def _ask(self) -> list[Ask]:
+        most = self._settings.per_round
+        return [
+            Ask(state, arm, chain) for state in self._states for arm in state.arms for chain in arm.ask(most)
+        ]
+
+    def _parts(self, asks: list[Ask]) -> Iterator[list[Ask]]:
+        """Parts of about `per_call` asks; those of one input stay together."""
+        part: list[Ask] = []
+        for ask in asks:
+            if len(part) >= self._settings.per_call and ask.state is not part[-1].state:
+                yield part
+                part = []
+            part.append(ask)
+        if part:
+            yield part
+
+    def _run_part(self, number: int, asks: list[Ask]) -> None:
+        replayed = bool(self._recorded)
+        if replayed:
+            lines = self._recorded.popleft()
+            self._check(number, asks, lines)
+            for ask, line in zip(asks, lines, strict=True):
+                ask.state.remember(ask.chain, line_outcome(line, ask.target))
+        else:
+            lines = self._identity_lines(asks) if number == 0 else self._chain_lines(number, asks)
+            self._journal.append(lines)
+        self.lines += lines
+        for ask, line in zip(asks, lines, strict=True):
+            self._tell(ask, line)
+        self._progress.update(self.done, self.total, self._oracle(), replayed=replayed)
+        self.after_part()
+
+    def _identity_lines(self, asks: list[Ask]) -> list[Line]:
+        requests = [shown_request(self._task, ask.state.example, ask.chain) for ask in asks]
+        lines = []
+        for ask, result in zip(asks, self._runner.run(requests), strict=True):
+            example = ask.state.example
+            check_scores(example, result, self._dtype)
+            verdict = shown_verdict(self._task, example, result)
+            line = new_line(0, ask, verdict.reward) | {"answer": verdict.answer}
+            if not self._task.scores_options:
+                line["text"] = result.text or ""
+            ask.state.remember(ask.chain, line_outcome(line, GOLD))
+            lines.append(line)
+        return lines
+
+    def _chain_lines(self, number: int, asks: list[Ask]) -> list[Line]:
+        self._execute(asks)
+        lines = []
+        for ask in asks:
+            known = ask.state.memo[ask.chain.layers]
+            reward, other = known.rewards[ask.target], known.rewards[1 - ask.target]
+            assert reward is not None, "what was asked has been executed"
+            line = new_line(number, ask, reward)
+            if not self._task.canonical:
+                # One execution is judged by both targets; both are kept, so that resuming needn't repeat it.
+                line |= {"answer": known.answer} | ({} if other is None else {"other": other})
+            wrong = ask.state.targets[ask.target] if ask.target != GOLD else None
+            lines.append(line if wrong is None else line | {"target": wrong.answer})
+        return lines
+
+    def _execute(self, asks: list[Ask]) -> None:
+        """Runs what isn't known yet, each chain of an input once."""
+        missing: dict[tuple[str, tuple[int, ...], int], tuple[Ask, Request]] = {}
+        for ask in asks:
+            if ask.state.reward(ask.chain, ask.target) is not None:
+                continue
+            target = ask.state.targets[ask.target]
+            assert target is not None, "an arm has a target"
+            kind = ask.target if self._task.canonical else GOLD
+            key = (ask.state.example.id, ask.chain.layers, kind)
+            missing.setdefault(key, (ask, request(self._task, target, ask.chain)))
+        if not missing:
+            return
+        results = self._runner.run([wanted for _, wanted in missing.values()])
+        for (ask, _), result in zip(missing.values(), results, strict=True):
+            ask.state.remember(ask.chain, outcome(self._task, ask.state, ask.target, result))
+
+    def _tell(self, ask: Ask, line: Line) -> None:
+        if ask.arm is not None:
+            ask.arm.tell(ask.chain, line["reward"], self._least_depth)
+            self.done += 1
+            return
+        state, reward = ask.state, line["reward"]
+        wrong = wrong_target(self._task, state, line["answer"], line.get("text")) if reward < 1 else None
+        state.start(self._settings, self._space, wrong)
+        for arm in state.arms:
+            arm.tell(ask.chain, 0.0 if arm.target != GOLD else reward, self._least_depth)
+        self.done += len(state.arms)
+
+    def _oracle(self) -> float:
+        best = [state.arms[0].best for state in self._states if state.arms]
+        return sum(reward >= 1 for reward in best) / len(best)
+
+    def _check(self, number: int, asks: list[Ask], lines: list[Line]) -> None:
+        for ask, line in zip(asks, lines, strict=False):
+            if [line.get(name) for name in _KEYS] != [number, *ask.key]:
+                raise self._foreign(line, f"this study asks for {ask.key} in round {number} there")
+            if not isinstance(line.get("reward"), float):
+                raise self._foreign(line, "its reward isn't a number")
+        if len(asks) != len(lines):
+            raise self._foreign(lines[-1], f"there are {len(lines)} evaluations in a batch of {len(asks)}")
+
+    def _foreign(self, line: Line, reason: str) -> InvalidInput:
+        place = ", ".join(f"{name} {line.get(name)}" for name in _KEYS)
+        return InvalidInput(
+            f"the journal isn't this study's ({place}): {reason}. It was edited, or written by another "
+            "version of skiploop; choose another --out"
+        )
+
+
+def line_outcome(line: Line, target: int) -> Outcome:
+    """What a line of the journal says of its chain."""
+    reward, other = line["reward"], line.get("other")
+    return Outcome((reward, other) if target == GOLD else (other, reward), line.get("answer"))
+
+
+def new_line(number: int, ask: Ask, reward: float) -> Line:
+    """The journal's line of an evaluation."""
+    example, arm, chain = ask.key
+    return {"round": number, "input": example, "arm": arm, "chain": chain, "reward": reward}
+
+
+def least_depth(space: Space) -> int:
+    """The smallest depth of a chain of the space, found among the chains 0..n-1."""
+    return next(n for n in range(1, space.num_layers + 1) if space.accepts(tuple(range(n))))

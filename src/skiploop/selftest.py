@@ -1,0 +1,107 @@
+"""Is the engine's batched path exact on this model? Tried on a few short random inputs before it is relied on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from skiploop.chain import Chain
+from skiploop.check import probe_chains
+from skiploop.decode import Decoder, Row
+from skiploop.layout import Layout, lay_out
+from skiploop.replay import run_chain
+
+if TYPE_CHECKING:
+    from skiploop.engine import Engine
+
+# Relative to the largest value: the same sums, rounded in another order.
+_TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-3, torch.float16: 3e-2, torch.bfloat16: 1e-1}
+
+
+def batched_scoring_is_exact(engine: Engine, *, packed: bool) -> bool:
+    """Log-likelihoods from the engine against one forward for each continuation under ``run_chain``."""
+    model = engine.model
+    draw = _tokens(engine)
+    continuations = (3, 4, 2) if packed else (4,)
+    layouts = [lay_out(draw(length), [draw(n) for n in continuations]) for length in (4, 6, 7, 11)]
+    chains = [Chain.identity(model.num_layers), *probe_chains(model.num_layers)]
+    pairs = [(layout, chain.layers) for layout in layouts for chain in chains]
+    try:
+        batched = engine.score_layouts(pairs)
+        single = engine.score_layouts(pairs[:2])
+    except torch.OutOfMemoryError:
+        raise
+    except Exception:  # whatever a model does when it is called in a way that it doesn't support
+        return False
+    for layout, layers in pairs:
+        alone = _scores_alone(engine, layout, Chain(layers, model.num_layers))
+        found = [batched[layout, layers][1]]
+        found += [single[layout, layers][1]] if (layout, layers) in single else []
+        if not all(_close(torch.tensor(scores), alone, model.dtype) for scores in found):
+            return False
+    return True
+
+
+def batched_generation_is_exact(engine: Engine, *, packed: bool = False) -> bool:
+    """Logits of a few generated tokens against stock ``generate`` under ``run_chain``, prompt by prompt."""
+    model = engine.model
+    if not model.hf.can_generate():
+        return False
+    draw = _tokens(engine)
+    chains = [Chain.identity(model.num_layers), *probe_chains(model.num_layers)]
+    rows = [Row(tuple(draw(length)), chain.layers, 4) for length in (4, 6, 9) for chain in chains]
+    try:
+        decoder = Decoder(model, max_batch_tokens=engine.max_batch_tokens, cache_bytes=engine.cache_bytes, ends=())
+        decoder.run_rows(rows, trace=True)
+    except torch.OutOfMemoryError:
+        raise
+    except Exception:
+        return False
+    return all(_generates_like_stock(engine, row) for row in rows)
+
+
+def _generates_like_stock(engine: Engine, row: Row) -> bool:
+    model = engine.model
+    ids = torch.tensor([row.prompt], device=model.device)
+    for step, logits in enumerate(row.trace):
+        # What was emitted so far is given, so that one near-tie doesn't decide about all that follows.
+        given = torch.tensor([row.emitted[:step]], device=model.device, dtype=torch.long)
+        with run_chain(model.hf, Chain(row.layers, model.num_layers)):
+            alone = model.hf(input_ids=torch.cat([ids, given], dim=1), use_cache=False).logits[0, -1]
+        if not _close(logits, alone, model.dtype):
+            return False
+    return len(row.trace) == row.limit
+
+
+def _scores_alone(engine: Engine, layout: Layout, chain: Chain) -> torch.Tensor:
+    """Log-likelihoods of the targets, one forward for each continuation."""
+    model = engine.model
+    prompt = list(layout.tokens[: layout.prompt_length])
+    scores, start = [], 0
+    for length in layout.lengths:
+        target = torch.tensor(layout.targets[start : start + length], device=model.device)
+        start += length
+        ids = torch.tensor([[*prompt, *target[:-1].tolist()]], device=model.device)
+        with run_chain(model.hf, chain):
+            logits = model.hf(input_ids=ids, use_cache=False).logits[0, len(prompt) - 1 :].float()
+        scores.append(logits.log_softmax(-1).gather(1, target[:, None])[:, 0])
+    return torch.cat(scores)
+
+
+def _tokens(engine: Engine):  # type: ignore[no-untyped-def]
+    vocabulary = engine.model.hf.config.get_text_config().vocab_size
+    generator = torch.Generator().manual_seed(0)
+
+    def draw(count: int) -> list[int]:
+        return torch.randint(min(8, vocabulary - 1), vocabulary, (count,), generator=generator).tolist()
+
+    return draw
+
+
+def _close(found: torch.Tensor, alone: torch.Tensor, dtype: torch.dtype) -> bool:
+    found, alone = found.float().cpu(), alone.float().cpu()
+    if not bool(alone.isfinite().all()):
+        return not bool(found.isfinite().all())
+    scale = alone.abs().max().clamp(min=1e-3)
+    return bool(((found - alone).abs().max() / scale) <= _TOLERANCE.get(dtype, 1e-1))

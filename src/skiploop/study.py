@@ -1,0 +1,243 @@
+"""A study: a task's inputs, a searcher for each, the controls beside it, and everything kept on disk.
+
+    study = search("nano", "nano", searcher="cola", budget=100)
+    study.summary["oracle_accuracy"], study.summary["random_oracle_accuracy"], study.summary["excess"]
+
+A study that was interrupted goes on when the same call is made again; one that is complete is only read.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from skiploop.arms import InputState, wrong_candidates
+from skiploop.evaluate import check_lengths, shown_request, shown_verdict
+from skiploop.journal import JsonlJournal, Line
+from skiploop.opening import StudyModel, describe, open_model, open_runner
+from skiploop.progress import Progress
+from skiploop.request import Runner
+from skiploop.rounds import Rounds
+from skiploop.settings import StudySettings
+from skiploop.store import (
+    StudyFolder,
+    check_place,
+    default_out,
+    read_inputs,
+    read_json,
+    read_run,
+    read_timing,
+)
+from skiploop.summary import InputResult, collect, summarise
+from skiploop.tasks import Task, make_task
+
+_SECONDS_BETWEEN_TIMINGS = 5.0
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during a study. Nothing that was evaluated is lost; the same call goes on from there.
+
+    Attributes:
+        out: the study's folder.
+        done: evaluations that are kept.
+        total: evaluations that there will be at most.
+    """
+
+    def __init__(self, out: Path, done: int, total: int) -> None:
+        super().__init__(f"interrupted after {done} of {total} evaluations, which are kept in {out}")
+        self.out, self.done, self.total = out, done, total
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A study as its folder has it.
+
+    Attributes:
+        out: the folder.
+        run: what was asked for, and of what: run.json.
+        inputs: what was found for each input.
+        summary: the figures; see `skiploop.summary.summarise`. `seconds` and `out` come on top.
+    """
+
+    out: Path
+    run: dict[str, Any]
+    inputs: tuple[InputResult, ...]
+    summary: dict[str, Any]
+
+    @property
+    def complete(self) -> bool:
+        """Whether it was finished."""
+        return bool(self.summary["complete"])
+
+
+def search(
+    model: str | StudyModel = "nano",
+    task: str | Task = "nano",
+    *,
+    out: str | Path | None = None,
+    settings: StudySettings | None = None,
+    runner: Runner | None = None,
+    progress: Progress | None = None,
+    **changes: Any,
+) -> Study:
+    """Looks for chains on every input of a task; what `skiploop search` calls.
+
+    Args:
+        model: `nano`, the name or folder of a Hugging Face model, or a `LayeredModel`.
+        task: a specification for `skiploop.tasks.make_task`, or a task. The control takes its wrong answers
+            from the whole task, also where `limit` keeps a part of it.
+        out: the study's folder; by default one below `runs/` that is named after the settings. One that holds
+            the same study is resumed.
+        settings: a prepared set of settings.
+        runner: evaluates; by default what `settings.engine` says.
+        progress: is told how far the study is.
+        **changes: single fields of `StudySettings`, which win over `settings`.
+
+    Returns:
+        The finished study.
+
+    Raises:
+        InvalidInput: for everything that is wrong with the arguments, before any work starts.
+        UnsupportedModel: the model can't run chains exactly.
+        Interrupted: on Ctrl-C.
+    """
+    settings = (settings or StudySettings()).changed(**changes)
+    progress = progress or Progress()
+    if out is not None:
+        check_place(Path(out))
+    pool = make_task(task) if isinstance(task, str) else task
+    chosen = pool if settings.limit is None else pool.limit(settings.limit)
+    opened = open_model(model, settings) if isinstance(model, str) else model
+    space = settings.make_space(opened.num_layers)
+    check_lengths(chosen, chosen.examples, opened)
+    if runner is None:
+        runner, engine = open_runner(opened, settings)
+    else:
+        engine = "custom"
+    run = describe(opened, pool, space, settings, engine)
+    candidates = wrong_candidates(pool, chosen.examples, settings.seed)
+    states = [InputState(*each) for each in zip(chosen.examples, candidates, strict=True)]
+    place = default_out(run) if out is None else Path(out)
+    with StudyFolder(place, run, [_input_line(state) for state in states]) as folder:
+        if not folder.complete:
+            _note_versions(folder, run, progress)
+            rounds = Rounds(
+                chosen, states, space, settings,
+                runner=runner, journal=folder.journal, progress=progress, dtype=run["model"]["dtype"],
+            )  # fmt: skip
+            _work(folder, chosen, rounds, runner, settings, progress)
+    return load_study(place)
+
+
+def load_study(path: str | Path) -> Study:
+    """A study from its folder, as far as it is; one that is running can be read, too."""
+    out = Path(path)
+    run = read_run(out)
+    lines = _flat(JsonlJournal(out / "journal.jsonl"))
+    verified = _flat(JsonlJournal(out / "verified.jsonl"))
+    results = collect(run, read_inputs(out), lines, verified)
+    if (out / "summary.json").exists():
+        summary = read_json(out / "summary.json")
+    else:
+        summary = _summary(run, results, lines, complete=False)
+    seconds = read_timing(out).get("seconds", 0.0)
+    return Study(out, run, tuple(results), summary | {"seconds": seconds, "out": str(out)})
+
+
+def _work(
+    folder: StudyFolder,
+    task: Task,
+    rounds: Rounds,
+    runner: Runner,
+    settings: StudySettings,
+    progress: Progress,
+) -> None:
+    """Everything between an open folder and its summary."""
+    clock = _Clock(folder, runner)
+    rounds.after_part = clock.tick
+    try:
+        with progress:
+            rounds.run()
+            run, inputs = read_run(folder.path), read_inputs(folder.path)
+            results = collect(run, inputs, rounds.lines)
+            if settings.verify:
+                verified = _verify(folder.verified, task, results, runner, clock)
+                results = collect(run, inputs, rounds.lines, verified)
+    except KeyboardInterrupt:
+        raise Interrupted(folder.path, rounds.done, rounds.total) from None
+    finally:
+        clock.save()
+    folder.write_summary(_summary(run, results, rounds.lines, complete=True))
+
+
+def _verify(
+    journal: JsonlJournal, task: Task, results: Sequence[InputResult], runner: Runner, clock: _Clock
+) -> list[Line]:
+    """Runs every claimed success again, alone, and keeps what it says this time."""
+    lines = _flat(journal)
+    known = {line["input"] for line in lines}
+    examples = {example.id: example for example in task.examples}
+    for result in results:
+        example, (chain, reward) = examples[result.example["id"]], result.search.best
+        if reward < 1 or example.id in known:
+            continue
+        (again,) = runner.run([shown_request(task, example, chain)])
+        verdict = shown_verdict(task, example, again)
+        line = {"input": example.id, "chain": list(chain), "reward": verdict.reward, "answer": verdict.answer}
+        line |= {} if again.text is None else {"text": again.text}
+        journal.append([line])
+        lines.append(line)
+        clock.tick()
+    return lines
+
+
+class _Clock:
+    """Adds this attempt's seconds and layer calls to those of the attempts before."""
+
+    def __init__(self, folder: StudyFolder, runner: Runner) -> None:
+        self._folder, self._runner = folder, runner
+        self._before = folder.read_timing()
+        self._begun, self._calls, self._saved = time.monotonic(), runner.layer_calls, time.monotonic()
+
+    def tick(self) -> None:
+        if time.monotonic() - self._saved > _SECONDS_BETWEEN_TIMINGS:
+            self.save()
+
+    def save(self) -> None:
+        self._saved = time.monotonic()
+        spent = {
+            "attempts": 1,
+            "seconds": self._saved - self._begun,
+            "engine_layer_calls": self._runner.layer_calls - self._calls,
+        }
+        self._folder.write_timing({key: self._before.get(key, 0) + value for key, value in spent.items()})
+
+
+def _summary(
+    run: dict[str, Any], results: Sequence[InputResult], lines: Sequence[Line], *, complete: bool
+) -> dict[str, Any]:
+    """The figures as they come back from a file: tuples as lists."""
+    figures: dict[str, Any] = json.loads(json.dumps(summarise(run, results, lines, complete=complete)))
+    return figures
+
+
+def _input_line(state: InputState) -> Line:
+    wrong = [candidate.answer for candidate in state.candidates]
+    return asdict(state.example) | {"choices": list(state.example.choices), "wrong": wrong}
+
+
+def _note_versions(folder: StudyFolder, run: dict[str, Any], progress: Progress) -> None:
+    before = read_run(folder.path)["versions"]
+    for name, now in run["versions"].items():
+        if before.get(name) != now:
+            progress.note(
+                f"{folder.path} was begun with {name} {before.get(name)}, this is {now}: rounding may differ"
+            )
+
+
+def _flat(journal: JsonlJournal) -> list[Line]:
+    return [line for batch in journal.read() for line in batch]

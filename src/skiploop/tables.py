@@ -1,0 +1,211 @@
+"""A study for people: a table by level, what the figures mean in plain words, and a few examples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from skiploop.study import Study
+from skiploop.summary import InputResult
+
+COLUMNS = (
+    "level", "inputs", "base\naccuracy", "oracle\naccuracy", "random's\noracle", "right\nshorter",
+    "wrong to\nright", "still\nwrong", "identity\nbest", "mean depth\nbefore/after",
+)  # fmt: skip
+EXAMPLES = 3
+_WIDTH = 100  # where the output isn't a terminal, so that tables in logs aren't squeezed
+
+
+def make_console() -> Console:
+    """A console on stdout that is wide enough for the tables."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_WIDTH)
+
+
+def print_study(study: Study, console: Console) -> None:
+    """The table, its reading, examples, and where the study is."""
+    summary = study.summary
+    state = "" if study.complete else " (not complete)"
+    console.print(
+        f"{summary['model']} on {summary['task']}, searcher {summary['searcher']}, space {summary['space']}, "
+        f"{summary['budget']} evaluations an input{state}",
+        markup=False,
+    )
+    console.print(study_table(summary))
+    for line in reading(summary):
+        console.print(line, markup=False)
+    print_examples(study, console)
+    seconds, calls = summary["seconds"], summary["layer_calls"]
+    console.print(f"\n{calls:,} layer calls in {seconds:.0f} s. The study is in {study.out}", markup=False)
+
+
+def study_table(summary: dict[str, Any]) -> Table:
+    """One row per level and one for all."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in COLUMNS:
+        table.add_column(column, justify="left" if column == "level" else "right")
+    levels = summary["by_level"]
+    for row in levels if len(levels) > 1 else []:
+        table.add_row(*_cells("-" if row["level"] is None else str(row["level"]), row))
+    if len(levels) > 1:
+        table.add_section()
+    table.add_row(*_cells("all", summary), style="bold")
+    return table
+
+
+def _cells(name: str, row: dict[str, Any]) -> list[str]:
+    moves = row["transitions"]
+    return [
+        name,
+        str(row["inputs"]),
+        percent(row["base_accuracy"]),
+        percent(row["oracle_accuracy"]),
+        percent(row["random_oracle_accuracy"]),
+        *(str(moves[key]) for key in ("right_shorter", "corrected", "still_wrong", "identity_best")),
+        f"{_depth(row['mean_base_depth'])} / {_depth(row['mean_best_depth'])}",
+    ]
+
+
+def reading(summary: dict[str, Any]) -> list[str]:
+    """What the figures say, and what they don't."""
+    if not summary["inputs"]:
+        return ["Nothing has been evaluated yet."]
+    lines = [
+        f"Oracle accuracy {_with_interval(summary, 'oracle_accuracy')}: some chain out of at most "
+        f"{summary['budget']} is right. To pick it one needs the gold answer, so this is no accuracy; the "
+        f"model's own is {_with_interval(summary, 'base_accuracy')}.",
+        _chance(summary),
+        _again(summary),
+    ]
+    return [f"- {line}" for line in lines if line]
+
+
+def _chance(summary: dict[str, Any]) -> str:
+    parts = []
+    if summary["random_oracle_accuracy"] is not None:
+        parts.append(
+            f"uniform random chains reach {percent(summary['random_oracle_accuracy'])} at the same budget"
+        )
+    if summary["control_hit_share"] is not None:
+        parts.append(
+            f"on {summary['control_inputs']} inputs that the model gets wrong, the search for a wrong answer "
+            f"hits it in {percent(summary['control_hit_share'])}. Excess of the right answer over the wrong "
+            f"one: {_points(summary['excess'])} points ({_points_interval(summary['excess_interval'])})"
+        )
+    return "Chance: " + "; ".join(parts) + "." if parts else ""
+
+
+def _again(summary: dict[str, Any]) -> str:
+    if not summary["verified"]:
+        return ""
+    return (
+        f"Run again alone, {summary['flips']} of {summary['verified']} claimed successes were wrong "
+        f"(flip rate {percent(summary['flip_rate'])})."
+    )
+
+
+def print_examples(study: Study, console: Console) -> None:
+    """A few inputs with what was found for them: corrected ones first, then shortened ones."""
+    for result in chosen_examples(study.inputs):
+        chain, _ = result.search.best
+        console.print()
+        _field(console, "prompt", _short(result.example["prompt"]))
+        _field(console, "identity", f"{said(result)} ({'right' if result.base_right else 'wrong'})")
+        _field(console, "chain", f"{chain} (depth {len(chain)} of {result.depth})")
+        again = result.verified
+        answer = _short(_shown(again)) if again is not None else result.example["answer"]
+        _field(console, "answer", f"{answer}{'' if again is None or again['reward'] >= 1 else ' (flipped)'}")
+
+
+def chosen_examples(inputs: Sequence[InputResult]) -> list[InputResult]:
+    """The examples to show."""
+    corrected = [each for each in inputs if each.transition() == "corrected"]
+    shorter = [each for each in inputs if each.transition() == "right_shorter"]
+    first = corrected[: EXAMPLES - 1] if shorter else corrected[:EXAMPLES]
+    return first + shorter[: EXAMPLES - len(first)]
+
+
+def print_input(result: InputResult, console: Console) -> None:
+    """Everything about one input."""
+    example = result.example
+    _field(console, "input", f"{example['id']} (level {example['level']}, family {example['family'] or '-'})")
+    _field(console, "prompt", example["prompt"])
+    _field(console, "gold", example["answer"])
+    _field(console, "identity", f"{said(result)} ({'right' if result.base_right else 'wrong'})")
+    for name, arm in result.arms.items():
+        aim = f", for the wrong answer {arm.target!r}" if arm.target is not None else ""
+        _field(
+            console, name, f"{len(arm.evaluations)} evaluations{aim}; {arm.hits} chains beside identity hit"
+        )
+        for chain, reward in arm.pareto:
+            _field(console, "", f"reward {reward:g}  depth {len(chain)}  {chain}")
+
+
+def input_json(result: InputResult) -> dict[str, Any]:
+    """Everything about one input, ready for JSON."""
+    chain, reward = result.search.best
+    return {
+        **result.example,
+        "base_right": result.base_right,
+        "identity_answer": result.answer,
+        "identity_text": result.text,
+        "transition": result.transition(),
+        "best": {"chain": list(chain), "notation": str(chain), "reward": reward},
+        "verified": result.verified,
+        "arms": {
+            name: {
+                "target": arm.target,
+                "evaluations": [[list(chain), reward] for chain, reward in arm.evaluations],
+                "pareto": [[list(chain), reward] for chain, reward in arm.pareto],
+            }
+            for name, arm in result.arms.items()
+        },
+    }
+
+
+def said(result: InputResult) -> str:
+    """What the identity answered, as one line."""
+    return _short(result.answer if result.text is None else result.text)
+
+
+def percent(value: float | None) -> str:
+    """A share for people."""
+    return "-" if value is None else f"{100 * value:.1f} %"
+
+
+def _shown(line: dict[str, Any]) -> str | None:
+    text: str | None = line.get("text", line["answer"])
+    return text
+
+
+def _short(text: str | None, most: int = 160) -> str:
+    if text is None:
+        return "(no answer)"
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[: most // 2]} ... {line[-most // 2 :]}"
+
+
+def _field(console: Console, name: str, value: str) -> None:
+    console.print(Text(f"  {name:<9}", style="dim"), Text(value), soft_wrap=True)
+
+
+def _depth(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
+
+
+def _with_interval(summary: dict[str, Any], name: str) -> str:
+    low, high = summary[f"{name}_interval"]
+    return f"{percent(summary[name])} (95 %: {100 * low:.0f} to {100 * high:.0f})"
+
+
+def _points(value: float) -> str:
+    return f"{100 * value:+.1f}"
+
+
+def _points_interval(interval: Sequence[float]) -> str:
+    return f"95 %: {_points(interval[0])} to {_points(interval[1])}"
