@@ -76,7 +76,7 @@ def test_search_prints_a_table_its_reading_and_where_the_study_is(tmp_path: Path
     for text in (
         "oracle",
         "random's",
-        "wrong to",
+        "wrong ->",
         "needs the gold answer",
         "Chance:",
         "Excess",

@@ -86,9 +86,11 @@ def test_a_place_that_can_not_be_used_is_refused(tmp_path: Path) -> None:
 
 def test_only_one_works_on_a_folder(tmp_path: Path) -> None:
     run = {"schema": 1}
-    with StudyFolder(tmp_path / "s", run, []):
-        with pytest.raises(InvalidInput, match="another process is working on"):
-            StudyFolder(tmp_path / "s", run, [])
+    with (
+        StudyFolder(tmp_path / "s", run, []),
+        pytest.raises(InvalidInput, match="another process is working on"),
+    ):
+        StudyFolder(tmp_path / "s", run, [])
     StudyFolder(tmp_path / "s", run, []).__exit__()
 
 

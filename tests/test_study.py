@@ -93,7 +93,7 @@ def test_the_identity_is_generated_and_shown(tmp_path: Path) -> None:
     study = run(tmp_path / "s", runner)
     assert all(request.max_new_tokens == 8 and request.chain.is_identity for request in runner.calls[0])
     assert all(request.expected is not None for request in runner.calls[1])
-    assert [result.text for result in study.inputs[:5]][0] == "1"
+    assert study.inputs[0].text == "1"
     assert study.inputs[4].answer is None
     failed = [result for result in study.inputs if result.example["level"] == 5]
     assert study.summary["format_failures"] == len(failed) == 2
@@ -308,12 +308,12 @@ def test_an_edited_journal_is_refused(tmp_path: Path) -> None:
     text = journal.read_text()
     row = next(line for line in text.splitlines() if '"arm":"search"' in line)
     journal.write_text(text.replace(row, row.replace('"chain":[', '"chain":[0,')))
-    with pytest.raises(InvalidInput, match="arm search.*another version"):
+    with pytest.raises(InvalidInput, match=r"arm search.*another version"):
         run(tmp_path / "s")
     end = len(text.splitlines())
     extra = row.replace('"round":1', '"round":99') + '\n{"end":1}\n'
     journal.write_text(text + extra)
-    with pytest.raises(InvalidInput, match="round 99.*doesn't ask for"):
+    with pytest.raises(InvalidInput, match=r"round 99.*doesn't ask for"):
         run(tmp_path / "s")
     journal.write_text(text.replace('"end":10', '"end":9', 1))
     with pytest.raises(InvalidInput, match="line 11: damaged"):
@@ -353,12 +353,12 @@ def test_a_prompt_beyond_the_context_is_named(tmp_path: Path) -> None:
     task = fake_task()
     long = replace(task.examples[3], prompt="L4 " + "x" * 60)
     task = replace(task, examples=(*task.examples[:3], long))
-    with pytest.raises(InvalidInput, match="'e3' takes 63 tokens.*8.*71 together.*holds 64"):
+    with pytest.raises(InvalidInput, match=r"'e3' takes 63 tokens.*8.*71 together.*holds 64"):
         search(FakeModel(), task, out=tmp_path / "s", runner=FakeRunner())
     model = FakeModel()
     model.context_length = None
     assert search(model, task, out=tmp_path / "s", runner=FakeRunner(), budget=2).complete
-    with pytest.raises(InvalidInput, match="'e0' takes 4 tokens with its end, and 3 may.*max-new-tokens 4"):
+    with pytest.raises(InvalidInput, match=r"'e0' takes 4 tokens with its end, and 3 may.*max-new-tokens 4"):
         short = replace(fake_task(), max_new_tokens=3)
         search(FakeModel(), short, out=tmp_path / "t", runner=FakeRunner())
 
@@ -370,7 +370,7 @@ def test_scores_that_are_no_numbers_are_refused(tmp_path: Path, score: float) ->
             result = super().answer(request)
             return replace(result, loglikelihoods=(score, *result.loglikelihoods[1:]))
 
-    with pytest.raises(InvalidInput, match="'e0' aren't finite.*float32.*--dtype"):
+    with pytest.raises(InvalidInput, match=r"'e0' aren't finite.*float32.*--dtype"):
         run(tmp_path / "s", Broken(), "choice")
     # Nothing was evaluated, so the way out that the message names can be taken with the same --out.
     model = FakeModel("another")

@@ -31,9 +31,15 @@ app = typer.Typer(
     add_completion=False,
 )
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on stdout.")]
-Dtype = Annotated[str | None, typer.Option(help="Of the weights: float32, bfloat16, ... [the checkpoint's]")]
-Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, ... [a GPU where there is one]")]
-Threads = Annotated[int | None, typer.Option(help="CPU threads of torch. [as many as this process may use]")]
+Dtype = Annotated[
+    str | None, typer.Option(help="Of the weights: float32, bfloat16, .. (default: the checkpoint's).")
+]
+Device = Annotated[
+    str | None, typer.Option(help="cpu, cuda, cuda:1, .. (default: a GPU where there is one).")
+]
+Threads = Annotated[
+    int | None, typer.Option(help="CPU threads of torch (default: as many as this process may use).")
+]
 Trust = Annotated[bool, typer.Option("--trust-remote-code", help="Run Python code that the model brings.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before running a model's own code.")]
 STUDY, TASK, SEARCHER, MODEL = "Study", "Task", "Searcher and space", "Model and speed"
@@ -69,7 +75,7 @@ def search(
     space: Annotated[str, typer.Option(help="cola, skip, loop or early-exit.")] = "cola",
     seed: Annotated[int, typer.Option(help="Of the searchers; the sample of inputs stays.")] = 0,
     out: Annotated[
-        Path | None, typer.Option(help="The study's folder. [runs/MODEL-TASK-SEARCHER-HASH]")
+        Path | None, typer.Option(help="The study's folder (default: runs/MODEL-TASK-SEARCHER-HASH).")
     ] = None,
     json: Json = False,
     no_random_peer: Annotated[
@@ -90,7 +96,9 @@ def search(
     ] = 4,
     levels: Annotated[str | None, typer.Option(help="Such as 1,2.", rich_help_panel=TASK)] = None,
     families: Annotated[str | None, typer.Option(help="Such as sort,dates.", rich_help_panel=TASK)] = None,
-    split: Annotated[str | None, typer.Option(help="Of the data set. [test]", rich_help_panel=TASK)] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Of the data set (default: test).", rich_help_panel=TASK)
+    ] = None,
     prompt: Annotated[
         str | None, typer.Option(help="A template with {question}, or @FILE.", rich_help_panel=TASK)
     ] = None,
@@ -105,7 +113,7 @@ def search(
         int, typer.Option(help="Most extra runs of a loop.", rich_help_panel=SEARCHER)
     ] = 4,
     max_length: Annotated[
-        int | None, typer.Option(help="Longest chain. [twice the layers]", rich_help_panel=SEARCHER)
+        int | None, typer.Option(help="Longest chain (default: twice the layers).", rich_help_panel=SEARCHER)
     ] = None,
     length_penalty: Annotated[
         float | None, typer.Option(help="CoLa's lambda; 0: none.", rich_help_panel=SEARCHER)
@@ -236,7 +244,9 @@ def check(
 def generate(
     prompts: Annotated[list[str], typer.Argument(help="One or more prompts.")],
     model: Annotated[str, typer.Option(help="nano, a folder, or a name on the hub.")] = "nano",
-    chain: Annotated[str | None, typer.Option(help='Such as "0-3 4-5x2 6-9". [the identity]')] = None,
+    chain: Annotated[
+        str | None, typer.Option(help='Such as "0-3 4-5x2 6-9" (default: the identity).')
+    ] = None,
     max_new_tokens: Annotated[int, typer.Option(help="Most tokens of an answer.")] = 64,
     dtype: Dtype = None,
     device: Device = None,

@@ -14,8 +14,8 @@ from skiploop.study import Study
 from skiploop.summary import InputResult
 
 COLUMNS = (
-    "level", "inputs", "base\naccuracy", "oracle\naccuracy", "random's\noracle", "right\nshorter",
-    "wrong to\nright", "still\nwrong", "identity\nbest", "mean depth\nbefore/after",
+    "\nlevel", "\ninputs", "base\nacc. %", "oracle\nacc. %", "random's\noracle %", "right,\nshorter",
+    "wrong ->\nright", "still\nwrong", "identity\nbest", "mean depth\nbefore/after",
 )  # fmt: skip
 EXAMPLES = 3
 _WIDTH = 100  # where the output isn't a terminal, so that tables in logs aren't squeezed
@@ -46,9 +46,9 @@ def print_study(study: Study, console: Console) -> None:
 
 def study_table(summary: dict[str, Any]) -> Table:
     """One row per level and one for all."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for column in COLUMNS:
-        table.add_column(column, justify="left" if column == "level" else "right")
+        table.add_column(column, justify="left" if column == "\nlevel" else "right", no_wrap=True)
     levels = summary["by_level"]
     for row in levels if len(levels) > 1 else []:
         table.add_row(*_cells("-" if row["level"] is None else str(row["level"]), row))
@@ -63,11 +63,9 @@ def _cells(name: str, row: dict[str, Any]) -> list[str]:
     return [
         name,
         str(row["inputs"]),
-        percent(row["base_accuracy"]),
-        percent(row["oracle_accuracy"]),
-        percent(row["random_oracle_accuracy"]),
+        *(_number(row[key], 100) for key in ("base_accuracy", "oracle_accuracy", "random_oracle_accuracy")),
         *(str(moves[key]) for key in ("right_shorter", "corrected", "still_wrong", "identity_best")),
-        f"{_depth(row['mean_base_depth'])} / {_depth(row['mean_best_depth'])}",
+        f"{_number(row['mean_base_depth'])} / {_number(row['mean_best_depth'])}",
     ]
 
 
@@ -194,8 +192,8 @@ def _field(console: Console, name: str, value: str) -> None:
     console.print(Text(f"  {name:<9}", style="dim"), Text(value), soft_wrap=True)
 
 
-def _depth(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1f}"
+def _number(value: float | None, unit: int = 1) -> str:
+    return "-" if value is None else f"{unit * value:.1f}"
 
 
 def _with_interval(summary: dict[str, Any], name: str) -> str:

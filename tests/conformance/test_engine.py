@@ -1,0 +1,175 @@
+"""engine == run_chain alone, for many architectures, random chains, random batches and any memory limit."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skiploop.chain import Chain
+from skiploop.decode import Decoder, Row, schedule
+from skiploop.engine import Engine
+from skiploop.layout import Layout, lay_out
+from skiploop.model import LayeredModel
+from skiploop.plain import greedy
+from skiploop.replay import run_chain
+from tests.conformance.tiny import VOCABULARY, tiny_model
+
+SCORING = (
+    *("llama", "qwen2", "qwen3", "qwen3_moe", "olmo2", "olmo3", "olmoe", "gemma", "gemma2", "gemma3_text", "mistral"),
+    *("mixtral", "gpt2", "gptj", "gpt_neox", "gpt_neo", "opt", "phi", "phi3", "starcoder2", "cohere2", "gpt_oss"),
+    *("mamba", "jamba"),
+)
+GENERATING = tuple(name for name in SCORING if name not in ("mamba", "jamba"))
+PACKING = ("llama", "qwen2", "qwen3", "olmo2", "gemma", "gpt2", "gptj", "gpt_neox", "opt", "phi")
+
+_MODELS: dict[str, LayeredModel] = {}
+
+
+def layered(name: str) -> LayeredModel:
+    if name not in _MODELS:
+        _MODELS[name] = LayeredModel(tiny_model(name))
+    return _MODELS[name]
+
+
+def random_chain(rng: random.Random, num_layers: int = 4) -> tuple[int, ...]:
+    return tuple(rng.randrange(num_layers) for _ in range(rng.randint(1, 7)))
+
+
+def random_tokens(rng: random.Random, low: int, high: int) -> list[int]:
+    return [rng.randrange(8, VOCABULARY) for _ in range(rng.randint(low, high))]
+
+
+def random_pairs(rng: random.Random, continuations: int, count: int = 10) -> list[tuple[Layout, tuple[int, ...]]]:
+    layouts = [
+        lay_out(random_tokens(rng, 3, 12), [random_tokens(rng, 1, 4) for _ in range(continuations)]) for _ in range(4)
+    ]
+    return [(rng.choice(layouts), random_chain(rng)) for _ in range(count)]
+
+
+def alone(model: LayeredModel, layout: Layout, layers: tuple[int, ...]) -> list[float]:
+    """Log-likelihood of each target, one plain forward for each continuation."""
+    prompt, scores, start = list(layout.tokens[: layout.prompt_length]), [], 0
+    for length in layout.lengths:
+        target = list(layout.targets[start : start + length])
+        start += length
+        with run_chain(model.hf, Chain(layers, 4)), torch.inference_mode():
+            logits = model.hf(input_ids=torch.tensor([[*prompt, *target[:-1]]]), use_cache=False).logits
+        chosen = logits[0, len(prompt) - 1 :].log_softmax(-1).gather(1, torch.tensor(target)[:, None])
+        scores += chosen[:, 0].tolist()
+    return scores
+
+
+def score(engine: Engine, pairs: list[tuple[Layout, tuple[int, ...]]]) -> dict:
+    with torch.inference_mode():
+        return engine.score_layouts(pairs)
+
+
+@pytest.mark.parametrize("name", SCORING)
+def test_scores_are_those_of_run_chain_alone(name: str) -> None:
+    model, rng = layered(name), random.Random(name)
+    pairs = random_pairs(rng, 1)
+    found = score(Engine(model), pairs)
+    for layout, layers in pairs:
+        assert found[layout, layers][1] == pytest.approx(alone(model, layout, layers), rel=1e-4, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", PACKING)
+def test_choices_that_share_a_prompt_score_as_if_alone(name: str) -> None:
+    model, rng = layered(name), random.Random(name)
+    pairs = random_pairs(rng, 4)
+    assert any(layout.packed for layout, _ in pairs)
+    found = score(Engine(model), pairs)
+    for layout, layers in pairs:
+        assert found[layout, layers][1] == pytest.approx(alone(model, layout, layers), rel=1e-4, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", GENERATING)
+def test_generation_is_that_of_stock_generate_alone(name: str) -> None:
+    model, rng = layered(name), random.Random(name)
+    rows = [Row(tuple(random_tokens(rng, 3, 12)), random_chain(rng), rng.randint(1, 7)) for _ in range(8)]
+    Decoder(model, max_batch_tokens=4096, cache_bytes=2**24, ends=(2,)).run_rows(rows)
+    for row in rows:
+        expected = greedy(model, [list(row.prompt)], Chain(row.layers, 4), row.limit)[0]
+        assert row.emitted == expected[: len(row.emitted)]
+        assert len(row.emitted) == row.limit or row.emitted[-1] == 2
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10**6), batch=st.sampled_from([1, 9, 64, 4096]), memory=st.sampled_from([1, 5000, 2**24]))
+def test_limits_order_and_company_change_nothing(seed: int, batch: int, memory: int) -> None:
+    model, rng = layered("qwen2"), random.Random(seed)
+    pairs = random_pairs(rng, rng.choice([1, 3]), count=30)
+    reference = score(Engine(model), pairs)
+    limited = Engine(model, max_batch_tokens=batch, cache_bytes=memory)
+    shuffled = rng.sample(pairs, len(pairs))
+    first = score(limited, shuffled[:7])
+    rest = score(limited, shuffled[5:])
+    for pair in pairs:
+        for found in (first, rest):
+            if pair in found:
+                assert found[pair][0] == reference[pair][0]
+                assert found[pair][1] == pytest.approx(reference[pair][1], rel=1e-4, abs=1e-4)
+
+
+def test_states_stay_within_cache_bytes_between_calls() -> None:
+    engine = Engine(layered("llama"), cache_bytes=40_000)
+    rng = random.Random(0)
+    for _ in range(20):
+        score(engine, random_pairs(rng, 1))
+        assert engine._states.used_bytes <= 40_000
+
+
+def test_common_prefixes_are_computed_once() -> None:
+    engine = Engine(layered("llama"))
+    layout = lay_out([10, 11, 12], [[13]])
+    score(engine, [(layout, (0, 1, 2, 3)), (layout, (0, 1, 3))])
+    assert engine.layer_calls == 5
+    score(engine, [(layout, (0, 1, 2, 2, 3))])  # the states of the call before are still there
+    assert engine.layer_calls == 7
+
+
+def test_schedule_contains_every_chain_and_merges_equal_ones() -> None:
+    rng = random.Random(0)
+    chains = [random_chain(rng, 6) for _ in range(40)]
+    calls = schedule(chains)
+    for row, chain in enumerate(chains):
+        slots = [(slot, call.layer) for call in calls for member, slot in call.members if member == row]
+        assert slots == list(enumerate(chain))
+    assert [call.layer for call in schedule([(0, 1, 2), (0, 1, 2), (0, 2)])] == [0, 1, 2]
+
+
+def test_sampling_depends_on_the_row_seed_alone() -> None:
+    model, rng = layered("llama"), random.Random(1)
+
+    def rows(seeds: list[int]) -> list[Row]:
+        return [Row((10, 11, 12), (0, 1, 2, 3), 6, temperature=1.5, seed=seed) for seed in seeds]
+
+    def run(batch: list[Row]) -> list[list[int]]:
+        Decoder(model, max_batch_tokens=4096, cache_bytes=2**24, ends=()).run_rows(batch)
+        return [row.emitted for row in batch]
+
+    together = run([*rows([1, 2, 1]), Row(tuple(random_tokens(rng, 5, 9)), (0, 3), 6)])
+    assert together[0] == together[2] == run(rows([1]))[0]
+    assert together[0] != together[1]
+
+
+def test_out_of_memory_halves_the_batch_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine(layered("llama"), max_batch_tokens=256)
+    original, failed = Engine._score_chunk, []
+
+    def sometimes(self: Engine, pairs: list, length: int) -> dict:
+        if not failed:
+            failed.append(True)
+            raise torch.OutOfMemoryError("no room")
+        return original(self, pairs, length)
+
+    monkeypatch.setattr(Engine, "_score_chunk", sometimes)
+    pairs = random_pairs(random.Random(3), 1)
+    with torch.inference_mode():
+        found = engine._retrying(lambda: engine.score_layouts(pairs))  # type: ignore[arg-type, return-value]
+    assert engine.max_batch_tokens == 128
+    assert set(found) == set(pairs)  # type: ignore[arg-type]
