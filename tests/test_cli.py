@@ -75,8 +75,8 @@ def test_search_prints_a_table_its_reading_and_where_the_study_is(tmp_path: Path
     assert done.exit_code == 0, done.output
     for text in (
         "oracle",
-        "random's",
-        "wrong ->",
+        "random",
+        "->right",
         "needs the gold answer",
         "Chance:",
         "Excess",

@@ -37,12 +37,11 @@ class Batch:
     labels: Tensor
 
 
-def draw(rng: random.Random, progress: float) -> Problem:
-    """One training problem. Up to `progress` 0.1 small sizes come more often, then all sizes alike."""
+def draw(rng: random.Random, tilt: float) -> Problem:
+    """One training problem. The larger `tilt`, the more often a small size; at 0 all sizes come alike."""
     (family,) = rng.choices(list(FAMILY_WEIGHTS), list(FAMILY_WEIGHTS.values()))
     sizes = TRAIN_SIZES[family]
-    tilt = max(0.0, 1 - progress / 0.1)
-    weights = [(1 - i / len(sizes)) ** (3 * tilt) for i in range(len(sizes))]
+    weights = [(1 - i / len(sizes)) ** tilt for i in range(len(sizes))]
     (size,) = rng.choices(sizes, weights)
     return sample(rng, family, size, "train")
 
@@ -64,10 +63,10 @@ def collate(problems: list[Problem]) -> Batch:
     return Batch(tokens, labels)
 
 
-def micro_batches(seed: int, step: int, progress: float, *, rows: int, parts: int) -> Iterator[Batch]:
+def micro_batches(seed: int, step: int, tilt: float, *, rows: int, parts: int) -> Iterator[Batch]:
     """The `parts` micro-batches, of `rows` examples each, of one optimizer step."""
     rng = random.Random(f"nano/{seed}/{step}")
-    drawn = [draw(rng, progress) for _ in range(rows * parts)]
+    drawn = [draw(rng, tilt) for _ in range(rows * parts)]
     problems = sorted(drawn, key=lambda p: len(p.prompt) + len(p.answer))
     for i in range(parts):
         yield collate(problems[i * rows : (i + 1) * rows])

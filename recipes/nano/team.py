@@ -43,7 +43,7 @@ class Team:
         context = mp.get_context("spawn")
         self.start, self.done = context.Barrier(workers), context.Barrier(workers)
         self.next_part = context.Value("i", 0)
-        # [step, progress, layer-drop]; step -1 ends the workers.
+        # [step, tilt, layer-drop]; step -1 ends the workers.
         self.order = torch.zeros(3, dtype=torch.float64).share_memory_()
         self.tallies = torch.zeros(workers, 2, dtype=torch.float64).share_memory_()  # loss sum, tokens
         size = sum(p.numel() for p in model.parameters())
@@ -55,9 +55,9 @@ class Team:
         if compiled:
             compile_layers(model)
 
-    def gradients(self, step: int, progress: float, layer_drop: float) -> tuple[float, int]:
+    def gradients(self, step: int, tilt: float, layer_drop: float) -> tuple[float, int]:
         """Leave the mean gradient of this step in `.grad`; return the mean loss and the number of tokens."""
-        self.order.copy_(torch.tensor([step, progress, layer_drop], dtype=torch.float64))
+        self.order.copy_(torch.tensor([step, tilt, layer_drop], dtype=torch.float64))
         self.next_part.value = 0
         self.tallies.zero_()
         self.start.wait(PATIENCE_S)
@@ -74,10 +74,10 @@ class Team:
 
     def compute(self, rank: int) -> None:
         """Take micro-batches until none is left; gradients are summed into `.grad`."""
-        step, progress, layer_drop = int(self.order[0]), float(self.order[1]), float(self.order[2])
+        step, tilt, layer_drop = int(self.order[0]), float(self.order[1]), float(self.order[2])
         for p in self.model.parameters():
             p.grad = torch.zeros_like(p) if p.grad is None else p.grad.zero_()
-        batches = list(micro_batches(self.seed, step, progress, rows=self.rows, parts=self.parts))
+        batches = list(micro_batches(self.seed, step, tilt, rows=self.rows, parts=self.parts))
         device = self.model.device
         while (part := self._take()) < self.parts:
             batch = Batch(batches[part].tokens.to(device), batches[part].labels.to(device))

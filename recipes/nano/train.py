@@ -83,6 +83,12 @@ def rate(share: float) -> float:
     return 1.0 if share < 1 - DECAY else max(0.05, (1 - share) / DECAY)
 
 
+def tilt(share: float, args: argparse.Namespace) -> float:
+    """How strongly small sizes are preferred: falls linearly from `--tilt` to `--tilt-end`, then stays."""
+    left = max(0.0, 1 - share / args.tilt_share)
+    return args.tilt_end + left * (args.tilt - args.tilt_end)
+
+
 # --- checkpoints and export -------------------------------------------------------------------------------
 
 
@@ -197,7 +203,7 @@ def update(
 ) -> float:
     """One optimizer step; moves `progress` on and returns the loss."""
     started, share = time.monotonic(), progress.share(args)
-    loss, tokens = team.gradients(progress.step, share, args.layer_drop)
+    loss, tokens = team.gradients(progress.step, tilt(share, args), args.layer_drop)
     for optimizer, peak in zip(optimizers, (args.lr, args.adam_lr), strict=True):
         for group in optimizer.param_groups:
             group["lr"] = peak * rate(share)
@@ -218,8 +224,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--layers", type=int, default=8)
     parser.add_argument("--hidden-size", type=int, default=128, help="a multiple of 32, the width of a head")
     parser.add_argument("--layer-drop", type=float, default=0.0, help="leave out each layer with this chance")
-    parser.add_argument("--lr", type=float, default=0.02, help="peak learning rate of Muon")
-    parser.add_argument("--adam-lr", type=float, default=0.004, help="peak learning rate of AdamW")
+    parser.add_argument("--lr", type=float, default=0.006, help="peak learning rate of Muon")
+    parser.add_argument("--adam-lr", type=float, default=0.003, help="peak learning rate of AdamW")
+    parser.add_argument("--tilt", type=float, default=4.0, help="preference for small sizes at the start")
+    parser.add_argument("--tilt-end", type=float, default=1.0, help="the same later on; 0: all sizes alike")
+    parser.add_argument("--tilt-share", type=float, default=0.4, help="share of the run until --tilt-end")
     parser.add_argument("--rows", type=int, default=48, help="examples of a micro-batch")
     parser.add_argument("--parts", type=int, default=4, help="micro-batches of a step")
     parser.add_argument("--workers", type=int, help="processes; default 2 on CPU, 1 on a GPU")

@@ -32,11 +32,9 @@ app = typer.Typer(
 )
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on stdout.")]
 Dtype = Annotated[
-    str | None, typer.Option(help="Of the weights: float32, bfloat16, .. (default: the checkpoint's).")
+    str | None, typer.Option(help="Of the weights: float32, bfloat16 (default: the checkpoint's).")
 ]
-Device = Annotated[
-    str | None, typer.Option(help="cpu, cuda, cuda:1, .. (default: a GPU where there is one).")
-]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 (default: a GPU where there is one).")]
 Threads = Annotated[
     int | None, typer.Option(help="CPU threads of torch (default: as many as this process may use).")
 ]

@@ -68,6 +68,10 @@ class Lines(Progress):
     def __init__(self, every: float = SECONDS_BETWEEN_LINES) -> None:
         self._rate, self._every, self._last = Rate(), every, time.monotonic()
 
+    def __enter__(self) -> Self:
+        self._last = time.monotonic()
+        return self
+
     def update(self, done: int, total: int, oracle: float, *, replayed: bool = False) -> None:
         """Writes a line if it is time."""
         self._rate.update(done, replayed=replayed)

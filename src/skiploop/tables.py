@@ -14,8 +14,8 @@ from skiploop.study import Study
 from skiploop.summary import InputResult
 
 COLUMNS = (
-    "\nlevel", "\ninputs", "base\nacc. %", "oracle\nacc. %", "random's\noracle %", "right,\nshorter",
-    "wrong ->\nright", "still\nwrong", "identity\nbest", "mean depth\nbefore/after",
+    "\nlevel", "\ninputs", "base\n%", "oracle\n%", "random\n%", "right,\nshorter", "wrong\n->right",
+    "still\nwrong", "identity\nbest", "mean\ndepth",
 )  # fmt: skip
 EXAMPLES = 3
 _WIDTH = 100  # where the output isn't a terminal, so that tables in logs aren't squeezed
@@ -36,7 +36,7 @@ def print_study(study: Study, console: Console) -> None:
         f"{summary['budget']} evaluations an input{state}",
         markup=False,
     )
-    console.print(study_table(summary))
+    console.print(study_table(summary, dense=console.width < 85))
     for line in reading(summary):
         console.print(line, markup=False)
     print_examples(study, console)
@@ -44,9 +44,9 @@ def print_study(study: Study, console: Console) -> None:
     console.print(f"\n{calls:,} layer calls in {seconds:.0f} s. The study is in {study.out}", markup=False)
 
 
-def study_table(summary: dict[str, Any]) -> Table:
-    """One row per level and one for all."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+def study_table(summary: dict[str, Any], *, dense: bool = False) -> Table:
+    """One row per level and one for all; `dense` fits into 80 columns."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0 if dense else (0, 1, 0, 0))
     for column in COLUMNS:
         table.add_column(column, justify="left" if column == "\nlevel" else "right", no_wrap=True)
     levels = summary["by_level"]
