@@ -7,7 +7,7 @@ import os
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-import torch  # noqa: E402 - after the environment is set
+import torch
 
 # Matrices of width 32 are faster on one thread, and a second process may own the other core.
 torch.set_num_threads(1)

@@ -184,10 +184,10 @@ KEYWORDS = ("calc:", "solve:", "sort:", "word:", "count:", "largest:", "smallest
 
 # All sizes that are trained on. Wider than the levels, so that the levels can be set after training.
 TRAIN_SIZES: dict[str, tuple[int, ...]] = {
-    "arithmetic": (1, 2, 3, 4, 5, 6, 8),
-    "equation": (1, 2, 3, 4, 5, 6, 7, 8),
+    "arithmetic": (1, 2, 3, 4, 5, 6),
+    "equation": (1, 2, 3, 4, 5, 6),
     "sort": (2, 3, 4, 5, 6, 7, 8),
-    "string": (1, 2, 3, 4, 5, 6),
+    "string": (1, 2, 3, 4, 5),
     "count": (4, 6, 8, 10, 12, 14, 16, 20),
     "choice": (1, 2, 3, 4, 5, 6),
 }

@@ -1,3 +1,73 @@
-"""skiploop: chains of layers for pretrained transformers - search, exact execution, honest evaluation."""
+"""skiploop: chains of layers for pretrained transformers - search, exact execution, honest evaluation.
+
+    from skiploop import Chain, LayeredModel, run_chain, search
+
+What needs torch is imported on first use, so that ``import skiploop`` (and ``skiploop --help``) stay fast.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from skiploop.chain import Chain
+from skiploop.errors import InvalidInput, UnsupportedModel
+from skiploop.request import Request, Result
+
+if TYPE_CHECKING:
+    from skiploop.check import CheckReport, check_model
+    from skiploop.engine import Engine
+    from skiploop.model import LayeredModel
+    from skiploop.replay import run_chain
+    from skiploop.searchers import make_searcher
+    from skiploop.space import make_space
+    from skiploop.study import Study, load_study, search
+    from skiploop.tasks import make_task
+    from skiploop.unroll import unroll
 
 __version__ = "0.1.0"
+
+_LAZY = {
+    "CheckReport": "check",
+    "check_model": "check",
+    "Engine": "engine",
+    "LayeredModel": "model",
+    "run_chain": "replay",
+    "make_searcher": "searchers",
+    "make_space": "space",
+    "Study": "study",
+    "load_study": "study",
+    "search": "study",
+    "make_task": "tasks",
+    "unroll": "unroll",
+}
+
+__all__ = [
+    "Chain",
+    "CheckReport",
+    "Engine",
+    "InvalidInput",
+    "LayeredModel",
+    "Request",
+    "Result",
+    "Study",
+    "UnsupportedModel",
+    "check_model",
+    "load_study",
+    "make_searcher",
+    "make_space",
+    "make_task",
+    "run_chain",
+    "search",
+    "unroll",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(f"skiploop.{_LAZY[name]}"), name)
+    raise AttributeError(f"module 'skiploop' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

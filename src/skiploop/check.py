@@ -121,7 +121,7 @@ def _watching_flows(chain: Chain) -> Any:
     def watch(session: Session, hidden: torch.Tensor) -> tuple[torch.Tensor, Any]:
         shared = {id(value): value for call in session.calls for value in call.containers()}
         before = {key: len(value) for key, value in shared.items()}
-        result = run(session, hidden)
+        result: tuple[torch.Tensor, Any] = run(session, hidden)
         if any(len(value) != before[key] for key, value in shared.items()):
             raise UnsupportedModel(
                 "layers hand state to later layers beside the hidden states (shared keys and values, or residuals of "

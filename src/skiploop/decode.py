@@ -1,9 +1,9 @@
 """Generation for many (prompt, chain) rows with different chains in one batch.
 
-Prefill is a prefix-shared pass (``skiploop.prefix``) that keeps the keys and values of every layer call. For decoding, the
-chains of all rows are merged into one sequence of layer calls (a greedy short common supersequence, ``schedule``), made
-once and replayed for each token; each call has one buffer with the keys and values of the rows that take part in it.
-Rows that are done leave.
+Prefill is a prefix-shared pass (``skiploop.prefix``) that keeps the keys and values of every layer call. For decoding,
+the chains of all rows are merged into one sequence of layer calls (a greedy short common supersequence, ``schedule``),
+made once and replayed for each token; each call has one buffer with the keys and values of the rows that take part in
+it. Rows that are done leave.
 
 Shapes: R rows, S tokens of the longest prompt (prompts are padded on the left), T tokens so far, D width, V vocabulary.
 """
@@ -41,7 +41,7 @@ class Row:
     trace: list[torch.Tensor] = field(default_factory=list)  # logits of each step, [V], when asked for
 
 
-class Growing(DynamicLayer):
+class Growing(DynamicLayer):  # type: ignore[misc]
     """Keys and values with room for the tokens to come, so that a new token doesn't copy the old ones."""
 
     def __init__(self, keys: torch.Tensor, values: torch.Tensor, room: int) -> None:
@@ -80,7 +80,7 @@ def _with_room(tensor: torch.Tensor, room: int) -> torch.Tensor:
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """One scheduled layer call: the rows that take part, with the slot of each one's chain, and their keys and values."""
+    """One scheduled layer call: the rows that take part, each with its slot, and their keys and values."""
 
     layer: int
     members: list[tuple[int, int]]  # (row, slot)
@@ -132,16 +132,20 @@ class Decoder:
         rows: dict[tuple[Any, ...], Row] = {}
         keys = []
         for request in requests:
-            prompt, answer = tuple(self.model.encode(request.prompt)), ()
-            if request.expected is not None:
-                before, after = self.model.encode_pair(request.prompt, request.expected)
-                prompt, answer = tuple(before), tuple(after)
+            prompt, answer = self._tokens(request)
             limit = request.max_new_tokens or len(answer) + 1
             key = (prompt, request.chain.layers, limit, request.temperature, request.temperature and request.seed)
             rows.setdefault(key, Row(prompt, request.chain.layers, limit, request.temperature, request.seed))
             keys.append((key, answer))
         self.run_rows(list(rows.values()))
         return [self._result(request, rows[key], answer) for request, (key, answer) in zip(requests, keys, strict=True)]
+
+    def _tokens(self, request: Request) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Prompt, and the expected answer where there is one."""
+        if request.expected is None:
+            return tuple(self.model.encode(request.prompt)), ()
+        prompt, answer = self.model.encode_pair(request.prompt, request.expected)
+        return tuple(prompt), tuple(answer)
 
     def _result(self, request: Request, row: Row, answer: tuple[int, ...]) -> Result:
         if request.expected is not None:
@@ -159,7 +163,7 @@ class Decoder:
     def _chunks(self, rows: list[Row]) -> Iterator[list[Row]]:
         """Rows of similar prompt length whose keys and values fit into twice ``cache_bytes``."""
         config = self.model.hf.config.get_text_config()
-        heads = getattr(config, "num_key_value_heads", None) or getattr(config, "num_attention_heads", 1)
+        heads: int = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
         head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         token_bytes = 2 * heads * head_dim * self.model.dtype.itemsize
         chunk: list[Row] = []

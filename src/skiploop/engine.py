@@ -25,7 +25,7 @@ from skiploop.errors import InvalidInput
 from skiploop.layout import Layout, batch_inputs, lay_out, padded_length
 from skiploop.model import LayeredModel
 from skiploop.plain import PlainEngine
-from skiploop.prefix import Pass, PrefixCache
+from skiploop.prefix import Node, Pass, PrefixCache
 from skiploop.recording import Recording, dimensions, head, record, unmistakable
 from skiploop.request import Request, Result
 from skiploop.selftest import batched_generation_is_exact, batched_scoring_is_exact
@@ -64,7 +64,7 @@ class Engine:
         Args:
             model: the model; its layers are run by this engine only while ``run`` is at work.
             max_batch_tokens: tokens of one layer call; default 4096 on CPU, 65536 on GPU. Halved when memory runs out.
-            cache_bytes: hidden states kept between calls; default a quarter of the free memory (at most 512 MiB on CPU).
+            cache_bytes: hidden states kept between calls; default a quarter of the free memory, on CPU 512 MiB at most.
 
         Raises:
             InvalidInput: a limit below 1.
@@ -208,11 +208,11 @@ class Engine:
             recording.forget_picked()
             return states, None
 
-        roots = [self._states.root((layout.tokens, layout.prompt_length, layout.branches, length)) for layout in layouts]
+        roots = [self._root(layout, length) for layout in layouts]
         work = Pass(self._states, run_layer, max_rows=max(1, self.max_batch_tokens // length))
         states = work.states(recording.entry, roots, [(index[layout], layers) for layout, layers in pairs])
         self._calls += work.layer_calls
-        scored = {}
+        scored: dict[Pair, Score] = {}
         for part in _by_positions(pairs, self._head_positions()):
             hidden = torch.cat([states[index[layout], layers][list(layout.positions)] for layout, layers in part])
             targets = torch.tensor([token for layout, _ in part for token in layout.targets], device=device)
@@ -230,6 +230,9 @@ class Engine:
         on_device = {name: tensor.to(self.model.device) for name, tensor in inputs.items()}
         return record(self.model.hf, {**on_device, "use_cache": False})
 
+    def _root(self, layout: Layout, length: int) -> Node:
+        return self._states.root((layout.tokens, layout.prompt_length, layout.branches, length))
+
     def _pad_id(self) -> int:
         pad = getattr(self.model.tokenizer, "pad_token_id", None)
         return int(pad) if pad is not None else 0
@@ -238,7 +241,7 @@ class Engine:
         return torch.tensor(self.model.eos_ids or (-1,), device=self.model.device)
 
     def _head_positions(self) -> int:
-        vocabulary = self.model.hf.config.get_text_config().vocab_size
+        vocabulary: int = self.model.hf.config.get_text_config().vocab_size
         return max(1, _LOGITS_BYTES // (4 * vocabulary))
 
     def _result(
@@ -266,7 +269,7 @@ class Engine:
                 lambda layer, hidden, inputs: (recording.run(layer, hidden, None), None),
                 max_rows=max(1, self.max_batch_tokens // length),
             )
-            roots = [self._states.root((layout.tokens, layout.prompt_length, layout.branches, length))]
+            roots = [self._root(layout, length)]
             states = work.states(recording.entry, roots, [(0, chain.layers) for chain in chains])
             self._calls += work.layer_calls
             last = torch.stack([states[0, chain.layers][len(layout.tokens) - 1] for chain in chains])

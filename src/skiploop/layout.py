@@ -1,7 +1,7 @@
 """Token sequences for scoring: what to run, at which positions logits are wanted, and what they are compared with.
 
-Answer choices share their prompt: a *packed* sequence is the prompt followed by all continuations, each of which sees the
-prompt and itself and counts its positions from the end of the prompt. So the prompt is computed once for all choices.
+Answer choices share their prompt: a *packed* sequence is the prompt followed by all continuations, each of which sees
+the prompt and itself and counts its positions from the end of the prompt. So the prompt is computed once for all.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ class LayeredModel:
     @property
     def dtype(self) -> torch.dtype:
         """Of the weights."""
-        return self.hf.dtype
+        return cast(torch.dtype, self.hf.dtype)
 
     @property
     def attn_implementation(self) -> str:
@@ -171,7 +171,8 @@ class LayeredModel:
         for wanted, members in rows.items():
             for start in range(0, len(members), _GENERATE_BATCH):
                 batch = members[start : start + _GENERATE_BATCH]
-                for row, text in zip(batch, self._generate([texts[i] for i in batch], wanted, max_new_tokens, settings)):
+                found = self._generate([texts[row] for row in batch], wanted, max_new_tokens, settings)
+                for row, text in zip(batch, found, strict=True):
                     answers[row] = text
         return answers
 
@@ -197,7 +198,7 @@ class LayeredModel:
         tokenizer = self._tokenizer()
         batch = tokenizer(prompts, padding=True, padding_side="left", return_tensors="pt").to(self.device)
         inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
-        greedy = {} if settings.get("do_sample") else {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
+        greedy = {} if settings.get("do_sample") else {"do_sample": False, **dict.fromkeys(("temperature", "top_p", "top_k"))}
         with torch.inference_mode(), run_chain(self.hf, chain):
             output = self.hf.generate(
                 **inputs,
@@ -205,7 +206,8 @@ class LayeredModel:
                 pad_token_id=tokenizer.pad_token_id,
                 **{**greedy, **settings},
             )
-        return cast(list[str], tokenizer.batch_decode(output[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True))
+        new = output[:, inputs["input_ids"].shape[1] :]
+        return cast(list[str], tokenizer.batch_decode(new, skip_special_tokens=True))
 
     def _tokenizer(self) -> Any:
         if self.tokenizer is None:

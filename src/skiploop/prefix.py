@@ -6,8 +6,8 @@ is decided greedily, the lowest one that some node waits for: chains are mostly 
 (a loop) catch up before the others go on, and all meet again behind it. The sequence of layer calls that comes out is a
 short common supersequence of the chains.
 
-States stay for later calls until ``cache_bytes`` is used up; the least recently used go first, and are computed again if
-they are wanted again. Results don't depend on it, up to rounding.
+States stay for later calls until ``cache_bytes`` is used up; the least recently used go first, and are computed again
+if they are wanted again. Results don't depend on it, up to rounding.
 
 Shapes: S tokens, D width, n rows of one layer call.
 """

@@ -32,8 +32,10 @@ class Recording:
     # Picked tensors by (tensor, selection); the selection is kept alive, or its id could be used again.
     _picked: dict[tuple[int, int], tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict)
 
-    def run(self, layer: int, hidden: torch.Tensor, inputs: torch.Tensor | None, view: Cache | None = None) -> torch.Tensor:
-        """Run one layer on rows ``hidden`` [n, S, D]; ``inputs`` [n] says which input each row is of (None: row i of i)."""
+    def run(
+        self, layer: int, hidden: torch.Tensor, inputs: torch.Tensor | None, view: Cache | None = None
+    ) -> torch.Tensor:
+        """Run one layer on rows ``hidden`` [n, S, D]; ``inputs`` [n]: the input that each row is of (None: i of i)."""
         call = self.calls[layer]
         if inputs is not None:
             call = self.pick_rows(call, inputs)
@@ -85,11 +87,12 @@ def unmistakable(size: int, taken: set[int]) -> int:
 def dimensions(model: PreTrainedModel) -> set[int]:
     """Sizes that the first dimension of a tensor which isn't per input may have."""
     config = model.config.get_text_config()
-    names = ("num_attention_heads", "num_key_value_heads", "head_dim", "hidden_size", "num_experts", "num_local_experts")
+    names = ["num_attention_heads", "num_key_value_heads", "head_dim", "hidden_size", "num_experts"]
+    names.append("num_local_experts")
     return {1, 2, 3, *(value for name in names if isinstance(value := getattr(config, name, None), int))}
 
 
-class _Recorded(Exception):  # noqa: N818 - not an error: it ends a forward of which only the beginning is wanted
+class _Recorded(Exception):
     """Carries a recording out of a model's forward."""
 
     def __init__(self, recording: Recording) -> None:

@@ -61,7 +61,9 @@ class Result:
 class Runner(Protocol):
     """Runs requests; ``skiploop.engine.Engine`` and ``skiploop.plain.PlainEngine`` do."""
 
-    layer_calls: int  # one layer on one sequence in one forward: executed so far
+    @property
+    def layer_calls(self) -> int:
+        """One layer on one sequence in one forward, executed so far."""
 
     def run(self, requests: Sequence[Request]) -> list[Result]:
         """The results, in request order; they don't depend on which requests are run together."""
