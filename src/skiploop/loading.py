@@ -78,7 +78,9 @@ def nano_folder() -> str:
 
 def fingerprint(model: PreTrainedModel) -> str:
     """SHA-256 over the config and a sample of every weight: another checkpoint of the same name is told apart."""
-    config = {k: v for k, v in model.config.to_dict().items() if not k.startswith(("_", "transformers_version"))}
+    # Neither where it lies nor the dtype it is run in makes it another checkpoint.
+    apart = ("_", "transformers_version", "dtype", "torch_dtype")
+    config = {name: value for name, value in model.config.to_dict().items() if not name.startswith(apart)}
     digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
     for name, weight in sorted(model.state_dict().items()):
         flat = weight.detach().flatten()

@@ -198,7 +198,10 @@ class LayeredModel:
         tokenizer = self._tokenizer()
         batch = tokenizer(prompts, padding=True, padding_side="left", return_tensors="pt").to(self.device)
         inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
-        greedy = {} if settings.get("do_sample") else {"do_sample": False, **dict.fromkeys(("temperature", "top_p", "top_k"))}
+        # None, or transformers warns that a sampling setting of the checkpoint isn't used.
+        greedy = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
+        if settings.get("do_sample"):
+            greedy = {}
         with torch.inference_mode(), run_chain(self.hf, chain):
             output = self.hf.generate(
                 **inputs,

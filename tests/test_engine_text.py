@@ -1,0 +1,91 @@
+"""The engine on the embedded model, text in and text out, against one request after another."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from skiploop import Chain, Engine, InvalidInput, LayeredModel, Request, make_space, make_task
+from skiploop.plain import PlainEngine
+
+
+@pytest.fixture(scope="module")
+def nano() -> LayeredModel:
+    return LayeredModel.from_pretrained("nano")
+
+
+@pytest.fixture(scope="module")
+def requests(nano: LayeredModel) -> list[Request]:
+    """Verdicts, texts and options for real problems, under the identity and random chains."""
+    rng = random.Random(0)
+    space = make_space("cola", nano.num_layers, max_repeats=1)
+    made = []
+    for example in make_task("nano", limit=12).examples:
+        for chain in (nano.identity, nano.identity.skip(3, 1), nano.identity.loop(2, 2), space.sample(rng)):
+            made.append(Request(example.prompt, chain, expected=example.answer))
+            made.append(Request(example.prompt, chain, max_new_tokens=14))
+            made.append(Request(example.prompt, chain, continuations=("A", "B", "17", "1,2,3", example.answer)))
+    return made
+
+
+def test_results_are_those_of_one_request_after_another(nano: LayeredModel, requests: list[Request]) -> None:
+    shuffled = random.Random(1).sample(requests, len(requests))
+    found, alone = Engine(nano).run(shuffled), PlainEngine(nano).run(shuffled)
+    for result, expected in zip(found, alone, strict=True):
+        assert (result.text, result.matched, result.num_tokens) == (
+            expected.text,
+            expected.matched,
+            expected.num_tokens,
+        )
+        assert result.loglikelihoods == pytest.approx(expected.loglikelihoods, rel=1e-4, abs=1e-4)
+    assert any(result.matched for result in found)
+    assert any(result.matched is False for result in found)
+
+
+def test_a_forced_pass_decides_what_generation_decides(nano: LayeredModel, requests: list[Request]) -> None:
+    engine = Engine(nano)
+    forced = [request for request in requests if request.expected is not None]
+    verdicts = engine.run(forced)
+    texts = engine.run([Request(r.prompt, r.chain, max_new_tokens=40) for r in forced])
+    for request, verdict, generated in zip(forced, verdicts, texts, strict=True):
+        assert verdict.matched == (generated.text == request.expected)
+
+
+def test_memory_limits_change_nothing(nano: LayeredModel, requests: list[Request]) -> None:
+    free, tight = Engine(nano), Engine(nano, max_batch_tokens=40, cache_bytes=30_000)
+    for result, expected in zip(tight.run(requests), free.run(requests), strict=True):
+        assert (result.text, result.matched) == (expected.text, expected.matched)
+        assert result.loglikelihoods == pytest.approx(expected.loglikelihoods, rel=1e-4, abs=1e-4)
+
+
+def test_sharing_saves_layer_calls(nano: LayeredModel) -> None:
+    chains = [nano.identity.skip(start, 1) for start in range(nano.num_layers)]
+    engine = Engine(nano)
+    engine.run([Request("sort:45,59,80=", nano.identity, expected="1")])  # the self-test is behind it
+    before = engine.layer_calls
+    engine.run([Request("sort:80,59,45=", chain, expected="45,59,80") for chain in chains])
+    separate = sum(len(chain) for chain in chains)
+    assert engine.layer_calls - before <= 0.75 * separate
+
+
+def test_a_chain_that_breaks_the_model_is_wrong_not_an_error(nano: LayeredModel) -> None:
+    broken = LayeredModel.from_pretrained("nano")
+    layer = broken.hf.model.layers[3].mlp.down_proj
+    layer.weight.data.fill_(float("inf"))
+    without = Chain([0, 1, 2, 4, 5, 6, 7], broken.num_layers)
+    engine = Engine(nano)
+    engine.model, engine._plain.model = broken, broken
+    through, around = engine.run(
+        [Request("sort:45,59,80=", chain, expected="45,59,80") for chain in (broken.identity, without)]
+    )
+    assert through.matched is False
+    assert around.matched is not None
+    assert all(x != x for x in engine.run([Request("ab", broken.identity, continuations=("c", "d"))])[0].loglikelihoods)
+
+
+def test_wrong_limits_are_refused(nano: LayeredModel) -> None:
+    with pytest.raises(InvalidInput, match="max_batch_tokens is 0"):
+        Engine(nano, max_batch_tokens=0)
+    with pytest.raises(ValueError, match="exactly one"):
+        Request("a", nano.identity)
