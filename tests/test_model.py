@@ -188,4 +188,5 @@ def test_logits_that_are_not_numbers_are_refused() -> None:
 
 
 def test_nano_ships_inside_the_package() -> None:
-    assert {"config.json", "model.safetensors", "tokenizer.json"} <= {path.name for path in Path(nano_folder()).iterdir()}
+    names = {path.name for path in Path(nano_folder()).iterdir()}
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= names

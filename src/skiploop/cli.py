@@ -255,7 +255,8 @@ def generate(
 ) -> None:
     """Continue prompts, greedily, under a chain."""
     with _errors(json):
-        from skiploop.chain import Chain, whole_number
+        from skiploop.chain import Chain
+        from skiploop.notation import whole_number
 
         whole_number("--max-new-tokens", max_new_tokens, 1)
         opened = _open(model, dtype, device, threads, trust_remote_code, yes)

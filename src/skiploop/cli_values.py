@@ -7,8 +7,8 @@ import sys
 
 import typer
 
-from skiploop.chain import whole_number
 from skiploop.errors import InvalidInput
+from skiploop.notation import whole_number
 
 
 def confirm_code(model: str, trust: bool, yes: bool) -> None:

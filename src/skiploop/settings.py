@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-from skiploop.chain import whole_number
 from skiploop.errors import InvalidInput
+from skiploop.notation import whole_number
 from skiploop.searchers import SEARCHERS, make_searcher
 from skiploop.space import Space, make_space
 

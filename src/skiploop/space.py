@@ -19,37 +19,15 @@ import random
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from itertools import accumulate, pairwise
+from functools import cached_property
+from itertools import accumulate
 from math import comb
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
-from skiploop.chain import LONGEST, Chain, Edit, edited, whole_number
+from skiploop.chain import Chain, Edit, edited
 from skiploop.errors import InvalidInput
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds on edits and chains.
-
-    Attributes:
-        max_block: most slots that one edit skips, and most layers in a loop.
-        max_repeats: most extra runs of a loop.
-        max_length: most slots of a chain.
-    """
-
-    max_block: int
-    max_repeats: int
-    max_length: int
-
-
-class Group(NamedTuple):
-    """A loop of `size` layers from slot `start`, run `times` times; with times 1 a stretch run once."""
-
-    start: int
-    size: int
-    times: int
+from skiploop.groups import Group, Limits, loop_edits_of, looped, read_groups, skip_edits, skip_edits_of
+from skiploop.notation import LONGEST, whole_number
 
 
 class Space(ABC):
@@ -154,8 +132,8 @@ class BlockSpace(Space):
 
     def _read(self, layers: tuple[int, ...]) -> tuple[Group, ...] | None:
         """The chain's groups, or None where it isn't in the space."""
-        groups = _groups(layers, self.limits) if 1 <= len(layers) <= self.limits.max_length else None
-        if groups is None or (not self.loops and _looped(groups)):
+        groups = read_groups(layers, self.limits) if 1 <= len(layers) <= self.limits.max_length else None
+        if groups is None or (not self.loops and looped(groups)):
             return None
         kept = sum([group.size for group in groups])
         return groups if self.skips or kept == self.num_layers else None
@@ -164,10 +142,10 @@ class BlockSpace(Space):
         groups = self._read(chain.layers) if chain.num_layers == self.num_layers else None
         if groups is None:
             raise self._outside(chain)
-        found = list(_skips(groups, len(chain), self.limits.max_block)) if self.skips else []
+        found = list(skip_edits_of(groups, len(chain), self.limits.max_block)) if self.skips else []
         if self.loops:
             for group in groups:
-                found += _loops(group, self.limits, self.limits.max_length - len(chain))
+                found += loop_edits_of(group, self.limits, self.limits.max_length - len(chain))
         return found
 
     # Counting: choose the kept layers, then group them. ways[j][n] groups j kept layers into n slots.
@@ -272,7 +250,7 @@ class EarlyExitSpace(Space):
         if chain not in self:
             raise self._outside(chain)
         slots = len(chain)
-        return [_skip_edits(size, slots)[-1] for size in range(1, min(self.limits.max_block, slots - 1) + 1)]
+        return [skip_edits(size, slots)[-1] for size in range(1, min(self.limits.max_block, slots - 1) + 1)]
 
     def count(self) -> int:
         return self.num_layers
@@ -315,135 +293,6 @@ def make_space(
         )
     block, repeats = whole_number("max_block", max_block, 1), whole_number("max_repeats", max_repeats, 1)
     return SPACES[name](total, Limits(block, repeats, longest))
-
-
-def _groups(layers: tuple[int, ...], limits: Limits) -> tuple[Group, ...] | None:
-    """The one way to read layers as ascending loops and longest stretches, or None where there is none."""
-    if len(set(layers)) == len(layers):
-        return (Group(0, len(layers), 1),) if list(layers) == sorted(layers) else None
-    groups: list[Group] = []
-    slot, stretch, last = 0, 0, -1  # stretch: where the once-run slots before this one begin
-    while slot < len(layers):
-        first = layers[slot]
-        if first <= last:
-            return None
-        if first not in layers[slot + 1 : slot + 1 + limits.max_block]:
-            slot, last = slot + 1, first  # should it come again further on, then it doesn't ascend there
-            continue
-        loop = _loop_at(layers, slot, limits.max_repeats)
-        if loop is None:
-            return None
-        groups += [Group(stretch, slot - stretch, 1), loop] if stretch < slot else [loop]
-        last = layers[slot + loop.size - 1]
-        slot = stretch = slot + loop.size * loop.times
-    return (*groups, Group(stretch, slot - stretch, 1)) if stretch < slot else tuple(groups)
-
-
-def _loop_at(layers: tuple[int, ...], slot: int, max_repeats: int) -> Group | None:
-    size = layers.index(layers[slot], slot + 1) - slot  # a loop's first layer comes again after one pass
-    block = layers[slot : slot + size]
-    times = 1
-    while layers[slot + times * size : slot + (times + 1) * size] == block:
-        times += 1
-    legal = 1 < times <= 1 + max_repeats and all(a < b for a, b in pairwise(block))
-    return Group(slot, size, times) if legal else None
-
-
-def _looped(groups: tuple[Group, ...]) -> bool:
-    return len(groups) > 1 or groups[0].times > 1
-
-
-def _group_at(layers: tuple[int, ...], slot: int, limits: Limits) -> Group | None:
-    ahead = layers[slot + 1 : slot + 1 + limits.max_block]
-    if layers[slot] not in ahead:
-        return Group(slot, 1, 1)  # should the layer come again further on, then it doesn't ascend there
-    size = ahead.index(layers[slot]) + 1  # a loop's first layer comes again after one pass
-    block = layers[slot : slot + size]
-    times = 1
-    while layers[slot + times * size : slot + (times + 1) * size] == block:
-        times += 1
-    legal = 1 < times <= 1 + limits.max_repeats and all(a < b for a, b in pairwise(block))
-    return Group(slot, size, times) if legal else None
-
-
-@lru_cache(maxsize=1024)
-def _skips(groups: tuple[Group, ...], slots: int, max_block: int) -> tuple[Edit, ...]:
-    """Skips of at most `max_block` slots that leave a legal chain.
-
-    What a skip leaves of a loop must be whole passes, or at most one pass on each side: those ascend, or
-    overlap in a smaller loop. Skips of whole passes within a loop are all equal; the first stands for them.
-    """
-    sizes = range(1, min(max_block, slots - 1) + 1)
-    if not _looped(groups):
-        return tuple([edit for size in sizes for edit in _skip_edits(size, slots)])
-    left: list[bool] = []  # [N + 1], whether a cut before the slot leaves a legal piece on its left,
-    right: list[bool] = []  # and on its right
-    bad: set[tuple[int, int]] = set()  # (start, size) that these don't rule out
-    for start, size, times in groups:
-        cuts_left, cuts_right, within = _cuts(size, times, max_block)
-        left += cuts_left
-        right += cuts_right
-        bad.update([(start + before, block) for before, block in within])
-    right.append(True)
-    found = [
-        edit
-        for size in sizes
-        for edit, legal_left, legal_right in zip(_skip_edits(size, slots), left, right[size:], strict=False)
-        if legal_left and legal_right and (edit.start, size) not in bad
-    ]
-    return tuple(found)
-
-
-@lru_cache(maxsize=4096)
-def _cuts(size: int, times: int, max_block: int) -> tuple[list[bool], list[bool], list[tuple[int, int]]]:
-    """For each slot of a group, if a cut before it is legal on its left, its right; bad skips within."""
-    slots = size * times
-    if times == 1:
-        return [True] * slots, [True] * slots, []
-    left = [cut <= size or cut % size == 0 for cut in range(slots)]
-    right = [slots - cut <= size or cut % size == 0 for cut in range(slots)]
-    blocks = [
-        (before, block)
-        for block in range(1, min(max_block, slots) + 1)
-        for before in range(slots - block + 1)
-    ]
-    within = [
-        (before, block)
-        for before, block in blocks
-        if (before > 0 if block % size == 0 else max(before, slots - block - before) > size)
-    ]
-    return left, right, within
-
-
-@lru_cache(maxsize=4096)
-def _skip_edits(size: int, slots: int) -> tuple[Edit, ...]:
-    return tuple([Edit("skip", start, size) for start in range(slots - size + 1)])
-
-
-def _loops(group: Group, limits: Limits, spare: int) -> tuple[Edit, ...]:
-    """Loops of the blocks of a stretch, or further runs of a loop, in at most `spare` more slots."""
-    if group.times > 1:
-        return _loop_edits(
-            group.start, group.size, min(1 + limits.max_repeats - group.times, spare // group.size)
-        )
-    return _stretch_loops(
-        group, limits.max_block, limits.max_repeats, min(spare, limits.max_block * limits.max_repeats)
-    )
-
-
-@lru_cache(maxsize=4096)
-def _stretch_loops(group: Group, max_block: int, max_repeats: int, spare: int) -> tuple[Edit, ...]:
-    return tuple(
-        edit
-        for size in range(1, min(max_block, group.size) + 1)
-        for start in range(group.start, group.start + group.size - size + 1)
-        for edit in _loop_edits(start, size, min(max_repeats, spare // size))
-    )
-
-
-@lru_cache(maxsize=65_536)
-def _loop_edits(start: int, size: int, most: int) -> tuple[Edit, ...]:
-    return tuple([Edit("loop", start, size, extra) for extra in range(1, most + 1)])
 
 
 def _subset(total: int, size: int, rank: int) -> tuple[int, ...]:

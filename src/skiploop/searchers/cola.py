@@ -26,8 +26,9 @@ import random
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
-from skiploop.chain import Chain, Edit, edited, whole_number
+from skiploop.chain import Chain, Edit, edited
 from skiploop.errors import InvalidInput
+from skiploop.notation import whole_number
 from skiploop.searchers.reward import checked
 from skiploop.space import Space
 

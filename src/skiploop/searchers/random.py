@@ -11,7 +11,8 @@ import random
 from dataclasses import dataclass
 from typing import ClassVar
 
-from skiploop.chain import Chain, whole_number
+from skiploop.chain import Chain
+from skiploop.notation import whole_number
 from skiploop.searchers.reward import checked
 from skiploop.space import Space
 

@@ -1,0 +1,165 @@
+"""Chains read as groups (loops, and stretches that run once), and the legal edits of each group.
+
+Plain functions on tuples of layers, for the spaces of ``skiploop.space``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
+
+from skiploop.chain import Edit
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on edits and chains.
+
+    Attributes:
+        max_block: most slots that one edit skips, and most layers in a loop.
+        max_repeats: most extra runs of a loop.
+        max_length: most slots of a chain.
+    """
+
+    max_block: int
+    max_repeats: int
+    max_length: int
+
+
+class Group(NamedTuple):
+    """A loop of `size` layers from slot `start`, run `times` times; with times 1 a stretch run once."""
+
+    start: int
+    size: int
+    times: int
+
+
+def read_groups(layers: tuple[int, ...], limits: Limits) -> tuple[Group, ...] | None:
+    """The one way to read layers as ascending loops and longest stretches, or None where there is none."""
+    if len(set(layers)) == len(layers):
+        return (Group(0, len(layers), 1),) if list(layers) == sorted(layers) else None
+    groups: list[Group] = []
+    slot, stretch, last = 0, 0, -1  # stretch: where the once-run slots before this one begin
+    while slot < len(layers):
+        first = layers[slot]
+        if first <= last:
+            return None
+        if first not in layers[slot + 1 : slot + 1 + limits.max_block]:
+            slot, last = slot + 1, first  # should it come again further on, then it doesn't ascend there
+            continue
+        loop = _loop_at(layers, slot, limits.max_repeats)
+        if loop is None:
+            return None
+        groups += [Group(stretch, slot - stretch, 1), loop] if stretch < slot else [loop]
+        last = layers[slot + loop.size - 1]
+        slot = stretch = slot + loop.size * loop.times
+    return (*groups, Group(stretch, slot - stretch, 1)) if stretch < slot else tuple(groups)
+
+
+def _loop_at(layers: tuple[int, ...], slot: int, max_repeats: int) -> Group | None:
+    size = layers.index(layers[slot], slot + 1) - slot  # a loop's first layer comes again after one pass
+    block = layers[slot : slot + size]
+    times = 1
+    while layers[slot + times * size : slot + (times + 1) * size] == block:
+        times += 1
+    legal = 1 < times <= 1 + max_repeats and all(a < b for a, b in pairwise(block))
+    return Group(slot, size, times) if legal else None
+
+
+def looped(groups: tuple[Group, ...]) -> bool:
+    return len(groups) > 1 or groups[0].times > 1
+
+
+def _group_at(layers: tuple[int, ...], slot: int, limits: Limits) -> Group | None:
+    ahead = layers[slot + 1 : slot + 1 + limits.max_block]
+    if layers[slot] not in ahead:
+        return Group(slot, 1, 1)  # should the layer come again further on, then it doesn't ascend there
+    size = ahead.index(layers[slot]) + 1  # a loop's first layer comes again after one pass
+    block = layers[slot : slot + size]
+    times = 1
+    while layers[slot + times * size : slot + (times + 1) * size] == block:
+        times += 1
+    legal = 1 < times <= 1 + limits.max_repeats and all(a < b for a, b in pairwise(block))
+    return Group(slot, size, times) if legal else None
+
+
+@lru_cache(maxsize=1024)
+def skip_edits_of(groups: tuple[Group, ...], slots: int, max_block: int) -> tuple[Edit, ...]:
+    """Skips of at most `max_block` slots that leave a legal chain.
+
+    What a skip leaves of a loop must be whole passes, or at most one pass on each side: those ascend, or
+    overlap in a smaller loop. Skips of whole passes within a loop are all equal; the first stands for them.
+    """
+    sizes = range(1, min(max_block, slots - 1) + 1)
+    if not looped(groups):
+        return tuple([edit for size in sizes for edit in skip_edits(size, slots)])
+    left: list[bool] = []  # [N + 1], whether a cut before the slot leaves a legal piece on its left,
+    right: list[bool] = []  # and on its right
+    bad: set[tuple[int, int]] = set()  # (start, size) that these don't rule out
+    for start, size, times in groups:
+        cuts_left, cuts_right, within = _cuts(size, times, max_block)
+        left += cuts_left
+        right += cuts_right
+        bad.update([(start + before, block) for before, block in within])
+    right.append(True)
+    found = [
+        edit
+        for size in sizes
+        for edit, legal_left, legal_right in zip(skip_edits(size, slots), left, right[size:], strict=False)
+        if legal_left and legal_right and (edit.start, size) not in bad
+    ]
+    return tuple(found)
+
+
+@lru_cache(maxsize=4096)
+def _cuts(size: int, times: int, max_block: int) -> tuple[list[bool], list[bool], list[tuple[int, int]]]:
+    """For each slot of a group, if a cut before it is legal on its left, its right; bad skips within."""
+    slots = size * times
+    if times == 1:
+        return [True] * slots, [True] * slots, []
+    left = [cut <= size or cut % size == 0 for cut in range(slots)]
+    right = [slots - cut <= size or cut % size == 0 for cut in range(slots)]
+    blocks = [
+        (before, block)
+        for block in range(1, min(max_block, slots) + 1)
+        for before in range(slots - block + 1)
+    ]
+    within = [
+        (before, block)
+        for before, block in blocks
+        if (before > 0 if block % size == 0 else max(before, slots - block - before) > size)
+    ]
+    return left, right, within
+
+
+@lru_cache(maxsize=4096)
+def skip_edits(size: int, slots: int) -> tuple[Edit, ...]:
+    return tuple([Edit("skip", start, size) for start in range(slots - size + 1)])
+
+
+def loop_edits_of(group: Group, limits: Limits, spare: int) -> tuple[Edit, ...]:
+    """Loops of the blocks of a stretch, or further runs of a loop, in at most `spare` more slots."""
+    if group.times > 1:
+        return _loop_edits(
+            group.start, group.size, min(1 + limits.max_repeats - group.times, spare // group.size)
+        )
+    return _stretch_loops(
+        group, limits.max_block, limits.max_repeats, min(spare, limits.max_block * limits.max_repeats)
+    )
+
+
+@lru_cache(maxsize=4096)
+def _stretch_loops(group: Group, max_block: int, max_repeats: int, spare: int) -> tuple[Edit, ...]:
+    return tuple(
+        edit
+        for size in range(1, min(max_block, group.size) + 1)
+        for start in range(group.start, group.start + group.size - size + 1)
+        for edit in _loop_edits(start, size, min(max_repeats, spare // size))
+    )
+
+
+@lru_cache(maxsize=65_536)
+def _loop_edits(start: int, size: int, most: int) -> tuple[Edit, ...]:
+    return tuple([Edit("loop", start, size, extra) for extra in range(1, most + 1)])
