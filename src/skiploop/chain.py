@@ -20,6 +20,7 @@ from typing import Literal
 from skiploop.errors import InvalidInput
 from skiploop.notation import (
     LONGEST,
+    block_text,
     check_length,
     format_layers,
     layer_index,
