@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from skiploop.arms import InputState, wrong_candidates
+from skiploop.chain import Chain
 from skiploop.evaluate import check_lengths, shown_request, shown_verdict
 from skiploop.journal import JsonlJournal, Line
 from skiploop.opening import StudyModel, describe, open_model, open_runner
@@ -33,7 +34,7 @@ from skiploop.store import (
     read_timing,
 )
 from skiploop.summary import InputResult, collect, summarise
-from skiploop.tasks import Task, make_task
+from skiploop.tasks import Example, Task, make_task
 
 _SECONDS_BETWEEN_TIMINGS = 5.0
 
@@ -177,22 +178,32 @@ def _work(
 def _verify(
     journal: JsonlJournal, task: Task, results: Sequence[InputResult], runner: Runner, clock: _Clock
 ) -> list[Line]:
-    """Runs every claimed success again, alone, and keeps what it says this time."""
+    """Runs every claimed success again, alone, and keeps what it says this time.
+
+    Where the best chain doesn't hold, the next best right one of that input is tried, until one holds.
+    """
     lines = _flat(journal)
-    known = {line["input"] for line in lines}
+    known = {(line["input"], tuple(line["chain"])): line for line in lines}
     examples = {example.id: example for example in task.examples}
     for result in results:
-        example, (chain, reward) = examples[result.example["id"]], result.search.best
-        if reward < 1 or example.id in known:
-            continue
-        (again,) = runner.run([shown_request(task, example, chain)])
-        verdict = shown_verdict(task, example, again)
-        line = {"input": example.id, "chain": list(chain), "reward": verdict.reward, "answer": verdict.answer}
-        line |= {} if again.text is None else {"text": again.text}
-        journal.append([line])
-        lines.append(line)
-        clock.tick()
+        example = examples[result.example["id"]]
+        for chain in result.search.claims:
+            line = known.get((example.id, chain.layers))
+            if line is None:
+                line = _run_again(task, example, chain, runner)
+                journal.append([line])
+                lines.append(line)
+                clock.tick()
+            if line["reward"] >= 1:
+                break
     return lines
+
+
+def _run_again(task: Task, example: Example, chain: Chain, runner: Runner) -> Line:
+    (again,) = runner.run([shown_request(task, example, chain)])
+    verdict = shown_verdict(task, example, again)
+    line = {"input": example.id, "chain": list(chain), "reward": verdict.reward, "answer": verdict.answer}
+    return line if again.text is None else line | {"text": again.text}
 
 
 class _Clock:

@@ -46,6 +46,12 @@ class ArmResult:
         return (chain, reward) if reward >= 1 else self.evaluations[0]
 
     @property
+    def claims(self) -> list[Chain]:
+        """The chains that are right, the best first."""
+        right = [chain for chain, reward in self.evaluations if reward >= 1]
+        return sorted(right, key=len)
+
+    @property
     def right(self) -> bool:
         """Whether some chain reached the target."""
         return any(reward >= 1 for _, reward in self.evaluations)
@@ -70,14 +76,20 @@ class InputResult:
         answer: what the identity answered; None: nothing that can be read as an answer.
         text: what the identity generated, None where options were scored.
         arms: by name.
-        verified: the line in verified.jsonl, where its best chain was run again.
+        reruns: its lines in verified.jsonl, where right chains were run again, alone, the best first. A chain that
+            was wrong there counts as wrong, so that the next best is run again, until one holds.
     """
 
     example: Line
     answer: str | None
     text: str | None
     arms: dict[str, ArmResult]
-    verified: Line | None = None
+    reruns: tuple[Line, ...] = ()
+
+    @property
+    def verified(self) -> Line | None:
+        """The line of the best chain, where it is right and was run again."""
+        return next((line for line in self.reruns if line["reward"] >= 1), None)
 
     @property
     def search(self) -> ArmResult:
@@ -111,17 +123,24 @@ def collect(
     own: dict[str, list[Line]] = {}
     for line in lines:
         own.setdefault(line["input"], []).append(line)
-    again = {line["input"]: line for line in verified}
+    again: dict[str, list[Line]] = {}
+    for line in verified:
+        again.setdefault(line["input"], []).append(line)
     return [
-        _input_result(num_layers, example, own[example["id"]], always, again.get(example["id"]))
+        _input_result(num_layers, example, own[example["id"]], always, tuple(again.get(example["id"], ())))
         for example in inputs
         if example["id"] in own
     ]
 
 
 def _input_result(
-    num_layers: int, example: Line, lines: list[Line], always: list[str], verified: Line | None
+    num_layers: int, example: Line, lines: list[Line], always: list[str], reruns: tuple[Line, ...]
 ) -> InputResult:
+    refuted = [line["chain"] for line in reruns if line["reward"] < 1]
+    lines = [
+        line | {"reward": 0.0} if refuted and line["arm"] != "control" and line["chain"] in refuted else line
+        for line in lines
+    ]
     first, *rest = lines
     if first["arm"] != "identity":
         raise InvalidInput(f"the journal has no identity for the input {example['id']!r}; was it edited?")
@@ -135,7 +154,7 @@ def _input_result(
         found.setdefault(arm, start).append((chain, line["reward"]))
         targets[arm] = line.get("target")
     arms = {name: ArmResult(tuple(found[name]), targets.get(name)) for name in ARMS if name in found}
-    return InputResult(example, first["answer"], first.get("text"), arms, verified)
+    return InputResult(example, first["answer"], first.get("text"), arms, reruns)
 
 
 def summarise(
@@ -234,13 +253,13 @@ def _format_failures(results: Sequence[InputResult], *, scored: bool) -> dict[st
 
 
 def _verification(results: Sequence[InputResult]) -> dict[str, Any]:
-    again = [result for result in results if result.verified is not None]
-    flipped = [result for result in again if result.verified and result.verified["reward"] < 1]
+    """How many claimed successes were run again, alone, and how many of them were wrong there and don't count."""
+    reruns = [line for result in results for line in result.reruns]
+    flips = sum(line["reward"] < 1 for line in reruns)
     return {
-        "verified": len(again),
-        "flips": len(flipped) if again else None,
-        "flip_rate": share(len(flipped), len(again)),
-        "corrected_flips": sum(not result.base_right for result in flipped) if again else None,
+        "verified": len(reruns),
+        "flips": flips if reruns else None,
+        "flip_rate": share(flips, len(reruns)),
     }
 
 

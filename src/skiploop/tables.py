@@ -102,8 +102,8 @@ def _again(summary: dict[str, Any]) -> str:
     if not summary["verified"]:
         return ""
     return (
-        f"Run again alone, {summary['flips']} of {summary['verified']} claimed successes were wrong "
-        f"(flip rate {percent(summary['flip_rate'])})."
+        f"Run again alone, {summary['flips']} of {summary['verified']} claimed successes were wrong and don't "
+        f"count (flip rate {percent(summary['flip_rate'])})."
     )
 
 
@@ -116,8 +116,7 @@ def print_examples(study: Study, console: Console) -> None:
         _field(console, "identity", f"{said(result)} ({'right' if result.base_right else 'wrong'})")
         _field(console, "chain", f"{chain} (depth {len(chain)} of {result.depth})")
         again = result.verified
-        answer = _short(_shown(again)) if again is not None else result.example["answer"]
-        _field(console, "answer", f"{answer}{'' if again is None or again['reward'] >= 1 else ' (flipped)'}")
+        _field(console, "answer", _short(_shown(again)) if again is not None else result.example["answer"])
 
 
 def chosen_examples(inputs: Sequence[InputResult]) -> list[InputResult]:
