@@ -109,7 +109,8 @@ class LayeredModel:
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a prompt, with the tokenizer's special tokens (a leading BOS where the model has one)."""
-        return list(self._tokenizer()(text)["input_ids"])
+        # Not verbose: a text beyond the context is the caller's to refuse (`require_room`), not to warn about.
+        return list(self._tokenizer()(text, verbose=False)["input_ids"])
 
     def encode_pair(self, prompt: str, continuation: str) -> tuple[list[int], list[int]]:
         """Token ids of a prompt and of what follows it, as they are when both are tokenised together.
