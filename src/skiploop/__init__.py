@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from skiploop.space import make_space
     from skiploop.study import Study, load_study, search
     from skiploop.tasks import make_task
-    from skiploop.unroll import unroll
 
 __version__ = "0.1.0"
 
@@ -39,7 +38,6 @@ _LAZY = {
     "load_study": "study",
     "search": "study",
     "make_task": "tasks",
-    "unroll": "unroll",
 }
 
 __all__ = [
@@ -59,7 +57,6 @@ __all__ = [
     "make_task",
     "run_chain",
     "search",
-    "unroll",
 ]
 
 

@@ -113,15 +113,11 @@ def _lay_out(cache: Cache, layers: tuple[int, ...], num_layers: int) -> None:
             f"the cache ({type(cache).__name__}) has {len(cache.layers)} entries for {num_layers} layers, "
             "so that occurrences of a layer can't be told apart"
         )
-    extra = [copy.deepcopy(cache.layers[layer]) for layer in _repeats(layers)]
     del cache.layers[num_layers:]
-    cache.layers.extend(extra)
+    positions = slot_positions(layers, num_layers)
+    repeats = [layer for layer, position in zip(layers, positions, strict=True) if position >= num_layers]
+    cache.layers.extend([copy.deepcopy(cache.layers[layer]) for layer in repeats])
     setattr(cache, _MARK, layers)
-
-
-def _repeats(layers: tuple[int, ...]) -> list[int]:
-    seen: set[int] = set()
-    return [layer for layer in layers if layer in seen or seen.add(layer)]  # type: ignore[func-returns-value]
 
 
 def advance_ghosts(cache: Cache, skipped: tuple[int, ...], hidden: torch.Tensor) -> None:
