@@ -1,0 +1,58 @@
+"""A study on the embedded model, from end to end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from skiploop import Study, search
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    return search("nano", "nano", limit=10, budget=12, out=tmp_path_factory.mktemp("runs") / "auto")
+
+
+def rewards(study: Study) -> list[tuple[str, str, tuple[int, ...], float]]:
+    lines = [json.loads(line) for line in (study.out / "journal.jsonl").read_text().splitlines()]
+    return [(line["input"], line["arm"], tuple(line["chain"]), line["reward"]) for line in lines if "input" in line]
+
+
+def test_the_engine_finds_what_one_chain_after_another_finds(study: Study, tmp_path: Path) -> None:
+    plain = search("nano", "nano", limit=10, budget=12, engine="plain", out=tmp_path / "plain")
+    assert rewards(plain) == rewards(study)
+    changing = ("seconds", "out")
+    assert {k: v for k, v in plain.summary.items() if k not in changing} == {
+        k: v for k, v in study.summary.items() if k not in changing
+    }
+
+
+def test_two_runs_with_one_seed_are_equal_and_with_another_are_not(study: Study, tmp_path: Path) -> None:
+    again = search("nano", "nano", limit=10, budget=12, out=tmp_path / "again")
+    assert (again.out / "journal.jsonl").read_bytes() == (study.out / "journal.jsonl").read_bytes()
+    other = search("nano", "nano", limit=10, budget=12, seed=1, out=tmp_path / "other")
+    assert rewards(other) != rewards(study)
+
+
+def test_the_summary_has_what_reports_need(study: Study) -> None:
+    summary = study.summary
+    assert summary["inputs"] == 10
+    assert summary["evaluations"] == 10 * 12
+    assert 0 <= summary["base_accuracy"] <= summary["oracle_accuracy"] <= 1
+    assert summary["random_oracle_accuracy"] is not None
+    assert {row["level"] for row in summary["by_level"]} == {1, 2, 3, 4, 5}
+    assert sum(summary["transitions"].values()) == 10
+    assert {
+        "shorter_share", "corrected_share", "mean_base_depth", "mean_best_depth", "layer_calls", "seconds", "excess",
+    } <= set(summary)
+
+
+def test_options_are_scored_where_a_task_says_so(tmp_path: Path) -> None:
+    task = tmp_path / "choices.jsonl"
+    row = {"question": "largest:A 12 B 99 C 34 D 50=", "choices": ["12", "99", "34", "50"], "answer": 1}
+    task.write_text("\n".join(json.dumps({**row, "id": f"q{i}"}) for i in range(2)))
+    study = search("nano", f"jsonl:{task}", limit=2, budget=6, out=tmp_path / "run")
+    assert study.summary["inputs"] == 2
+    assert study.summary["format_failures"] is None
