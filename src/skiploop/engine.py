@@ -28,7 +28,7 @@ from skiploop.plain import PlainEngine
 from skiploop.prefix import Node, Pass, PrefixCache
 from skiploop.recording import Recording, dimensions, head, record, unmistakable
 from skiploop.request import Request, Result
-from skiploop.selftest import batched_generation_is_exact, batched_scoring_is_exact
+from skiploop.selftest import Pair, Score, batched_generation_is_exact, batched_scoring_is_exact
 
 log = logging.getLogger("skiploop")
 
@@ -36,9 +36,6 @@ _CPU_BATCH_TOKENS, _GPU_BATCH_TOKENS = 4096, 65536
 _CPU_CACHE_CAP = 512 * 2**20
 _LOGITS_BYTES = 256 * 2**20  # of one call of the head
 
-
-Pair = tuple[Layout, tuple[int, ...]]  # what to run, under which layers
-Score = tuple[bool, list[float]]  # every target is the arg-max; log-likelihood of each target
 
 
 @dataclass(slots=True)
@@ -119,12 +116,17 @@ class Engine:
         """Whether the batched path is exact on this model; tried once, on a few short inputs."""
         if kind not in self._batched:
             self._batched[kind] = True  # the trial runs through this engine itself
-            trial = batched_generation_is_exact if kind == "generate" else batched_scoring_is_exact
-            self._batched[kind] = trial(self, packed=kind == "packed")
+            self._batched[kind] = self._trial(kind)
             self._states.clear()
             if not self._batched[kind] and kind != "packed":
                 log.warning("%s: no batched path for %s, one request after another", self.model.name, kind)
         return self._batched[kind]
+
+    def _trial(self, kind: str) -> bool:
+        if kind == "generate":
+            limits = {"max_batch_tokens": self.max_batch_tokens, "cache_bytes": self.cache_bytes}
+            return batched_generation_is_exact(self.model, **limits)
+        return batched_scoring_is_exact(self.model, self.score_layouts, packed=kind == "packed")
 
     def _retrying(self, work: Callable[[], list[Result]]) -> list[Result]:
         """Do ``work``; when memory runs out, with half of the batch and of the states."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
 
 import torch
 
@@ -10,32 +10,35 @@ from skiploop.chain import Chain
 from skiploop.check import probe_chains
 from skiploop.decode import Decoder, Row
 from skiploop.layout import Layout, lay_out
+from skiploop.model import LayeredModel
 from skiploop.replay import run_chain
-
-if TYPE_CHECKING:
-    from skiploop.engine import Engine
 
 # Relative to the largest value: the same sums, rounded in another order.
 _TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-3, torch.float16: 3e-2, torch.bfloat16: 1e-1}
 
 
-def batched_scoring_is_exact(engine: Engine, *, packed: bool) -> bool:
-    """Log-likelihoods from the engine against one forward for each continuation under ``run_chain``."""
-    model = engine.model
-    draw = _tokens(engine)
+Pair = tuple[Layout, tuple[int, ...]]  # what to run, under which layers
+Score = tuple[bool, list[float]]  # every target is the arg-max; log-likelihood of each target
+
+
+def batched_scoring_is_exact(
+    model: LayeredModel, score_layouts: Callable[[Iterable[Pair]], dict[Pair, Score]], *, packed: bool
+) -> bool:
+    """Log-likelihoods from ``score_layouts`` against one forward for each continuation under ``run_chain``."""
+    draw = _tokens(model)
     continuations = (3, 4, 2) if packed else (4,)
     layouts = [lay_out(draw(length), [draw(n) for n in continuations]) for length in (4, 6, 7, 11)]
     chains = [Chain.identity(model.num_layers), *probe_chains(model.num_layers)]
     pairs = [(layout, chain.layers) for layout in layouts for chain in chains]
     try:
-        batched = engine.score_layouts(pairs)
-        single = engine.score_layouts(pairs[:2])
+        batched = score_layouts(pairs)
+        single = score_layouts(pairs[:2])
     except torch.OutOfMemoryError:
         raise
     except Exception:  # whatever a model does when it is called in a way that it doesn't support
         return False
     for layout, layers in pairs:
-        alone = _scores_alone(engine, layout, Chain(layers, model.num_layers))
+        alone = _scores_alone(model, layout, Chain(layers, model.num_layers))
         found = [batched[layout, layers][1]]
         found += [single[layout, layers][1]] if (layout, layers) in single else []
         if not all(_close(torch.tensor(scores), alone, model.dtype) for scores in found):
@@ -43,26 +46,24 @@ def batched_scoring_is_exact(engine: Engine, *, packed: bool) -> bool:
     return True
 
 
-def batched_generation_is_exact(engine: Engine, *, packed: bool = False) -> bool:
-    """Logits of a few generated tokens against stock ``generate`` under ``run_chain``, prompt by prompt."""
-    model = engine.model
+def batched_generation_is_exact(model: LayeredModel, *, max_batch_tokens: int, cache_bytes: int) -> bool:
+    """Logits of a few generated tokens against a full forward under ``run_chain``, prompt by prompt."""
     if not model.hf.can_generate():
         return False
-    draw = _tokens(engine)
+    draw = _tokens(model)
     chains = [Chain.identity(model.num_layers), *probe_chains(model.num_layers)]
     rows = [Row(tuple(draw(length)), chain.layers, 4) for length in (4, 6, 9) for chain in chains]
     try:
-        decoder = Decoder(model, max_batch_tokens=engine.max_batch_tokens, cache_bytes=engine.cache_bytes, ends=())
+        decoder = Decoder(model, max_batch_tokens=max_batch_tokens, cache_bytes=cache_bytes, ends=())
         decoder.run_rows(rows, trace=True)
     except torch.OutOfMemoryError:
         raise
     except Exception:
         return False
-    return all(_generates_like_stock(engine, row) for row in rows)
+    return all(_generates_exactly(model, row) for row in rows)
 
 
-def _generates_like_stock(engine: Engine, row: Row) -> bool:
-    model = engine.model
+def _generates_exactly(model: LayeredModel, row: Row) -> bool:
     ids = torch.tensor([row.prompt], device=model.device)
     for step, logits in enumerate(row.trace):
         # What was emitted so far is given, so that one near-tie doesn't decide about all that follows.
@@ -74,9 +75,8 @@ def _generates_like_stock(engine: Engine, row: Row) -> bool:
     return len(row.trace) == row.limit
 
 
-def _scores_alone(engine: Engine, layout: Layout, chain: Chain) -> torch.Tensor:
+def _scores_alone(model: LayeredModel, layout: Layout, chain: Chain) -> torch.Tensor:
     """Log-likelihoods of the targets, one forward for each continuation."""
-    model = engine.model
     prompt = list(layout.tokens[: layout.prompt_length])
     scores, start = [], 0
     for length in layout.lengths:
@@ -89,12 +89,13 @@ def _scores_alone(engine: Engine, layout: Layout, chain: Chain) -> torch.Tensor:
     return torch.cat(scores)
 
 
-def _tokens(engine: Engine):  # type: ignore[no-untyped-def]
-    vocabulary = engine.model.hf.config.get_text_config().vocab_size
+def _tokens(model: LayeredModel) -> Callable[[int], list[int]]:
+    vocabulary = model.hf.config.get_text_config().vocab_size
     generator = torch.Generator().manual_seed(0)
 
     def draw(count: int) -> list[int]:
-        return torch.randint(min(8, vocabulary - 1), vocabulary, (count,), generator=generator).tolist()
+        tokens: list[int] = torch.randint(min(8, vocabulary - 1), vocabulary, (count,), generator=generator).tolist()
+        return tokens
 
     return draw
 
