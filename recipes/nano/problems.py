@@ -135,6 +135,7 @@ CHOICE_SIZES: dict[int, tuple[int, int, int]] = {
     4: (1, 1, 4),
     5: (2, 20, 99),
     6: (2, 1, 19),
+    7: (2, 1, 4),
 }
 CHOICE_SIGN = {"largest": 1, "smallest": -1}
 
@@ -186,19 +187,19 @@ KEYWORDS = ("calc:", "solve:", "sort:", "word:", "count:", "largest:", "smallest
 TRAIN_SIZES: dict[str, tuple[int, ...]] = {
     "arithmetic": (1, 2, 3, 4, 5, 6),
     "equation": (1, 2, 3, 4, 5, 6),
-    "sort": (2, 3, 4, 5, 6, 7, 8),
+    "sort": (2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12),
     "string": (1, 2, 3, 4, 5),
-    "count": (4, 6, 8, 10, 12, 14, 16, 20),
+    "count": (4, 6, 8, 10, 12, 14, 16, 20, 24, 28),
     "choice": (1, 2, 3, 4, 5, 6),
 }
 # Size of level 1, 2, 3, 4, 5.
 LEVEL_SIZES: dict[str, tuple[int, int, int, int, int]] = {
-    "arithmetic": (1, 2, 3, 4, 6),
-    "equation": (1, 2, 4, 5, 6),
-    "sort": (3, 4, 5, 6, 8),
+    "arithmetic": (1, 2, 3, 4, 5),
+    "equation": (1, 2, 3, 4, 5),
+    "sort": (4, 8, 10, 11, 12),
     "string": (1, 2, 3, 4, 5),
-    "count": (4, 8, 12, 16, 20),
-    "choice": (1, 2, 3, 4, 6),
+    "count": (16, 24, 28, 30, 31),
+    "choice": (1, 3, 4, 6, 7),
 }
 # Of 100 hash buckets: the first five are the test split, the next ten the validation split, the rest is for
 # training.
