@@ -20,7 +20,7 @@ _clock = time.perf_counter
 
 
 def use_cpu_clock() -> None:
-    """Count the CPU seconds of this process: with one thread about what a machine without other work takes."""
+    """Count the CPU seconds of this process: with one thread about what an idle machine takes."""
     global _clock
     _clock = time.process_time
 

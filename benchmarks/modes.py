@@ -61,7 +61,8 @@ class Scoring:
             return Answer((tuple(generated(model, prompt, len(layout.targets))) == layout.targets,))
         if self.mode == "score":
             logits = model(input_ids=ids_of(model, prompt), use_cache=False, logits_to_keep=1).logits[0, -1]
-            return Answer((int(logits.argmax()) == layout.targets[0],), logits.float())
+            scores = _likelihood(logits[None], layout.targets)[None]
+            return Answer((int(logits.argmax()) == layout.targets[0],), scores)
         sums, start = [], 0
         for length in layout.lengths:
             target = layout.targets[start : start + length]
@@ -84,24 +85,11 @@ class Scoring:
         return found, engine.layer_calls
 
     def difference(self, plain: dict[Pair, Answer], found: dict[Pair, Answer]) -> float:
-        """Of logits (score) or of log-likelihoods (choice, forced), the largest; not timed.
-
-        Logits are compared on the first input, all of whose chains are run together once more for that.
-        """
+        """Of log-likelihoods, the largest; not timed."""
         worst = 0.0
-        chains = self.work.chains[0]
-        logits_of_first = {}
-        if self.mode == "score":
-            rows = Engine(self.work.model).logits(self.work.prompts[0], chains).float()
-            logits_of_first = dict(zip(chains, rows, strict=True))
         for (i, chain), answer in plain.items():
             alone, together = answer.scores, found[i, chain].scores
             assert together is not None
-            if self.mode == "score":
-                assert alone is not None
-                if i == 0:
-                    worst = max(worst, float((alone - logits_of_first[chain]).abs().max()))
-                alone = alone.log_softmax(-1)[self.layouts[i].targets[0]][None]
             if alone is None:
                 layout, model = self.layouts[i], unroll(self.work.model.hf, chain)
                 logits = model(input_ids=ids_of(model, layout.tokens), use_cache=False).logits[0]

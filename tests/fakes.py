@@ -56,6 +56,9 @@ class FakeRunner:
         self.layer_calls += sum(len(request.chain) for request in requests)
         return [self.answer(request) for request in requests]
 
+    def run_alone(self, request: Request) -> Result:
+        return self.run([request])[0]
+
     def answer(self, request: Request) -> Result:
         if request.continuations:
             scores = [

@@ -86,7 +86,7 @@ def test_search_prints_a_table_its_reading_and_where_the_study_is(tmp_path: Path
     assert str(tmp_path / "s") in done.stdout.replace("\n", "")
     rows = [line.split() for line in done.stdout.splitlines() if line.split()[:1] in (["1"], ["5"], ["all"])]
     assert [row[:2] for row in rows] == [["1", "2"], ["5", "2"], ["all", "10"]]
-    assert "chain" in done.stdout and f"of {LAYERS})" in done.stdout
+    assert "chain" in done.stdout and f"identity {LAYERS})" in done.stdout
 
 
 @pytest.mark.usefixtures("fakes")

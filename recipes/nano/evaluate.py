@@ -86,9 +86,7 @@ def _share(hits: list[bool]) -> str:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=PACKAGE_FOLDER)
     parser.add_argument("--data", type=Path, default=PACKAGE_FOLDER / "test.jsonl")
     args = parser.parse_args()

@@ -1,7 +1,7 @@
 """Train `nano` from scratch and export it as a Hugging Face folder.
 
     python recipes/nano/train.py --steps 4000            # a fixed number of steps, or
-    python recipes/nano/train.py --minutes 60            # as many as fit into that time
+    python recipes/nano/train.py --minutes 67            # as many as fit into that time
 
 Run the same command again after a kill: it goes on from the last checkpoint in `--work`. What is notable: a
 plain Llama, trained with Muon (matrices inside the layers) and AdamW (the rest) under a warmup-stable-decay
@@ -92,9 +92,7 @@ def tilt(share: float, args: argparse.Namespace) -> float:
 # --- checkpoints and export -------------------------------------------------------------------------------
 
 
-def save(
-    work: Path, model: LlamaForCausalLM, optimizers: list[torch.optim.Optimizer], progress: Progress
-) -> None:
+def save(work: Path, model: LlamaForCausalLM, optimizers: list[torch.optim.Optimizer], progress: Progress) -> None:
     """A folder per checkpoint, complete or absent (written elsewhere, then renamed); the last two stay."""
     target, draft = work / f"step-{progress.step:06d}", work / "draft"
     shutil.rmtree(draft, ignore_errors=True)
@@ -198,9 +196,7 @@ def train(args: argparse.Namespace) -> None:
     team.close()
 
 
-def update(
-    team: Team, optimizers: list[torch.optim.Optimizer], progress: Progress, args: argparse.Namespace
-) -> float:
+def update(team: Team, optimizers: list[torch.optim.Optimizer], progress: Progress, args: argparse.Namespace) -> float:
     """One optimizer step; moves `progress` on and returns the loss."""
     started, share = time.monotonic(), progress.share(args)
     loss, tokens = team.gradients(progress.step, tilt(share, args), args.layer_drop)
@@ -219,7 +215,7 @@ def parse_args() -> argparse.Namespace:
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("--steps", type=int, help="budget in optimizer steps")
-    parser.add_argument("--minutes", type=float, default=60.0, help="budget if --steps isn't given")
+    parser.add_argument("--minutes", type=float, default=67.0, help="budget if --steps isn't given")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--layers", type=int, default=8)
     parser.add_argument("--hidden-size", type=int, default=128, help="a multiple of 32, the width of a head")
@@ -234,9 +230,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, help="processes; default 2 on CPU, 1 on a GPU")
     parser.add_argument("--device", default="cpu", help="cpu (fp32) or cuda (bf16 autocast)")
     parser.add_argument("--no-compile", action="store_true", help="plain eager layers")
-    parser.add_argument(
-        "--eval-every", type=int, default=250, help="steps between evaluations and checkpoints"
-    )
+    parser.add_argument("--eval-every", type=int, default=250, help="steps between evaluations and checkpoints")
     parser.add_argument("--valid-per-size", type=int, default=48)
     parser.add_argument("--work", type=Path, default=Path("runs/nano"), help="checkpoints and curve")
     parser.add_argument("--export", type=Path, default=PACKAGE_FOLDER, help="the Hugging Face folder")

@@ -243,7 +243,7 @@ def generate(
     prompts: Annotated[list[str], typer.Argument(help="One or more prompts.")],
     model: Annotated[str, typer.Option(help="nano, a folder, or a name on the hub.")] = "nano",
     chain: Annotated[
-        str | None, typer.Option(help='Such as "0-3 4-5x2 6-9" (default: the identity).')
+        str | None, typer.Option(help='Such as "0-2 3x2 4-7" (default: the identity).')
     ] = None,
     max_new_tokens: Annotated[int, typer.Option(help="Most tokens of an answer.")] = 64,
     dtype: Dtype = None,

@@ -11,7 +11,7 @@ Shapes: R rows, S tokens of the longest prompt (prompts are padded on the left),
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,15 +91,29 @@ class Call:
 def schedule(chains: Sequence[tuple[int, ...]]) -> list[Call]:
     """A short sequence of layer calls that contains each chain; rows whose next layer is the same share a call.
 
-    Greedy: always the lowest layer that some row waits for, so that rows which loop catch up with the others.
+    Greedy, the shorter of two: always the lowest layer that some row waits for, so that rows which loop catch
+    up with the others (better for few rows); or the layer that the row with the most slots to go waits for.
     """
+
+    def lowest(layer: int, _most_to_go: int) -> tuple[int, ...]:
+        return (-layer,)
+
+    def farthest(layer: int, most_to_go: int) -> tuple[int, ...]:
+        return most_to_go, -layer
+
+    return min((_merge(chains, lowest), _merge(chains, farthest)), key=len)
+
+
+def _merge(chains: Sequence[tuple[int, ...]], rank: Callable[[int, int], tuple[int, ...]]) -> list[Call]:
+    """Calls in the order of ``rank``: given a layer and the most slots to go of a row that waits for it."""
     position = [0] * len(chains)
     waiting: dict[int, list[int]] = {}
     for row, chain in enumerate(chains):
         waiting.setdefault(chain[0], []).append(row)
     calls = []
     while waiting:
-        layer = min(waiting)
+        to_go = {layer: max(len(chains[r]) - position[r] for r in rows) for layer, rows in waiting.items()}
+        layer = max(to_go, key=lambda each: rank(each, to_go[each]))
         rows = sorted(waiting.pop(layer))
         calls.append(Call(layer, [(row, position[row]) for row in rows]))
         for row in rows:
@@ -152,7 +166,7 @@ class Decoder:
             ended = len(row.emitted) == len(answer) + 1 and row.emitted[-1] in self.ends
             return Result(matched=ended and tuple(row.emitted[:-1]) == answer)
         ended = bool(row.emitted) and row.emitted[-1] in self.ends
-        return Result(text=self.model.decode(row.emitted[:-1] if ended else row.emitted))
+        return Result(text=self.model.decode_after(row.prompt, row.emitted[:-1] if ended else row.emitted))
 
     def run_rows(self, rows: list[Row], *, trace: bool = False) -> None:
         """Fill ``emitted`` (and with ``trace`` the logits) of every row."""
@@ -165,7 +179,8 @@ class Decoder:
         config = self.model.hf.config.get_text_config()
         heads: int = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
         head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        token_bytes = 2 * heads * head_dim * self.model.dtype.itemsize
+        # Keys and values, and the hidden states of the prefill.
+        token_bytes = (2 * heads * head_dim + config.hidden_size) * self.model.dtype.itemsize
         chunk: list[Row] = []
         used = 0
         for row in sorted(rows, key=lambda row: (len(row.prompt), row.prompt, row.layers)):
@@ -178,6 +193,15 @@ class Decoder:
             used += need
         if chunk:
             yield chunk
+
+
+def draw_token(logits: torch.Tensor, temperature: float, generator: torch.Generator) -> int:
+    """A token drawn from ``logits`` [V]; the arg-max where a chain has made them anything but numbers."""
+    # On the CPU, so that a seed means the same on every device.
+    weights = torch.softmax(logits.float().cpu() / temperature, -1)
+    if not bool(weights.isfinite().all()):
+        return int(logits.argmax())
+    return int(torch.multinomial(weights, 1, generator=generator))
 
 
 class _Batch:
@@ -198,6 +222,7 @@ class _Batch:
         self.calls: list[Call] = []
         self.ghosts: dict[tuple[type, int | None], Any] = {}
         self.cache = DynamicCache(config=self.model.hf.config.get_text_config(decoder=True))
+        self.taken = dimensions(self.model.hf)
 
     def run(self) -> None:
         logits = self._prefill()
@@ -293,16 +318,23 @@ class _Batch:
 
     def _step(self, tokens: torch.Tensor, total: int) -> torch.Tensor:
         """Logits [R, V] after one more token [R] of each row; ``total`` tokens (padding too) including it."""
+        count = len(self.rows)
+        size = unmistakable(count, self.taken | {total}) if count > 1 else 1
+        fill = torch.arange(size, device=self.device)
+        fill[count:] = 0  # rows beyond the running ones repeat the first
+        padding = self.padding[fill]
+        # A row that is done and waits for others to leave may be beyond the context; what it gets isn't looked at.
+        done = torch.tensor([self._is_done(row) for row in self.rows], device=self.device)[fill]
         inputs: dict[str, Any] = {
-            "input_ids": tokens[:, None],
-            "position_ids": (total - 1 - self.padding)[:, None],
+            "input_ids": tokens[fill][:, None],
+            "position_ids": (total - 1 - padding).masked_fill(done, 0)[:, None],
             "past_key_values": self.cache,
             "use_cache": True,
         }
         if bool(self._padded):
             columns = torch.arange(total, device=self.device)
-            inputs["attention_mask"] = (columns[None] >= self.padding[:, None]).long()
-        return with_runner(self.model.hf, inputs, self._step_layers)[:, -1]
+            inputs["attention_mask"] = (columns[None] >= padding[:, None]).long()
+        return with_runner(self.model.hf, inputs, self._step_layers)[:count, -1]
 
     @property
     def _padded(self) -> bool:
@@ -311,25 +343,27 @@ class _Batch:
     def _step_layers(self, session: Session, hidden: torch.Tensor) -> tuple[torch.Tensor, Any]:
         recording = Recording(session.layers, session.calls, hidden, hidden.shape[0])
         num_layers = len(session.layers)
+        count = len(self.rows)
+        beyond = hidden[count:]
+        everyone = torch.arange(count, device=self.device) if len(beyond) else None
+        hidden = hidden[:count]
         for call in self.calls:
             view = slot_view(self.cache, call.entry, num_layers)
             if call.rows is None:
-                hidden = recording.run(call.layer, hidden, None, view)
+                hidden = recording.run(call.layer, hidden, everyone, view)
             else:
                 out = recording.run(call.layer, hidden.index_select(0, call.rows), call.rows, view)
                 hidden = hidden.index_copy(0, call.rows, out)
             self.decoder.layer_calls += len(call.members)
         self._count(1)
-        return hidden, None
+        return torch.cat([hidden, beyond]) if len(beyond) else hidden, None
 
     def _choose(self, logits: torch.Tensor) -> torch.Tensor:
         """The next token of each row, [R]."""
         tokens = logits.argmax(-1)
         for i, (row, generator) in enumerate(zip(self.rows, self.generators, strict=True)):
             if generator is not None:
-                # On the CPU, so that a seed means the same on every device.
-                weights = torch.softmax(logits[i].float().cpu() / row.temperature, -1)
-                tokens[i] = int(torch.multinomial(weights, 1, generator=generator))
+                tokens[i] = draw_token(logits[i], row.temperature, generator)
         return tokens
 
     def _emit(self, tokens: torch.Tensor, logits: torch.Tensor) -> list[bool]:

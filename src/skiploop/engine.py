@@ -16,10 +16,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 import torch
 
-from skiploop.chain import Chain
 from skiploop.decode import Decoder
 from skiploop.errors import InvalidInput
 from skiploop.layout import Layout, batch_inputs, lay_out, padded_length
@@ -31,6 +31,7 @@ from skiploop.request import Request, Result
 from skiploop.selftest import Pair, Score, batched_generation_is_exact, batched_scoring_is_exact
 
 log = logging.getLogger("skiploop")
+T = TypeVar("T")
 
 _CPU_BATCH_TOKENS, _GPU_BATCH_TOKENS = 4096, 65536
 _CPU_CACHE_CAP = 512 * 2**20
@@ -72,13 +73,17 @@ class Engine:
         on_gpu = model.device.type == "cuda"
         self.model = model
         self.max_batch_tokens = max_batch_tokens or (_GPU_BATCH_TOKENS if on_gpu else _CPU_BATCH_TOKENS)
-        self.cache_bytes = cache_bytes or _default_cache_bytes(model.device)
         self._calls = 0
         self._plain = PlainEngine(model)
-        self._states = PrefixCache(self.cache_bytes)
+        self._states = PrefixCache(cache_bytes or _default_cache_bytes(model.device))
         self._batched: dict[str, bool] = {}  # kind of work -> whether the batched path is exact on this model
         self._encode_pair = lru_cache(maxsize=65536)(model.encode_pair)
         self._taken = dimensions(model.hf)
+
+    @property
+    def cache_bytes(self) -> int:
+        """Memory for states between calls; halved when memory runs out."""
+        return self._states.cache_bytes
 
     @property
     def layer_calls(self) -> int:
@@ -98,6 +103,11 @@ class Engine:
                     results[index] = result
         return [result for result in results if result is not None]
 
+    def run_alone(self, request: Request) -> Result:
+        """The result of one request by itself: states that were computed in company are forgotten."""
+        self._states.clear()
+        return self.run([request])[0]
+
     def _kind(self, request: Request) -> str:
         if request.continuations:
             return "packed" if self._exact("packed") else "score"
@@ -106,7 +116,7 @@ class Engine:
         return "generate"
 
     def _run_kind(self, kind: str, requests: list[Request]) -> list[Result]:
-        if not self._exact(kind):
+        if not self._retrying(lambda: self._exact(kind)):
             return self._plain.run(requests)
         if kind == "generate":
             return self._retrying(lambda: self._generate(requests))
@@ -115,7 +125,6 @@ class Engine:
     def _exact(self, kind: str) -> bool:
         """Whether the batched path is exact on this model; tried once, on a few short inputs."""
         if kind not in self._batched:
-            self._batched[kind] = True  # the trial runs through this engine itself
             self._batched[kind] = self._trial(kind)
             self._states.clear()
             if not self._batched[kind] and kind != "packed":
@@ -128,20 +137,20 @@ class Engine:
             return batched_generation_is_exact(self.model, **limits)
         return batched_scoring_is_exact(self.model, self.score_layouts, packed=kind == "packed")
 
-    def _retrying(self, work: Callable[[], list[Result]]) -> list[Result]:
+    def _retrying(self, work: Callable[[], T]) -> T:
         """Do ``work``; when memory runs out, with half of the batch and of the states."""
         while True:
             try:
                 return work()
             except torch.OutOfMemoryError:
+                self._states.clear()
                 if self.max_batch_tokens < 64:
                     raise
             except BaseException:
                 self._states.clear()  # an interrupted pass leaves its tries half done
                 raise
             self.max_batch_tokens //= 2
-            self._states.clear()
-            self._states.cache_bytes //= 2
+            self._states.cache_bytes = max(1, self._states.cache_bytes // 2)
             log.warning("out of memory: going on with max_batch_tokens=%d", self.max_batch_tokens)
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
@@ -259,23 +268,6 @@ class Engine:
             sums.append(float(sum(tokens[start : start + length])))
             start += length
         return Result(loglikelihoods=tuple(sums), num_tokens=tuple(lengths))
-
-    def logits(self, token_ids: Sequence[int], chains: Sequence[Chain]) -> torch.Tensor:
-        """Logits of the last position of one token sequence under each chain; [number of chains, V]."""
-        layout = lay_out(list(token_ids), [[0]])
-        length = padded_length(len(layout.tokens))
-        with torch.inference_mode():
-            recording = self._record([layout], length)
-            work = Pass(
-                self._states,
-                lambda layer, hidden, inputs: (recording.run(layer, hidden, None), None),
-                max_rows=max(1, self.max_batch_tokens // length),
-            )
-            roots = [self._root(layout, length)]
-            states = work.states(recording.entry, roots, [(0, chain.layers) for chain in chains])
-            self._calls += work.layer_calls
-            last = torch.stack([states[0, chain.layers][len(layout.tokens) - 1] for chain in chains])
-            return head(self.model.hf, last)
 
 
 def _compare(

@@ -72,19 +72,6 @@ def looped(groups: tuple[Group, ...]) -> bool:
     return len(groups) > 1 or groups[0].times > 1
 
 
-def _group_at(layers: tuple[int, ...], slot: int, limits: Limits) -> Group | None:
-    ahead = layers[slot + 1 : slot + 1 + limits.max_block]
-    if layers[slot] not in ahead:
-        return Group(slot, 1, 1)  # should the layer come again further on, then it doesn't ascend there
-    size = ahead.index(layers[slot]) + 1  # a loop's first layer comes again after one pass
-    block = layers[slot : slot + size]
-    times = 1
-    while layers[slot + times * size : slot + (times + 1) * size] == block:
-        times += 1
-    legal = 1 < times <= 1 + limits.max_repeats and all(a < b for a, b in pairwise(block))
-    return Group(slot, size, times) if legal else None
-
-
 @lru_cache(maxsize=1024)
 def skip_edits_of(groups: tuple[Group, ...], slots: int, max_block: int) -> tuple[Edit, ...]:
     """Skips of at most `max_block` slots that leave a legal chain.

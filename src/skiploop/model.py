@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 
 from skiploop.chain import Chain
 from skiploop.check import CheckReport, check_model
-from skiploop.errors import InvalidInput
+from skiploop.errors import InvalidInput, UnsupportedModel
 from skiploop.loading import fingerprint, load
 from skiploop.replay import find_layers, run_chain
 
@@ -110,7 +110,10 @@ class LayeredModel:
     def encode(self, text: str) -> list[int]:
         """Token ids of a prompt, with the tokenizer's special tokens (a leading BOS where the model has one)."""
         # Not verbose: a text beyond the context is the caller's to refuse (`require_room`), not to warn about.
-        return list(self._tokenizer()(text, verbose=False)["input_ids"])
+        ids = list(self._tokenizer()(text, verbose=False)["input_ids"])
+        if not ids:
+            raise InvalidInput(f"the prompt {text!r} has no tokens; a model needs at least one to start from")
+        return ids
 
     def encode_pair(self, prompt: str, continuation: str) -> tuple[list[int], list[int]]:
         """Token ids of a prompt and of what follows it, as they are when both are tokenised together.
@@ -126,6 +129,12 @@ class LayeredModel:
     def decode(self, ids: Sequence[int]) -> str:
         """Text of token ids, special tokens left out."""
         return cast(str, self._tokenizer().decode(list(ids), skip_special_tokens=True))
+
+    def decode_after(self, prompt: Sequence[int], ids: Sequence[int]) -> str:
+        """Text of the tokens after a prompt; some tokenizers drop the space that a text on its own begins with."""
+        before = self.decode(prompt)
+        whole = self.decode([*prompt, *ids])
+        return whole[len(before) :] if whole.startswith(before) else self.decode(ids)
 
     def logits(
         self, input_ids: torch.Tensor, chain: Chain | None = None, *, attention_mask: torch.Tensor | None = None
@@ -163,6 +172,7 @@ class LayeredModel:
             chains = list(chain)
         if len(chains) != len(texts):
             raise InvalidInput(f"{len(texts)} prompts and {len(chains)} chains; give one chain, or one for each prompt")
+        self.require_generation()
         for text in texts:
             self.require_room(text, max_new_tokens)
         rows: dict[Chain, list[int]] = defaultdict(list)
@@ -176,6 +186,18 @@ class LayeredModel:
                 for row, text in zip(batch, found, strict=True):
                     answers[row] = text
         return answers
+
+    def require_generation(self) -> None:
+        """Refuse a model without a head for text.
+
+        Raises:
+            UnsupportedModel: an encoder, say; ``run_chain`` works on it all the same.
+        """
+        if not self.hf.can_generate():
+            raise UnsupportedModel(
+                f"{self.name} ({type(self.hf).__name__}) can't generate text: chains run on it with run_chain, but "
+                "searching and generating need a causal language model"
+            )
 
     def require_room(self, prompt: str, new_tokens: int, what: str = "the prompt") -> None:
         """Refuse a prompt that, with its answer, doesn't fit into the model's context.

@@ -57,6 +57,7 @@ def open_model(name: str, settings: StudySettings) -> Any:
     model = LayeredModel.from_pretrained(
         name, dtype=settings.dtype, device=settings.device, trust_remote_code=settings.trust_remote_code
     )
+    model.require_generation()
     model.check()
     return model
 

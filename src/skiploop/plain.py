@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from transformers import GenerationConfig
 
 from skiploop.chain import Chain
+from skiploop.decode import draw_token
 from skiploop.model import LayeredModel
 from skiploop.replay import run_chain
 from skiploop.request import Request, Result
@@ -35,9 +37,13 @@ class PlainEngine:
             emitted = self._generate(request, len(expected) + 1)
             ended = len(emitted) > len(expected) and emitted[len(expected)] in self.model.eos_ids
             return Result(matched=ended and emitted[: len(expected)] == expected)
-        emitted = self._generate(request, request.max_new_tokens)
+        emitted = self._sample(request) if request.temperature > 0 else self._generate(request, request.max_new_tokens)
         end = next((i for i, token in enumerate(emitted) if token in self.model.eos_ids), len(emitted))
-        return Result(text=self.model.decode(emitted[:end]))
+        return Result(text=self.model.decode_after(self.model.encode(request.prompt), emitted[:end]))
+
+    def run_alone(self, request: Request) -> Result:
+        """The result of one request by itself, as always here."""
+        return self.run([request])[0]
 
     def _score(self, request: Request) -> Result:
         sums, lengths = [], []
@@ -52,6 +58,18 @@ class PlainEngine:
                 self.layer_calls += len(request.chain)
         return Result(loglikelihoods=tuple(sums), num_tokens=tuple(lengths))
 
+    def _sample(self, request: Request) -> list[int]:
+        """Tokens drawn one by one, from the same generator as in ``skiploop.decode``; without a cache."""
+        ids, emitted = self.model.encode(request.prompt), list[int]()
+        generator = torch.Generator().manual_seed(request.seed)
+        with run_chain(self.model.hf, request.chain):
+            while len(emitted) < request.max_new_tokens and (not emitted or emitted[-1] not in self.model.eos_ids):
+                inputs = torch.tensor([[*ids, *emitted]], device=self.model.device)
+                logits = self.model.hf(input_ids=inputs, use_cache=False).logits[0, -1]
+                emitted.append(draw_token(logits, request.temperature, generator))
+                self.layer_calls += len(request.chain)
+        return emitted
+
     def _generate(self, request: Request, max_new_tokens: int) -> list[int]:
         ids = self.model.encode(request.prompt)
         emitted = greedy(self.model, [ids], request.chain, max_new_tokens)[0]
@@ -60,19 +78,22 @@ class PlainEngine:
 
 
 def greedy(model: LayeredModel, prompts: list[list[int]], chain: Chain, max_new_tokens: int) -> list[list[int]]:
-    """Tokens that stock greedy ``generate`` emits after prompts of equal length, EOS and what follows it included."""
+    """Tokens that stock ``generate`` emits after prompts of equal length, EOS and what follows it included.
+
+    Greedy is the arg-max of the model's own logits here: penalties and the like that a checkpoint's generation config
+    asks for are left out, or a forced pass would decide something else than generation does.
+    """
     ids = torch.tensor(prompts, device=model.device)
     pad = model.eos_ids[0] if model.eos_ids else 0
-    with run_chain(model.hf, chain):
-        output = model.hf.generate(
-            input_ids=ids,
-            attention_mask=torch.ones_like(ids),
-            max_new_tokens=max_new_tokens,
-            pad_token_id=pad,
-            do_sample=False,
-            temperature=None,
-            top_p=None,
-            top_k=None,
-        )
+    own = model.hf.generation_config
+    # Swapped, not passed: what a passed config leaves open is filled in from the model's own.
+    model.hf.generation_config = GenerationConfig(pad_token_id=pad, eos_token_id=list(model.eos_ids) or None)
+    try:
+        with run_chain(model.hf, chain):
+            output = model.hf.generate(
+                input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=max_new_tokens, do_sample=False
+            )
+    finally:
+        model.hf.generation_config = own
     emitted: list[list[int]] = output[:, ids.shape[1] :].tolist()
     return emitted

@@ -2,9 +2,9 @@
 
 The chains of one input form a trie along depth: a node is a prefix of layers, its state the hidden states [S, D] after
 the last of them. Whatever nodes wait for the same layer, of any input, go through it together. Which layer comes next
-is decided greedily, the lowest one that some node waits for: chains are mostly ascending, so those that fell behind
-(a loop) catch up before the others go on, and all meet again behind it. The sequence of layer calls that comes out is a
-short common supersequence of the chains.
+is decided greedily, the one that the node with the most layers still to go waits for: what has the least to go can
+wait for company, and all end at about the same time. The sequence of layer calls that comes out is a short common
+supersequence of the chains, half as long as when the lowest layer always goes first.
 
 States stay for later calls until ``cache_bytes`` is used up; the least recently used go first, and are computed again
 if they are wanted again. Results don't depend on it, up to rounding.
@@ -33,6 +33,8 @@ class Node:
     row: int = 0
     waiting: set[int] = field(default_factory=set)  # layers of the children that are to be computed in this pass
     wanted: bool = False  # its state is asked for in this pass
+    key: object = None  # of a root
+    rest: int = 0  # most layers to go, this one included, of the chains that lead through it
 
     def state(self) -> torch.Tensor:
         """[S, D]; only while ``batch`` is there."""
@@ -65,7 +67,7 @@ class PrefixCache:
 
     def root(self, key: object) -> Node:
         """The root (no layer run yet) of an input; ``key`` must say everything its states depend on."""
-        return self._roots.setdefault(key, Node(-1, None))
+        return self._roots.setdefault(key, Node(-1, None, key=key))
 
     def clear(self) -> None:
         """Forget every state."""
@@ -102,6 +104,8 @@ class PrefixCache:
             while node.parent is not None and not node.children and node.batch is None and not node.wanted:
                 node.parent.children.pop(node.layer, None)
                 node = node.parent
+            if node.parent is None and not node.children:
+                self._roots.pop(node.key, None)
 
 
 # (layer, hidden [n, S, D], inputs [n]) -> states [n, S, D], and something to keep with them.
@@ -131,7 +135,7 @@ class Pass:
         """
         ends = {pair: self._plan(roots[pair[0]], *pair) for pair in dict.fromkeys(pairs)}
         while self._ready:
-            layer = min(self._ready)
+            layer = max(self._ready, key=self._urgency)
             waiting = self._ready.pop(layer)
             for start in range(0, len(waiting), self._max_rows):
                 self._advance(layer, waiting[start : start + self._max_rows], entries)
@@ -144,13 +148,18 @@ class Pass:
                 node.batch.pins -= 1
         return found
 
+    def _urgency(self, layer: int) -> tuple[int, int]:
+        """By what the next layer is chosen: the most layers to go, then the lower one."""
+        return max(node.rest for node, _ in self._ready[layer]), -layer
+
     def _plan(self, node: Node, source: int, layers: tuple[int, ...]) -> Node:
         """Walk down to the end of the chain; what isn't there yet is created and put where it waits for its parent."""
         path = []
-        for layer in layers:
+        for slot, layer in enumerate(layers):
             child = node.children.get(layer)
             if child is None:
                 child = node.children[layer] = Node(layer, node)
+            child.rest = max(child.rest, len(layers) - slot)
             path.append(child)
             node = child
         if not node.wanted:

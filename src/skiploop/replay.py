@@ -17,7 +17,7 @@ Shapes: B sequences, S query tokens, D width, L layers of the model, N slots of 
 from __future__ import annotations
 
 import copy
-from collections import UserDict
+from collections import OrderedDict, UserDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -215,8 +215,22 @@ class Session:
             if entry is None and cache.layer_class_to_replicate is not None:
                 entry = cache.layer_class_to_replicate()
             view = slot_view(cache, copy.deepcopy(entry), len(self.layers))
-        with torch.no_grad():
-            return OutputForm.of(call.replay(self.layers[index], hidden, view))
+        layer = self.layers[index]
+        # Nobody may notice: no hook fires, no random number is drawn that the model would draw afterwards.
+        with torch.no_grad(), torch.random.fork_rng(), _without_hooks(layer):
+            return OutputForm.of(call.replay(layer, hidden, view))
+
+
+@contextmanager
+def _without_hooks(layer: nn.Module) -> Iterator[None]:
+    saved = [(module, module._forward_hooks, module._forward_pre_hooks) for module in layer.modules()]
+    try:
+        for module, _, _ in saved:
+            module._forward_hooks, module._forward_pre_hooks = OrderedDict(), OrderedDict()
+        yield
+    finally:
+        for module, hooks, pre_hooks in saved:
+            module._forward_hooks, module._forward_pre_hooks = hooks, pre_hooks
 
 
 @contextmanager
@@ -272,7 +286,10 @@ def run_chain(model: PreTrainedModel, chain: Chain) -> Iterator[PreTrainedModel]
 
     Exact: the identity gives the model's own logits bit for bit, any other chain those of a model physically rebuilt
     from the chain; each occurrence of a layer has its own keys and values. Caches made inside the context belong to
-    this chain.
+    this chain, and are of no use outside it. Hidden states and attentions that are asked for have one entry for each
+    slot, on models that collect them by hooks (those of transformers 5); a few older architectures (GPT-J, GPT-Neo,
+    BLOOM, MPT, CodeGen, Mamba) collect hidden states in a loop of their own and get the embeddings instead. While the
+    context is open the model belongs to one thread, and keys of its ``state_dict`` are longer.
 
     Args:
         model: any decoder-only or encoder-only model of transformers with one stack of layers.

@@ -39,6 +39,8 @@ class Request:
         wanted = bool(self.continuations) + (self.max_new_tokens > 0) + (self.expected is not None)
         if wanted != 1:
             raise ValueError("a request wants exactly one of continuations, max_new_tokens and expected")
+        if not all(self.continuations):
+            raise ValueError("an empty continuation has no log-likelihood")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +69,6 @@ class Runner(Protocol):
 
     def run(self, requests: Sequence[Request]) -> list[Result]:
         """The results, in request order; they don't depend on which requests are run together."""
+
+    def run_alone(self, request: Request) -> Result:
+        """The result of one request by itself, nothing reused of what was computed before."""

@@ -80,7 +80,7 @@ class Rounds:
         self.lines: list[Line] = []  # the whole journal, as far as the loop is
         self.done = 0
         self.after_part: Callable[[], None] = lambda: None
-        self._task, self._states, self._space, self._settings = task, states, space, settings
+        self._task, self.states, self._space, self._settings = task, states, space, settings
         self._runner, self._journal, self._progress, self._dtype = runner, journal, progress, dtype
         self._recorded = deque(journal.read())
         self._least_depth = least_depth(space) if settings.stop_early else None
@@ -88,15 +88,15 @@ class Rounds:
     @property
     def total(self) -> int:
         """How many evaluations there will be at most."""
-        if not self._states[-1].arms:  # the control is run on some inputs only, which is known after round 0
+        if not self.states[-1].arms:  # the control is run on some inputs only, which is known after round 0
             arms = 1 + self._settings.has_random_peer + self._settings.control
-            return len(self._states) * arms * self._settings.budget
-        return sum(arm.used if arm.done else arm.budget for state in self._states for arm in state.arms)
+            return len(self.states) * arms * self._settings.budget
+        return sum(arm.used if arm.done else arm.budget for state in self.states for arm in state.arms)
 
     def run(self) -> None:
         """To the end."""
         identity = self._space.identity
-        for part in self._parts([Ask(state, None, identity) for state in self._states]):
+        for part in self._parts([Ask(state, None, identity) for state in self.states]):
             self._run_part(0, part)
         number = 1
         while asks := self._ask():
@@ -109,7 +109,7 @@ class Rounds:
     def _ask(self) -> list[Ask]:
         most = self._settings.per_round
         return [
-            Ask(state, arm, chain) for state in self._states for arm in state.arms for chain in arm.ask(most)
+            Ask(state, arm, chain) for state in self.states for arm in state.arms for chain in arm.ask(most)
         ]
 
     def _parts(self, asks: list[Ask]) -> Iterator[list[Ask]]:
@@ -198,7 +198,7 @@ class Rounds:
         self.done += len(state.arms)
 
     def _oracle(self) -> float:
-        best = [state.arms[0].best for state in self._states if state.arms]
+        best = [state.arms[0].best for state in self.states if state.arms]
         return sum(reward >= 1 for reward in best) / len(best)
 
     def _check(self, number: int, asks: list[Ask], lines: list[Line]) -> None:

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from skiploop.arms import InputState, wrong_candidates
+from skiploop.arms import GOLD, WRONG, InputState, wrong_candidates
 from skiploop.chain import Chain
 from skiploop.evaluate import check_lengths, shown_request, shown_verdict
 from skiploop.journal import JsonlJournal, Line
@@ -34,7 +34,7 @@ from skiploop.store import (
     read_timing,
 )
 from skiploop.summary import InputResult, collect, summarise
-from skiploop.tasks import Example, Task, make_task
+from skiploop.tasks import Task, make_task
 
 _SECONDS_BETWEEN_TIMINGS = 5.0
 
@@ -166,7 +166,7 @@ def _work(
             run, inputs = read_run(folder.path), read_inputs(folder.path)
             results = collect(run, inputs, rounds.lines)
             if settings.verify:
-                verified = _verify(folder.verified, task, results, runner, clock)
+                verified = _verify(folder.verified, task, rounds.states, results, runner, clock)
                 results = collect(run, inputs, rounds.lines, verified)
     except KeyboardInterrupt:
         raise Interrupted(folder.path, rounds.done, rounds.total) from None
@@ -176,33 +176,43 @@ def _work(
 
 
 def _verify(
-    journal: JsonlJournal, task: Task, results: Sequence[InputResult], runner: Runner, clock: _Clock
+    journal: JsonlJournal,
+    task: Task,
+    states: Sequence[InputState],
+    results: Sequence[InputResult],
+    runner: Runner,
+    clock: _Clock,
 ) -> list[Line]:
     """Runs every claimed success again, alone, and keeps what it says this time.
 
-    Where the best chain doesn't hold, the next best right one of that input is tried, until one holds.
+    Of all arms alike, or they couldn't be compared. Where an arm's best chain doesn't hold, its next best right one is
+    tried, until one holds.
     """
     lines = _flat(journal)
-    known = {(line["input"], tuple(line["chain"])): line for line in lines}
-    examples = {example.id: example for example in task.examples}
+    known = {(line["input"], line["target"], tuple(line["chain"])): line for line in lines}
+    by_id = {state.example.id: state for state in states}
     for result in results:
-        example = examples[result.example["id"]]
-        for chain in result.search.claims:
-            line = known.get((example.id, chain.layers))
-            if line is None:
-                line = _run_again(task, example, chain, runner)
-                journal.append([line])
-                lines.append(line)
-                clock.tick()
-            if line["reward"] >= 1:
-                break
+        state = by_id[result.example["id"]]
+        for arm, claims in result.claims():
+            for chain in claims:
+                key = (state.example.id, "wrong" if arm == "control" else "gold", chain.layers)
+                if key not in known:
+                    known[key] = _run_again(task, state, key[1], chain, runner)
+                    journal.append([known[key]])
+                    lines.append(known[key])
+                    clock.tick()
+                if known[key]["reward"] >= 1:
+                    break
     return lines
 
 
-def _run_again(task: Task, example: Example, chain: Chain, runner: Runner) -> Line:
-    (again,) = runner.run([shown_request(task, example, chain)])
+def _run_again(task: Task, state: InputState, target: str, chain: Chain, runner: Runner) -> Line:
+    example = state.targets[WRONG if target == "wrong" else GOLD]
+    assert example is not None  # an arm without a target claims nothing
+    again = runner.run_alone(shown_request(task, example, chain))
     verdict = shown_verdict(task, example, again)
-    line = {"input": example.id, "chain": list(chain), "reward": verdict.reward, "answer": verdict.answer}
+    line: Line = {"input": example.id, "target": target, "chain": list(chain)}
+    line |= {"reward": verdict.reward, "answer": verdict.answer}
     return line if again.text is None else line | {"text": again.text}
 
 

@@ -76,8 +76,8 @@ class InputResult:
         answer: what the identity answered; None: nothing that can be read as an answer.
         text: what the identity generated, None where options were scored.
         arms: by name.
-        reruns: its lines in verified.jsonl, where right chains were run again, alone, the best first. A chain that
-            was wrong there counts as wrong, so that the next best is run again, until one holds.
+        reruns: its lines in verified.jsonl, where the right chains of each arm were run again, alone, the best first. A
+            chain that was wrong there counts as wrong, so that the next best is run again, until one holds.
     """
 
     example: Line
@@ -89,7 +89,14 @@ class InputResult:
     @property
     def verified(self) -> Line | None:
         """The line of the best chain, where it is right and was run again."""
-        return next((line for line in self.reruns if line["reward"] >= 1), None)
+        best = list(self.search.best[0])
+        held = (line for line in self.reruns if line["target"] == "gold" and line["reward"] >= 1)
+        return next((line for line in held if line["chain"] == best), None)
+
+    def claims(self) -> list[tuple[str, list[Chain]]]:
+        """What has to be run again: each arm with its right chains, the best first; the identity in any case."""
+        identity = [self.search.evaluations[0][0]] if self.base_right else []
+        return [("search", identity), *((name, arm.claims) for name, arm in self.arms.items())]
 
     @property
     def search(self) -> ArmResult:
@@ -136,11 +143,14 @@ def collect(
 def _input_result(
     num_layers: int, example: Line, lines: list[Line], always: list[str], reruns: tuple[Line, ...]
 ) -> InputResult:
-    refuted = [line["chain"] for line in reruns if line["reward"] < 1]
-    lines = [
-        line | {"reward": 0.0} if refuted and line["arm"] != "control" and line["chain"] in refuted else line
-        for line in lines
-    ]
+    refuted = [(line["target"], line["chain"]) for line in reruns if line["reward"] < 1]
+    if refuted:
+        lines = [
+            line | {"reward": 0.0}
+            if ("wrong" if line["arm"] == "control" else "gold", line["chain"]) in refuted
+            else line
+            for line in lines
+        ]
     first, *rest = lines
     if first["arm"] != "identity":
         raise InvalidInput(f"the journal has no identity for the input {example['id']!r}; was it edited?")

@@ -102,8 +102,8 @@ def _again(summary: dict[str, Any]) -> str:
     if not summary["verified"]:
         return ""
     return (
-        f"Run again alone, {summary['flips']} of {summary['verified']} claimed successes were wrong and don't "
-        f"count (flip rate {percent(summary['flip_rate'])})."
+        f"Run again alone, {summary['flips']} of {summary['verified']} claimed successes (of all arms) were wrong "
+        f"and don't count (flip rate {percent(summary['flip_rate'])})."
     )
 
 
@@ -114,7 +114,7 @@ def print_examples(study: Study, console: Console) -> None:
         console.print()
         _field(console, "prompt", _short(result.example["prompt"]))
         _field(console, "identity", f"{said(result)} ({'right' if result.base_right else 'wrong'})")
-        _field(console, "chain", f"{chain} (depth {len(chain)} of {result.depth})")
+        _field(console, "chain", f"{chain} (depth {len(chain)}, identity {result.depth})")
         again = result.verified
         _field(console, "answer", _short(_shown(again)) if again is not None else result.example["answer"])
 

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from skiploop.chain import Chain
 from skiploop.decode import Decoder, Row, schedule
 from skiploop.engine import Engine
+from skiploop.errors import InvalidInput
 from skiploop.layout import Layout, lay_out
 from skiploop.model import LayeredModel
 from skiploop.plain import greedy
 from skiploop.replay import run_chain
+from skiploop.request import Request
 from tests.conformance.tiny import VOCABULARY, tiny_model
 
 SCORING = (
@@ -173,3 +175,45 @@ def test_out_of_memory_halves_the_batch_and_goes_on(monkeypatch: pytest.MonkeyPa
         found = engine._retrying(lambda: engine.score_layouts(pairs))  # type: ignore[arg-type, return-value]
     assert engine.max_batch_tokens == 128
     assert set(found) == set(pairs)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
+def test_rows_are_never_taken_for_heads(count: int) -> None:
+    """MPT hands its layers a bias of [heads, 1, T]: with four rows it must not be picked by row."""
+    model, rng = layered("mpt"), random.Random(count)
+    rows = [Row(tuple(random_tokens(rng, 5, 9)), (0, 1, 2, 3), 8) for _ in range(count)]
+    rows[-1].layers = (0, 1, 1, 2, 3, 3)
+    Decoder(model, max_batch_tokens=4096, cache_bytes=2**24).run_rows(rows)
+    for row in rows:
+        assert row.emitted == greedy(model, [list(row.prompt)], Chain(row.layers, 4), row.limit)[0]
+
+
+def test_a_row_that_is_done_may_be_beyond_the_context() -> None:
+    model, rng = layered("gpt2"), random.Random(0)  # 64 learned positions
+    rows = [Row(tuple(random_tokens(rng, 60, 60)), (0, 1), 3)]
+    rows += [Row(tuple(random_tokens(rng, 40, 40)), (0, 1, 2), 20) for _ in range(6)]
+    Decoder(model, max_batch_tokens=4096, cache_bytes=2**24, ends=()).run_rows(rows)
+    for row in rows:
+        assert row.emitted == greedy(model, [list(row.prompt)], Chain(row.layers, 4), row.limit)[0][: row.limit]
+
+
+def test_running_alone_reuses_nothing() -> None:
+    engine = Engine(layered("llama"))
+    score(engine, [(lay_out([10, 11, 12], [[13]]), (0, 1, 2))])
+    assert engine._states.used_bytes > 0
+    with pytest.raises(InvalidInput, match="without a tokenizer"):
+        engine.run_alone(Request("a", Chain((0, 1), 4), continuations=("b",)))
+    assert engine._states.used_bytes == 0
+
+
+def test_an_interrupted_trial_is_not_taken_for_a_passed_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine(layered("llama"))
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Engine, "_trial", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            engine._exact("score")
+    assert "score" not in engine._batched
