@@ -46,7 +46,7 @@ def tiny_model(model_type: str) -> PreTrainedModel:
     settings.update(_SPECIAL.get(model_type, {}))
     try:
         config = config_class(**settings)
-    except TypeError:  # `head_dim` is derived in some classes
+    except (TypeError, AttributeError):  # `head_dim` is derived in some classes
         settings.pop("head_dim", None)
         config = config_class(**settings)
     torch.manual_seed(0)
