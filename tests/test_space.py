@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from skiploop.chain import Chain, Edit
 from skiploop.errors import InvalidInput
-from skiploop.space import SPACES, Space, make_space
+from skiploop.space import SPACES, Space, make_space, per_layer
 
 SMALL = [make_space(name, total) for name in SPACES for total in (1, 2, 3, 4)] + [
     make_space("cola", 5, max_block=3, max_repeats=1, max_length=6),
@@ -22,8 +22,24 @@ SMALL = [make_space(name, total) for name in SPACES for total in (1, 2, 3, 4)] +
     make_space("skip", 6, max_block=2),
     make_space("loop", 5, max_block=3, max_repeats=2, max_length=11),
     make_space("early-exit", 7, max_block=3),
+    make_space("segments", 5, max_block=2),
+    make_space("block", 6),
+    make_space("permute", 5, max_block=3),
+    per_layer(5, counts=(0, 1, 2)),
+    per_layer(4, counts=(1, 2)),
 ]
 small = pytest.mark.parametrize("space", SMALL, ids=repr)
+KINDS = {
+    "cola": {"skip", "loop"},
+    "skip": {"skip"},
+    "loop": {"loop"},
+    "early-exit": {"skip"},
+    "per-layer": {"skip", "loop"},
+    "segments": {"skip", "loop"},
+    "block": {"loop"},
+    "permute": {"move"},
+    "composed": {"skip", "loop", "move"},
+}
 
 
 def all_edits(chain: Chain, space: Space) -> list[Edit]:
@@ -33,6 +49,8 @@ def all_edits(chain: Chain, space: Space) -> list[Edit]:
         for start in range(len(chain) - size + 1):
             found += [Edit("skip", start, size)] if size < len(chain) else []
             found += [Edit("loop", start, size, extra) for extra in range(1, space.limits.max_repeats + 1)]
+            most = min(space.limits.max_block, len(chain) - start - size)
+            found += [Edit("move", start, size, places) for places in range(1, most + 1)]
     return found
 
 
@@ -52,7 +70,7 @@ def test_edits_from_the_identity_reach_exactly_the_space(space: Space) -> None:
 
 @small
 def test_legal_edits_are_all_that_stay_in_the_space(space: Space) -> None:
-    kinds = {"cola": {"skip", "loop"}, "skip": {"skip"}, "loop": {"loop"}, "early-exit": {"skip"}}[space.name]
+    kinds = KINDS[space.name]
     for chain in space.enumerate():
         want = {edit.apply(chain) for edit in all_edits(chain, space) if edit.kind in kinds}
         want = {result for result in want if result in space and result != chain}

@@ -143,35 +143,37 @@ class Edit:
     """A searcher's action, in slots of the chain that it is applied to (CoLa, arXiv 2507.07996).
 
     Attributes:
-        kind: "skip" removes the block, "loop" runs it again directly after itself.
+        kind: "skip" removes the block, "loop" runs it again directly after itself, "move" runs it later.
         start: first slot of the block.
         size: number of slots of the block.
-        extra: how many extra times a looped block is run; 0 for a skip.
+        extra: how many extra times a looped block is run, or by how many slots a block is moved; 0 for a skip.
     """
 
-    kind: Literal["skip", "loop"]
+    kind: Literal["skip", "loop", "move"]
     start: int
     size: int
     extra: int = 0
 
     def __post_init__(self) -> None:
-        if self.kind not in ("skip", "loop"):
-            raise InvalidInput(f"edit kind {self.kind!r} is unknown; use 'skip' or 'loop'")
+        if self.kind not in ("skip", "loop", "move"):
+            raise InvalidInput(f"edit kind {self.kind!r} is unknown; use 'skip', 'loop' or 'move'")
         whole_number("start", self.start, 0)
         whole_number("size", self.size, 1)
-        whole_number("extra", self.extra, 1 if self.kind == "loop" else 0)
+        whole_number("extra", self.extra, 0 if self.kind == "skip" else 1)
         if self.kind == "skip" and self.extra:
             raise InvalidInput(f"a skip has no extra runs, got extra={self.extra}; leave it out")
 
     def apply(self, chain: Chain) -> Chain:
         """The edited chain; InvalidInput where the block isn't in it or nothing would be left."""
         slots = len(chain)
-        if self.start + self.size > slots:
+        end = self.start + self.size + (self.extra if self.kind == "move" else 0)
+        if end > slots:
             raise InvalidInput(
-                f"slots {self.start}..{self.start + self.size - 1} aren't all in {str(chain)!r}, "
+                f"slots {self.start}..{end - 1} aren't all in {str(chain)!r}, "
                 f"which has slots 0..{slots - 1}; use a smaller start or size"
             )
-        check_length(slots + (self.size * self.extra or -self.size), LONGEST)
+        added = {"skip": -self.size, "loop": self.size * self.extra, "move": 0}[self.kind]
+        check_length(slots + added, LONGEST)
         return Chain.unchecked(edited(chain.layers, self), chain.num_layers)
 
 
@@ -201,6 +203,8 @@ class LayerEdit:
 def edited(layers: tuple[int, ...], edit: Edit) -> tuple[int, ...]:
     """The layers after an edit whose block lies within them; unchecked, for inner loops."""
     start, end = edit.start, edit.start + edit.size
+    if edit.kind == "move":
+        return layers[:start] + layers[end : end + edit.extra] + layers[start:end] + layers[end + edit.extra :]
     if edit.extra:
         return layers[:end] + layers[start:end] * edit.extra + layers[end:]
     return layers[:start] + layers[end:]

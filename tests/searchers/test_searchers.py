@@ -31,11 +31,11 @@ class TestContract:
 
     @pytest.fixture
     def large(self, space_name: str) -> Space:
-        return make_space(space_name, 250 if space_name == "early-exit" else 12)
+        return make_space(space_name, {"early-exit": 250, "block": 24}.get(space_name, 12))
 
     @pytest.fixture
     def small(self, space_name: str) -> Space:
-        return make_space(space_name, 12 if space_name == "early-exit" else 4)
+        return make_space(space_name, {"early-exit": 12, "block": 5}.get(space_name, 4))
 
     def test_equal_seeds_ask_equal_chains(self, name: str, large: Space) -> None:
         runs = [run(make_searcher(name, large, seed=seed), 120, batch=3) for seed in (0, 0, 1)]

@@ -1,0 +1,311 @@
+"""The words of which search spaces are made, after DeepArchitect (arXiv 1704.08792). Pure Python, no torch.
+
+    Run((0, 1, 2))                     these layers, in this order
+    Sequence((a, b))                   a, then b
+    Choice((a, b)), optional(a)        one of them; a or nothing
+    Loop(a, (1, 2, 3))                 a, all of it, run once, twice or three times
+    Blocks(layers, shapes, gaps)       the layers in order, cut into blocks, each skipped, run or looped
+    Window(layers, width)              the layers in any order in which none moves `width` places or more
+
+A space is a word with bounds on the number of slots (`skiploop.space.compose`). Words are values: frozen,
+compared by what they say, written to JSON by `to_json` and read back by `from_json`.
+
+A word is compiled into a *tree of decisions*, written down as a graph because equal subtrees are one node: each node
+asks one question with a few answers, each answer runs some layers and leads on. What must be known of a space follows
+from that graph alone (`skiploop.decisions`): how many chains there are, the chain with a given number, whether a chain
+belongs to it, the questions that lead to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from skiploop.decisions import Graph, Node, Option
+from skiploop.errors import InvalidInput
+from skiploop.notation import whole_number
+
+
+@dataclass(frozen=True)
+class Word:
+    """A set of sequences of layers."""
+
+    kind: ClassVar[str]
+
+    def build(self, graph: Graph, then: Node, weight: int) -> Node:
+        """The node that asks this word's first question; after its last one comes `then`.
+
+        Args:
+            graph: makes nodes.
+            then: what follows.
+            weight: how often each layer is run, by the loops around this word.
+        """
+        raise NotImplementedError
+
+    def parts(self) -> dict[str, Any]:
+        """What `to_json` writes beside the word's kind."""
+        raise NotImplementedError
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain dicts, lists, strings and numbers."""
+        return {"word": self.kind} | self.parts()
+
+
+@dataclass(frozen=True)
+class Run(Word):
+    """These layers, in this order; none at all is allowed within a larger word."""
+
+    layers: tuple[int, ...]
+    kind = "run"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "layers", _layers(self.layers, "Run"))
+
+    def build(self, graph: Graph, then: Node, weight: int) -> Node:
+        return graph.ask("", [Option("", self.layers, then)], weight) if self.layers else then
+
+    def parts(self) -> dict[str, Any]:
+        return {"layers": list(self.layers)}
+
+
+@dataclass(frozen=True)
+class Sequence(Word):
+    """One word after the other."""
+
+    words: tuple[Word, ...]
+    kind = "sequence"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "words", _words(self.words, "Sequence"))
+
+    def build(self, graph: Graph, then: Node, weight: int) -> Node:
+        for word in reversed(self.words):
+            then = graph.build(word, then, weight)
+        return then
+
+    def parts(self) -> dict[str, Any]:
+        return {"words": [word.to_json() for word in self.words]}
+
+
+@dataclass(frozen=True)
+class Choice(Word):
+    """One of the words. Two that can give the same layers would make one chain count twice, and are refused."""
+
+    words: tuple[Word, ...]
+    kind = "choice"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "words", _words(self.words, "Choice"))
+
+    def build(self, graph: Graph, then: Node, weight: int) -> Node:
+        options = []
+        for number, word in enumerate(self.words):
+            if isinstance(word, Run):  # its layers are run at once, without a node of its own
+                options.append(Option(str(number), word.layers, then))
+            else:
+                options.append(Option(str(number), (), graph.build(word, then, weight)))
+        return graph.ask("choice", options, weight)
+
+    def parts(self) -> dict[str, Any]:
+        return {"words": [word.to_json() for word in self.words]}
+
+
+def optional(word: Word) -> Choice:
+    """The word, or nothing."""
+    return Choice((Run(()), word))
+
+
+@dataclass(frozen=True)
+class Loop(Word):
+    """What the word gives, all of it, run as often as one of `counts` says."""
+
+    word: Word
+    counts: tuple[int, ...]
+    kind = "loop"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "counts", _counts(self.counts, "Loop"))
+
+    def build(self, graph: Graph, then: Node, weight: int) -> Node:
+        options = []
+        for times in self.counts:
+            if times < 2:
+                inner = graph.build(self.word, then, weight) if times else then
+                options.append(Option(f"x{times}", (), inner))
+            else:
+                inner = graph.build(self.word, graph.repeat(times, then), weight * times)
+                options.append(Option(f"x{times}", (), inner, opens=True))
+        return graph.ask("loop", options, weight)
+
+    def parts(self) -> dict[str, Any]:
+        return {"of": self.word.to_json(), "counts": list(self.counts)}
+
+
+@dataclass(frozen=True)
+class Blocks(Word):
+    """Layers in a fixed order, cut into blocks of neighbours; each block is run as often as its size allows.
+
+    Attributes:
+        layers: the layers in order, all different.
+        shapes: how often a block may be run, by its number of layers; 0 skips it. What skips or runs once more
+            than one layer would be said twice (it's the same as single layers), so those are for size 1.
+        gaps: may a loop leave layers out that lie between its own? With it, layers are left out first and
+            the rest is cut into blocks (CoLa's edits); without it, blocks have no holes (PoLar's segments).
+    """
+
+    layers: tuple[int, ...]
+    shapes: Mapping[int, Iterable[int]] | tuple[tuple[int, tuple[int, ...]], ...]
+    gaps: bool = False
+    kind = "blocks"
+
+    def __post_init__(self) -> None:
+        layers = _layers(self.layers, "Blocks")
+        if len(set(layers)) != len(layers):
+            raise InvalidInput(f"Blocks() takes each layer once, not {layers}; use Sequence for repetitions")
+        given = self.shapes.items() if isinstance(self.shapes, Mapping) else self.shapes
+        shapes = tuple(sorted([(whole_number("size", size, 1), _counts(counts, "Blocks")) for size, counts in given]))
+        if len({size for size, _ in shapes}) != len(shapes):
+            raise InvalidInput(f"Blocks() has a size twice in {shapes}; give each size its counts once")
+        for size, counts in shapes:
+            if size > 1 and min(counts) < 2:
+                raise InvalidInput(
+                    f"blocks of {size} layers can't be run {min(counts)} times here; use shapes of size 1"
+                )
+        if self.gaps and not any(size == 1 and 0 in counts for size, counts in shapes):
+            raise InvalidInput("gaps=True leaves layers out, so shapes must have the count 0 for size 1")
+        object.__setattr__(self, "layers", layers)
+        object.__setattr__(self, "shapes", shapes)
+
+    @property
+    def _shapes(self) -> tuple[tuple[int, tuple[int, ...]], ...]:
+        assert isinstance(self.shapes, tuple)
+        return self.shapes
+
+    def build(self, graph: Graph, then: Node, weight: int) -> Node:
+        shapes = self._shapes
+        after: Node = then  # what asks about the layers after this one
+        most = max([size for size, _ in shapes], default=1)
+        # The node for a loop that needs so many more members, by (members, times), after this layer.
+        inside: dict[tuple[int, int], Node] = {}
+        loops = [times for size, counts in shapes if size > 1 for times in counts]
+        for left, layer in enumerate(reversed(self.layers)):  # left: how many layers come after this one
+            now = graph.ask(f"layer {layer}", self._options(graph, layer, left, after, inside), weight)
+            open_now: dict[tuple[int, int], Node] = {}
+            for times in sorted(set(loops)):
+                for members in range(1, min(most - 1, left + 1) + 1):
+                    options = [] if not self.gaps or members > left else [Option("out", (), inside[members, times])]
+                    onwards = graph.repeat(times, after) if members == 1 else inside[members - 1, times]
+                    options.append(Option("in", (layer,), onwards))
+                    open_now[members, times] = graph.ask(f"layer {layer} in loop", options, weight * times)
+            after, inside = now, open_now
+        return after
+
+    def _options(
+        self, graph: Graph, layer: int, left: int, after: Node, inside: dict[tuple[int, int], Node]
+    ) -> list[Option]:
+        options = []
+        for size, counts in self._shapes:
+            if size == 1:
+                options += [Option(f"x{times}", (layer,) * times, after) for times in counts]
+            elif size - 1 <= left:
+                options += [
+                    Option(f"{size}x{times}", (layer,), inside[size - 1, times], opens=True, weight=times)
+                    for times in counts
+                ]
+        return options
+
+    def parts(self) -> dict[str, Any]:
+        shapes = [[size, list(counts)] for size, counts in self._shapes]
+        return {"layers": list(self.layers), "shapes": shapes, "gaps": self.gaps}
+
+
+@dataclass(frozen=True)
+class Window(Word):
+    """Every order of the layers in which each stays less than `width` places from where it is given."""
+
+    layers: tuple[int, ...]
+    width: int
+    kind = "window"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "layers", _layers(self.layers, "Window"))
+        if len(set(self.layers)) != len(self.layers):
+            raise InvalidInput(f"Window() takes each layer once, not {self.layers}")
+        if whole_number("width", self.width, 1) > 8:
+            raise InvalidInput(f"width={self.width} is too large: the questions grow as 4^width; use 1 to 8")
+
+    def build(self, graph: Graph, then: Node, weight: int) -> Node:
+        total = len(self.layers)
+        # A state is the set of the places taken so far, as bits of a whole number.
+        states: list[set[int]] = [{0}]
+        for place in range(total):
+            states.append({taken | 1 << pick for taken in states[-1] for pick in self._free(place, taken)})
+        nodes = dict.fromkeys(states[-1], then)
+        for place in reversed(range(total)):
+            nodes = {
+                taken: graph.ask(
+                    f"place {place}",
+                    [
+                        Option(str(self.layers[pick]), (self.layers[pick],), nodes[taken | 1 << pick])
+                        for pick in self._free(place, taken)
+                    ],
+                    weight,
+                )
+                for taken in states[place]
+            }
+        return nodes[0]
+
+    def _free(self, place: int, taken: int) -> list[int]:
+        """What may come to this place; the one that can't wait any longer, if there is one."""
+        first, last = max(0, place - self.width + 1), min(len(self.layers) - 1, place + self.width - 1)
+        if first == place - self.width + 1 and not taken >> first & 1:
+            return [first]
+        return [pick for pick in range(first, last + 1) if not taken >> pick & 1]
+
+    def parts(self) -> dict[str, Any]:
+        return {"layers": list(self.layers), "width": self.width}
+
+
+def from_json(data: Any) -> Word:
+    """The word that `to_json` wrote."""
+    if not isinstance(data, Mapping) or data.get("word") not in _READERS:
+        raise InvalidInput(f"{data!r} isn't a word of a space; known are {', '.join(_READERS)}")
+    try:
+        word: Word = _READERS[data["word"]](data)
+    except (KeyError, TypeError) as error:
+        raise InvalidInput(f"the word {data['word']!r} is incomplete: {error!r} in {data!r}") from None
+    return word
+
+
+_READERS: dict[str, Any] = {
+    "run": lambda data: Run(tuple(data["layers"])),
+    "sequence": lambda data: Sequence(tuple(map(from_json, data["words"]))),
+    "choice": lambda data: Choice(tuple(map(from_json, data["words"]))),
+    "loop": lambda data: Loop(from_json(data["of"]), tuple(data["counts"])),
+    "blocks": lambda data: Blocks(tuple(data["layers"]), tuple(map(tuple, data["shapes"])), data["gaps"]),
+    "window": lambda data: Window(tuple(data["layers"]), data["width"]),
+}
+
+
+def _layers(layers: Iterable[int], name: str) -> tuple[int, ...]:
+    if isinstance(layers, (str, bytes)) or not isinstance(layers, Iterable):
+        raise InvalidInput(f"{name}() takes layer indices such as (0, 1, 2), not {layers!r}")
+    return tuple([whole_number("layer", layer, 0) for layer in layers])
+
+
+def _words(words: Iterable[Word], name: str) -> tuple[Word, ...]:
+    found = tuple(words)
+    for word in found:
+        if not isinstance(word, Word):
+            raise InvalidInput(f"{name}() takes words such as Run((0, 1)), not {word!r}")
+    if not found:
+        raise InvalidInput(f"{name}() needs at least one word; Run(()) stands for nothing")
+    return found
+
+
+def _counts(counts: Iterable[int], name: str) -> tuple[int, ...]:
+    found = tuple(sorted({whole_number("count", count, 0) for count in counts}))
+    if not found:
+        raise InvalidInput(f"{name}() needs at least one count")
+    return found
