@@ -31,13 +31,9 @@ app = typer.Typer(
     add_completion=False,
 )
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on stdout.")]
-Dtype = Annotated[
-    str | None, typer.Option(help="Of the weights: float32, bfloat16 (default: the checkpoint's).")
-]
+Dtype = Annotated[str | None, typer.Option(help="Of the weights: float32, bfloat16 (default: the checkpoint's).")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 (default: a GPU where there is one).")]
-Threads = Annotated[
-    int | None, typer.Option(help="CPU threads of torch (default: as many as this process may use).")
-]
+Threads = Annotated[int | None, typer.Option(help="CPU threads of torch (default: as many as this process may use).")]
 Trust = Annotated[bool, typer.Option("--trust-remote-code", help="Run Python code that the model brings.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before running a model's own code.")]
 STUDY, TASK, SEARCHER, MODEL = "Study", "Task", "Searcher and space", "Model and speed"
@@ -89,14 +85,10 @@ def search(
         bool,
         typer.Option("--stop-early", help="Stop where nothing better can come.", rich_help_panel=STUDY),
     ] = False,
-    per_round: Annotated[
-        int, typer.Option(help="Chains asked of a searcher at a time.", rich_help_panel=STUDY)
-    ] = 4,
+    per_round: Annotated[int, typer.Option(help="Chains asked of a searcher at a time.", rich_help_panel=STUDY)] = 4,
     levels: Annotated[str | None, typer.Option(help="Such as 1,2.", rich_help_panel=TASK)] = None,
     families: Annotated[str | None, typer.Option(help="Such as sort,dates.", rich_help_panel=TASK)] = None,
-    split: Annotated[
-        str | None, typer.Option(help="Of the data set (default: test).", rich_help_panel=TASK)
-    ] = None,
+    split: Annotated[str | None, typer.Option(help="Of the data set (default: test).", rich_help_panel=TASK)] = None,
     prompt: Annotated[
         str | None, typer.Option(help="A template with {question}, or @FILE.", rich_help_panel=TASK)
     ] = None,
@@ -107,18 +99,14 @@ def search(
         int | None, typer.Option(help="Limit of an answer, its end included.", rich_help_panel=TASK)
     ] = None,
     max_block: Annotated[int, typer.Option(help="Most layers of an edit.", rich_help_panel=SEARCHER)] = 4,
-    max_repeats: Annotated[
-        int, typer.Option(help="Most extra runs of a loop.", rich_help_panel=SEARCHER)
-    ] = 4,
+    max_repeats: Annotated[int, typer.Option(help="Most extra runs of a loop.", rich_help_panel=SEARCHER)] = 4,
     max_length: Annotated[
         int | None, typer.Option(help="Longest chain (default: twice the layers).", rich_help_panel=SEARCHER)
     ] = None,
     length_penalty: Annotated[
         float | None, typer.Option(help="CoLa's lambda; 0: none.", rich_help_panel=SEARCHER)
     ] = None,
-    exploration: Annotated[
-        float | None, typer.Option(help="The c of its UCB term.", rich_help_panel=SEARCHER)
-    ] = None,
+    exploration: Annotated[float | None, typer.Option(help="The c of its UCB term.", rich_help_panel=SEARCHER)] = None,
     setting: Annotated[
         list[str] | None,
         typer.Option("--set", help="NAME=VALUE: any other constant of it.", rich_help_panel=SEARCHER),
@@ -126,9 +114,7 @@ def search(
     engine: Annotated[
         str, typer.Option(help="auto, or plain: one chain after another.", rich_help_panel=MODEL)
     ] = "auto",
-    batch_tokens: Annotated[
-        int | None, typer.Option(help="Most tokens of a batch.", rich_help_panel=MODEL)
-    ] = None,
+    batch_tokens: Annotated[int | None, typer.Option(help="Most tokens of a batch.", rich_help_panel=MODEL)] = None,
     dtype: Dtype = None,
     device: Device = None,
     threads: Threads = None,
@@ -242,9 +228,7 @@ def check(
 def generate(
     prompts: Annotated[list[str], typer.Argument(help="One or more prompts.")],
     model: Annotated[str, typer.Option(help="nano, a folder, or a name on the hub.")] = "nano",
-    chain: Annotated[
-        str | None, typer.Option(help='Such as "0-2 3x2 4-7" (default: the identity).')
-    ] = None,
+    chain: Annotated[str | None, typer.Option(help='Such as "0-2 3x2 4-7" (default: the identity).')] = None,
     max_new_tokens: Annotated[int, typer.Option(help="Most tokens of an answer.")] = 64,
     dtype: Dtype = None,
     device: Device = None,
@@ -266,17 +250,13 @@ def generate(
         texts = opened.generate(prompts, chain=layers, max_new_tokens=max_new_tokens)
         if json:
             outputs = [{"prompt": p, "text": t} for p, t in zip(prompts, texts, strict=True)]
-            _print_json(
-                {"model": opened.name, "chain": list(layers), "notation": str(layers), "outputs": outputs}
-            )
+            _print_json({"model": opened.name, "chain": list(layers), "notation": str(layers), "outputs": outputs})
         else:
             for text in texts:
                 typer.echo(text)
 
 
-def _open(
-    model: str, dtype: str | None, device: str | None, threads: int | None, trust: bool, yes: bool
-) -> Any:
+def _open(model: str, dtype: str | None, device: str | None, threads: int | None, trust: bool, yes: bool) -> Any:
     confirm_code(model, trust, yes)
     set_threads(threads)
     from skiploop.model import LayeredModel

@@ -34,9 +34,7 @@ def constants(given: list[str] | None, **named: float | None) -> dict[str, float
         try:
             found[name.strip().replace("-", "_")] = float(value)
         except ValueError:
-            raise InvalidInput(
-                f"--set {each!r} isn't NAME=NUMBER; use for instance --set widening=3"
-            ) from None
+            raise InvalidInput(f"--set {each!r} isn't NAME=NUMBER; use for instance --set widening=3") from None
     return found
 
 

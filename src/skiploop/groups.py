@@ -108,11 +108,7 @@ def _cuts(size: int, times: int, max_block: int) -> tuple[list[bool], list[bool]
         return [True] * slots, [True] * slots, []
     left = [cut <= size or cut % size == 0 for cut in range(slots)]
     right = [slots - cut <= size or cut % size == 0 for cut in range(slots)]
-    blocks = [
-        (before, block)
-        for block in range(1, min(max_block, slots) + 1)
-        for before in range(slots - block + 1)
-    ]
+    blocks = [(before, block) for block in range(1, min(max_block, slots) + 1) for before in range(slots - block + 1)]
     within = [
         (before, block)
         for before, block in blocks
@@ -129,9 +125,7 @@ def skip_edits(size: int, slots: int) -> tuple[Edit, ...]:
 def loop_edits_of(group: Group, limits: Limits, spare: int) -> tuple[Edit, ...]:
     """Loops of the blocks of a stretch, or further runs of a loop, in at most `spare` more slots."""
     if group.times > 1:
-        return _loop_edits(
-            group.start, group.size, min(1 + limits.max_repeats - group.times, spare // group.size)
-        )
+        return _loop_edits(group.start, group.size, min(1 + limits.max_repeats - group.times, spare // group.size))
     return _stretch_loops(
         group, limits.max_block, limits.max_repeats, min(spare, limits.max_block * limits.max_repeats)
     )

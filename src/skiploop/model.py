@@ -215,9 +215,7 @@ class LayeredModel:
                 f"the {limit} of {self.name}; shorten it, or lower --max-new-tokens"
             )
 
-    def _generate(
-        self, prompts: list[str], chain: Chain, max_new_tokens: int, settings: dict[str, Any]
-    ) -> list[str]:
+    def _generate(self, prompts: list[str], chain: Chain, max_new_tokens: int, settings: dict[str, Any]) -> list[str]:
         tokenizer = self._tokenizer()
         batch = tokenizer(prompts, padding=True, padding_side="left", return_tensors="pt").to(self.device)
         inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}

@@ -44,8 +44,7 @@ def layer_index(entry: object, num_layers: int) -> int:
         raise InvalidInput(f"layer {entry!r} isn't a whole number; use ints from 0 to {num_layers - 1}")
     if not 0 <= layer < num_layers:
         raise InvalidInput(
-            f"layer {layer} is out of range: the model has {num_layers} layers, 0..{num_layers - 1}; "
-            "use one of those"
+            f"layer {layer} is out of range: the model has {num_layers} layers, 0..{num_layers - 1}; use one of those"
         )
     return layer
 
@@ -58,9 +57,7 @@ def check_length(slots: int, limit: int) -> None:
     if slots < 1:
         raise InvalidInput("the chain is empty: nothing would be run; keep at least one layer")
     if slots > limit:
-        raise InvalidInput(
-            f"the chain has {slots} slots, {limit} are allowed; shorten it or raise max_length"
-        )
+        raise InvalidInput(f"the chain has {slots} slots, {limit} are allowed; shorten it or raise max_length")
 
 
 # Notation: reading
@@ -145,9 +142,7 @@ def format_layers(layers: tuple[int, ...]) -> str:
     """
     slots = len(layers)
     starts = [_start_cost(layers, slot) for slot in range(slots)]  # [N]
-    breaks = list(
-        accumulate((cost > 0 for cost in starts), initial=0)
-    )  # [N + 1], ranges among the slots before
+    breaks = list(accumulate((cost > 0 for cost in starts), initial=0))  # [N + 1], ranges among the slots before
     fresh, inside = [0] * (slots + 1), [0] * (slots + 1)
     choice: list[tuple[int, int] | None] = [None] * slots
     loops: dict[int, list[tuple[int, int]]] = {}

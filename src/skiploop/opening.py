@@ -76,9 +76,7 @@ def open_runner(model: Any, settings: StudySettings) -> tuple[Runner, str]:
     return PlainEngine(model), "PlainEngine"
 
 
-def describe(
-    model: StudyModel, pool: Task, space: Space, settings: StudySettings, engine: str
-) -> dict[str, Any]:
+def describe(model: StudyModel, pool: Task, space: Space, settings: StudySettings, engine: str) -> dict[str, Any]:
     """What goes into run.json."""
     return {
         "schema": SCHEMA,

@@ -77,9 +77,7 @@ class Lines(Progress):
         self._rate.update(done, replayed=replayed)
         if time.monotonic() - self._last >= self._every:
             self._last = time.monotonic()
-            self.note(
-                f"{done} of {total} evaluations, {self._rate.text(done, total)}, oracle accuracy {oracle:.1%}"
-            )
+            self.note(f"{done} of {total} evaluations, {self._rate.text(done, total)}, oracle accuracy {oracle:.1%}")
 
     def note(self, text: str) -> None:
         """Writes a line."""

@@ -108,9 +108,7 @@ class Rounds:
 
     def _ask(self) -> list[Ask]:
         most = self._settings.per_round
-        return [
-            Ask(state, arm, chain) for state in self.states for arm in state.arms for chain in arm.ask(most)
-        ]
+        return [Ask(state, arm, chain) for state in self.states for arm in state.arms for chain in arm.ask(most)]
 
     def _parts(self, asks: list[Ask]) -> Iterator[list[Ask]]:
         """Parts of about `per_call` asks; those of one input stay together."""

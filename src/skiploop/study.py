@@ -255,9 +255,7 @@ def _note_versions(folder: StudyFolder, run: dict[str, Any], progress: Progress)
     before = read_run(folder.path)["versions"]
     for name, now in run["versions"].items():
         if before.get(name) != now:
-            progress.note(
-                f"{folder.path} was begun with {name} {before.get(name)}, this is {now}: rounding may differ"
-            )
+            progress.note(f"{folder.path} was begun with {name} {before.get(name)}, this is {now}: rounding may differ")
 
 
 def _flat(journal: JsonlJournal) -> list[Line]:

@@ -214,9 +214,7 @@ def figures(results: Sequence[InputResult]) -> dict[str, Any]:
         "transitions": transitions,
         "transition_shares": {name: share(part, count) for name, part in transitions.items()},
         "random_oracle_accuracy": share(random_count - random["still_wrong"], random_count),
-        "random_shorter_share": share(
-            random["right_shorter"], random["right_shorter"] + random["identity_best"]
-        ),
+        "random_shorter_share": share(random["right_shorter"], random["right_shorter"] + random["identity_best"]),
         "random_corrected_share": share(random["corrected"], random["corrected"] + random["still_wrong"]),
         "random_mean_best_depth": _mean(
             [len(result.arms["random"].best[0]) for result in results if "random" in result.arms]
@@ -233,9 +231,7 @@ def layer_calls(lines: Sequence[Line], *, canonical: bool) -> int:
     one particular answer comes out: then the control's is a run of its own. What the engine spares by
     sharing prefixes, and what it spends on several options or tokens, isn't in it (see timing.json).
     """
-    distinct = {
-        (line["input"], tuple(line["chain"]), canonical and line["arm"] == "control") for line in lines
-    }
+    distinct = {(line["input"], tuple(line["chain"]), canonical and line["arm"] == "control") for line in lines}
     return sum(len(chain) for _, chain, _ in distinct)
 
 
@@ -277,8 +273,7 @@ def _by(results: Sequence[InputResult], field: str) -> list[dict[str, Any]]:
     order: Callable[[Any], tuple[bool, Any]] = lambda value: (value is None, value)  # noqa: E731
     values = sorted({result.example[field] for result in results}, key=order)
     return [
-        {field: value, **figures([result for result in results if result.example[field] == value])}
-        for value in values
+        {field: value, **figures([result for result in results if result.example[field] == value])} for value in values
     ]
 
 

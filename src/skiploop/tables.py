@@ -86,9 +86,7 @@ def reading(summary: dict[str, Any]) -> list[str]:
 def _chance(summary: dict[str, Any]) -> str:
     parts = []
     if summary["random_oracle_accuracy"] is not None:
-        parts.append(
-            f"uniform random chains reach {percent(summary['random_oracle_accuracy'])} at the same budget"
-        )
+        parts.append(f"uniform random chains reach {percent(summary['random_oracle_accuracy'])} at the same budget")
     if summary["control_hit_share"] is not None:
         parts.append(
             f"on {summary['control_inputs']} inputs that the model gets wrong, the search for a wrong answer "
@@ -136,9 +134,7 @@ def print_input(result: InputResult, console: Console) -> None:
     _field(console, "identity", f"{said(result)} ({'right' if result.base_right else 'wrong'})")
     for name, arm in result.arms.items():
         aim = f", for the wrong answer {arm.target!r}" if arm.target is not None else ""
-        _field(
-            console, name, f"{len(arm.evaluations)} evaluations{aim}; {arm.hits} chains beside identity hit"
-        )
+        _field(console, name, f"{len(arm.evaluations)} evaluations{aim}; {arm.hits} chains beside identity hit")
         for chain, reward in arm.pareto:
             _field(console, "", f"reward {reward:g}  depth {len(chain)}  {chain}")
 

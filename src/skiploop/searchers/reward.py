@@ -21,7 +21,5 @@ def checked(space: Space, chain: Chain, reward: float) -> float:
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):
-        raise InvalidInput(
-            f"reward {reward!r} of {str(chain)!r} isn't a finite number; use a score in [0, 1]"
-        )
+        raise InvalidInput(f"reward {reward!r} of {str(chain)!r} isn't a finite number; use a score in [0, 1]")
     return number

@@ -48,11 +48,7 @@ def read_plain(row: Row, fallback_id: str) -> Example:
     question = row.text("question", "prompt")
     choices = _choices(row, row.get("choices")) if row.has("choices") else ()
     gold = _gold(row, choices) if choices else None
-    answer = (
-        row.plain("answer")
-        if gold is None or isinstance(row.get("answer"), str)
-        else letters(len(choices))[gold]
-    )
+    answer = row.plain("answer") if gold is None or isinstance(row.get("answer"), str) else letters(len(choices))[gold]
     return Example(
         id=row.plain("id") if row.has("id") else fallback_id,
         prompt=prompt,
@@ -142,9 +138,7 @@ FORMATS = {
         max_new_tokens=8,
         hub=("allenai/ai2_arc", "ARC-Challenge", ("train", "validation", "test")),
     ),
-    "gsm8k": Format(
-        read_gsm8k, "numeric", max_new_tokens=256, hub=("openai/gsm8k", "main", ("train", "test"))
-    ),
+    "gsm8k": Format(read_gsm8k, "numeric", max_new_tokens=256, hub=("openai/gsm8k", "main", ("train", "test"))),
     "math": Format(
         read_math,
         "numeric",
@@ -152,9 +146,7 @@ FORMATS = {
         max_new_tokens=512,
         hub=("HuggingFaceH4/MATH-500", None, ("test",)),
     ),
-    "svamp": Format(
-        read_svamp, "numeric", max_new_tokens=128, hub=("ChilleD/SVAMP", None, ("train", "test"))
-    ),
+    "svamp": Format(read_svamp, "numeric", max_new_tokens=128, hub=("ChilleD/SVAMP", None, ("train", "test"))),
 }
 
 

@@ -146,8 +146,7 @@ def _hub(name: str, split: str) -> list[Row]:
         return hub_rows(load_dataset(repository, config, split=split), f"{repository} ({split})")
     except Exception as error:  # offline, a proxy, a moved dataset: datasets raises a dozen unrelated types
         raise InvalidInput(
-            f"{repository} couldn't be loaded from the hub ({type(error).__name__}: {error}). Without "
-            f"network {local}."
+            f"{repository} couldn't be loaded from the hub ({type(error).__name__}: {error}). Without network {local}."
         ) from error
 
 
@@ -183,10 +182,7 @@ def _settle(draft: Task, examples: list[Example], template: str | None, scoring:
             raise InvalidInput(
                 "The scoring 'letter' needs a prompt that lists the options: put {options} in the template."
             )
-    done = [
-        replace(e, prompt=prompt, answer=_answer(e, scoring))
-        for e, prompt in zip(examples, prompts, strict=True)
-    ]
+    done = [replace(e, prompt=prompt, answer=_answer(e, scoring)) for e, prompt in zip(examples, prompts, strict=True)]
     return replace(draft, examples=tuple(done), scoring=scoring, prompt_template=template)
 
 
@@ -214,6 +210,4 @@ def _check_mixed(name: str, examples: list[Example]) -> None:
 def _answer(example: Example, scoring: str) -> str:
     if example.gold is None or scoring not in ("choice", "letter"):
         return example.answer
-    return (
-        example.choices[example.gold] if scoring == "choice" else letters(len(example.choices))[example.gold]
-    )
+    return example.choices[example.gold] if scoring == "choice" else letters(len(example.choices))[example.gold]

@@ -31,9 +31,7 @@ _FRAC = re.compile(
     rf"(?P<minus>-\s*)?\\[dt]?frac\s*(?:\{{{_SIGNED}\}}\s*\{{{_SIGNED}\}}"
     rf"|([0-9])\s*([0-9])|([0-9])\s*\{{{_SIGNED}\}}|\{{{_SIGNED}\}}\s*([0-9]))"
 )
-_POWER_OF_TEN = re.compile(
-    r"(?<=[0-9])\s*(?:\\times|\\cdot|×|·|\*)\s*10\s*\^\s*\{?\s*([-+]?[0-9]{1,3})\s*\}?"
-)
+_POWER_OF_TEN = re.compile(r"(?<=[0-9])\s*(?:\\times|\\cdot|×|·|\*)\s*10\s*\^\s*\{?\s*([-+]?[0-9]{1,3})\s*\}?")
 _CURRENCY = "$€£¥"
 _UNIT = re.compile(r"\s+(?!(?:pi|sqrt)\b)[A-Za-z]{2,}(?:\s+[A-Za-z]+)*$")
 _LEFT_SIDE = re.compile(r"^\s*[A-Za-z]\s*=\s*")

@@ -41,9 +41,7 @@ def check_template(template: str, *, has_options: bool = True) -> None:
     if "question" not in fields:
         raise InvalidInput(f"The prompt template {template!r} has no {{question}}. {_HINT}.")
     if "options" in fields and not has_options:
-        raise InvalidInput(
-            "The prompt template has {options}, but not every question of this task has options."
-        )
+        raise InvalidInput("The prompt template has {options}, but not every question of this task has options.")
 
 
 def render(template: str, question: str, choices: tuple[str, ...] = ()) -> str:
@@ -55,9 +53,7 @@ def options_text(choices: tuple[str, ...]) -> str:
     """Return the options as lines `A. text`."""
     if not choices:
         return ""
-    return "\n".join(
-        f"{letter}. {choice}" for letter, choice in zip(letters(len(choices)), choices, strict=True)
-    )
+    return "\n".join(f"{letter}. {choice}" for letter, choice in zip(letters(len(choices)), choices, strict=True))
 
 
 def question_label(template: str) -> str:

@@ -73,9 +73,7 @@ class Row:
                 self.fail(f"field {name!r} is {value}, not a finite number.")
             return str(int(value)) if value.is_integer() else repr(value)
         if isinstance(value, str) and _SURROGATE.search(value):
-            self.fail(
-                f"field {name!r} has half of a surrogate pair (\\ud800 to \\udfff), which is no character."
-            )
+            self.fail(f"field {name!r} has half of a surrogate pair (\\ud800 to \\udfff), which is no character.")
         return str(value)
 
 
@@ -128,9 +126,7 @@ def _parse(line: str, where: str) -> Row:
     try:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
-        problem = (
-            f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
-        )
+        problem = f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
         raise InvalidInput(f"{where}: bad JSON: {problem}.") from error
     return _row(record, where)
 

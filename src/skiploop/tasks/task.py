@@ -121,18 +121,14 @@ class Task:
         right, answer = judge(example.answer, text)
         return Verdict(float(right), answer)
 
-    def judge_scores(
-        self, example: Example, loglikelihoods: Sequence[float], num_tokens: Sequence[int]
-    ) -> Verdict:
+    def judge_scores(self, example: Example, loglikelihoods: Sequence[float], num_tokens: Sequence[int]) -> Verdict:
         """Judge the options by the log-likelihoods of their continuations; the lowest index wins a tie.
 
         A NaN among them means that the chain broke the model on this input: reward 0 and no answer.
         """
         count = len(example.choices)
         if len(loglikelihoods) != count or len(num_tokens) != count:
-            raise ValueError(
-                f"{count} options, {len(loglikelihoods)} scores and {len(num_tokens)} token counts"
-            )
+            raise ValueError(f"{count} options, {len(loglikelihoods)} scores and {len(num_tokens)} token counts")
         if any(math.isnan(score) for score in loglikelihoods):
             return Verdict(0.0, None)
         lengths = self._lengths(example, num_tokens)
@@ -154,9 +150,7 @@ class Task:
             raise InvalidInput(f"The limit is {n}; it must be at least 1.")
         return self._keep(sorted(balanced_order(self.examples, seed)[:n]))
 
-    def filter(
-        self, *, levels: Collection[int] | None = None, families: Collection[str] | None = None
-    ) -> Task:
+    def filter(self, *, levels: Collection[int] | None = None, families: Collection[str] | None = None) -> Task:
         """Keep the examples of these levels and families (None: all)."""
         families = (families,) if isinstance(families, str) else families
         _known("level", levels, self.levels, self.name)
@@ -189,9 +183,7 @@ class Task:
 
     def _check(self, example: Example) -> None:
         if not example.prompt.strip():
-            raise InvalidInput(
-                f"The prompt of the example {example.id!r} of the task {self.name!r} is empty."
-            )
+            raise InvalidInput(f"The prompt of the example {example.id!r} of the task {self.name!r} is empty.")
         if not self.scores_options:
             return
         if len(example.choices) < 2 or not all(choice.strip() for choice in example.choices):
@@ -220,9 +212,7 @@ class Task:
     def _lengths(self, example: Example, num_tokens: Sequence[int]) -> list[int]:
         if self.scoring == "letter" or self.length_norm == "none":
             return [1] * len(num_tokens)
-        lengths = (
-            list(num_tokens) if self.length_norm == "tokens" else [len(c.encode()) for c in example.choices]
-        )
+        lengths = list(num_tokens) if self.length_norm == "tokens" else [len(c.encode()) for c in example.choices]
         if min(lengths) < 1:
             raise ValueError(f"a continuation of {min(lengths)} tokens can't be scored")
         return lengths
