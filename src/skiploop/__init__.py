@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from skiploop.model import LayeredModel
     from skiploop.replay import run_chain
     from skiploop.searchers import make_searcher
-    from skiploop.space import make_space
+    from skiploop.space import compose, make_space, per_layer
+    from skiploop.static import StaticSettings, StaticStudy, load_static, search_static
     from skiploop.study import Study, load_study, search
     from skiploop.tasks import make_task
 
@@ -33,7 +34,13 @@ _LAZY = {
     "LayeredModel": "model",
     "run_chain": "replay",
     "make_searcher": "searchers",
+    "compose": "space",
     "make_space": "space",
+    "per_layer": "space",
+    "StaticSettings": "static",
+    "StaticStudy": "static",
+    "load_static": "static",
+    "search_static": "static",
     "Study": "study",
     "load_study": "study",
     "search": "study",
@@ -48,15 +55,21 @@ __all__ = [
     "LayeredModel",
     "Request",
     "Result",
+    "StaticSettings",
+    "StaticStudy",
     "Study",
     "UnsupportedModel",
     "check_model",
+    "compose",
+    "load_static",
     "load_study",
     "make_searcher",
     "make_space",
     "make_task",
+    "per_layer",
     "run_chain",
     "search",
+    "search_static",
 ]
 
 

@@ -22,6 +22,7 @@ from skiploop.cli_values import words as word_list
 from skiploop.errors import InvalidInput, UnsupportedModel
 
 if TYPE_CHECKING:
+    from skiploop.static import StaticSettings, StaticStudy
     from skiploop.study import Study
 
 app = typer.Typer(
@@ -37,6 +38,7 @@ Threads = Annotated[int | None, typer.Option(help="CPU threads of torch (default
 Trust = Annotated[bool, typer.Option("--trust-remote-code", help="Run Python code that the model brings.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before running a model's own code.")]
 STUDY, TASK, SEARCHER, MODEL = "Study", "Task", "Searcher and space", "Model and speed"
+STATIC = "One chain for all inputs"
 
 
 def main() -> None:
@@ -65,8 +67,8 @@ def search(
     task: Annotated[str, typer.Option(help="nano, jsonl:FILE, gsm8k, arc-easy, math:FILE, ...")] = "nano",
     limit: Annotated[int, typer.Option(help="Sample so many inputs; 0: all of them.")] = 50,
     budget: Annotated[int, typer.Option(help="Distinct evaluations per input and arm.")] = 100,
-    searcher: Annotated[str, typer.Option(help="cola or random.")] = "cola",
-    space: Annotated[str, typer.Option(help="cola, skip, loop or early-exit.")] = "cola",
+    searcher: Annotated[str, typer.Option(help="How chains are looked for.")] = "cola",
+    space: Annotated[str, typer.Option(help="Which chains there are.")] = "cola",
     seed: Annotated[int, typer.Option(help="Of the searchers; the sample of inputs stays.")] = 0,
     out: Annotated[
         Path | None, typer.Option(help="The study's folder (default: runs/MODEL-TASK-SEARCHER-HASH).")
@@ -85,7 +87,20 @@ def search(
         bool,
         typer.Option("--stop-early", help="Stop where nothing better can come.", rich_help_panel=STUDY),
     ] = False,
-    per_round: Annotated[int, typer.Option(help="Chains asked of a searcher at a time.", rich_help_panel=STUDY)] = 4,
+    per_round: Annotated[
+        int | None,
+        typer.Option(help="Chains asked of a searcher at a time (4; 8 with --static).", rich_help_panel=STUDY),
+    ] = None,
+    static: Annotated[
+        bool,
+        typer.Option("--static", help="One chain for all inputs, with a test split.", rich_help_panel=STATIC),
+    ] = False,
+    train: Annotated[int, typer.Option(help="Inputs to choose it on.", rich_help_panel=STATIC)] = 128,
+    test: Annotated[int, typer.Option(help="Other inputs to report it on.", rich_help_panel=STATIC)] = 256,
+    no_references: Annotated[
+        bool,
+        typer.Option("--no-references", help="Without RYS and ShortGPT beside it.", rich_help_panel=STATIC),
+    ] = False,
     levels: Annotated[str | None, typer.Option(help="Such as 1,2.", rich_help_panel=TASK)] = None,
     families: Annotated[str | None, typer.Option(help="Such as sort,dates.", rich_help_panel=TASK)] = None,
     split: Annotated[str | None, typer.Option(help="Of the data set (default: test).", rich_help_panel=TASK)] = None,
@@ -98,7 +113,7 @@ def search(
     max_new_tokens: Annotated[
         int | None, typer.Option(help="Limit of an answer, its end included.", rich_help_panel=TASK)
     ] = None,
-    max_block: Annotated[int, typer.Option(help="Most layers of an edit.", rich_help_panel=SEARCHER)] = 4,
+    max_block: Annotated[int | None, typer.Option(help="Most layers of an edit (4).", rich_help_panel=SEARCHER)] = None,
     max_repeats: Annotated[int, typer.Option(help="Most extra runs of a loop.", rich_help_panel=SEARCHER)] = 4,
     max_length: Annotated[
         int | None, typer.Option(help="Longest chain (default: twice the layers).", rich_help_panel=SEARCHER)
@@ -127,7 +142,7 @@ def search(
         settings = {
             "searcher": searcher, "searcher_settings": numbers, "space": space, "max_block": max_block,
             "max_repeats": max_repeats, "max_length": max_length, "budget": budget, "seed": seed,
-            "limit": limit or None, "per_round": per_round, "random_peer": not no_random_peer,
+            "limit": limit or None, "per_round": per_round or 4, "random_peer": not no_random_peer,
             "control": not no_control, "verify": not no_verify, "stop_early": stop_early, "engine": engine,
             "batch_tokens": batch_tokens, "dtype": dtype, "device": device,
             "trust_remote_code": trust_remote_code,
@@ -136,8 +151,14 @@ def search(
             "levels": level_list(levels), "families": word_list(families), "split": split, "prompt": prompt,
             "scoring": scoring, "max_new_tokens": max_new_tokens,
         }  # fmt: skip
-        study = _search(model, task, out, settings, options, threads=threads, json=json, yes=yes)
-        _show(study, json)
+        if static:
+            from skiploop.static import StaticSettings
+
+            each = StaticSettings(train=train, test=test, per_round=per_round or 8, references=not no_references)
+            found = _search(model, task, out, settings, options, threads=threads, json=json, yes=yes, static=each)
+        else:
+            found = _search(model, task, out, settings, options, threads=threads, json=json, yes=yes)
+        _show(found, json)
 
 
 def _search(
@@ -150,9 +171,11 @@ def _search(
     threads: int | None,
     json: bool,
     yes: bool,
-) -> Study:
+    static: StaticSettings | None = None,
+) -> Study | StaticStudy:
     from skiploop.progress import make_progress
     from skiploop.settings import StudySettings
+    from skiploop.static import search_static
     from skiploop.study import Interrupted
     from skiploop.study import search as run_search
     from skiploop.tasks import make_task
@@ -162,6 +185,9 @@ def _search(
     confirm_code(model, settings["trust_remote_code"], yes)
     set_threads(threads)
     try:
+        if static is not None:
+            progress = make_progress(quiet=json, figure="best on training inputs")
+            return search_static(model, whole, out=out, settings=checked, static=static, progress=progress)
         return run_search(model, whole, out=out, settings=checked, progress=make_progress(quiet=json))
     except Interrupted as stop:
         _say(f"Interrupted after {stop.done} of {stop.total} evaluations; they are kept in {stop.out}")
@@ -177,9 +203,14 @@ def show(
 ) -> None:
     """Show a study, also one that is still running."""
     with _errors(json):
+        from skiploop.static import is_static, load_static
+        from skiploop.store import read_run
         from skiploop.study import load_study
         from skiploop.tables import input_json, make_console, print_input
 
+        if is_static(read_run(run)):
+            _show(load_static(run), json)
+            return
         study = load_study(run)
         if input_id is None:
             _show(study, json)
@@ -264,11 +295,14 @@ def _open(model: str, dtype: str | None, device: str | None, threads: int | None
     return LayeredModel.from_pretrained(model, dtype=dtype, device=device, trust_remote_code=trust)
 
 
-def _show(study: Study, json: bool) -> None:
-    from skiploop.tables import make_console, print_study
+def _show(study: Study | StaticStudy, json: bool) -> None:
+    from skiploop.static import StaticStudy
+    from skiploop.tables import make_console, print_static, print_study
 
     if json:
         _print_json(study.summary)
+    elif isinstance(study, StaticStudy):
+        print_static(study.summary, make_console())
     else:
         print_study(study, make_console())
 

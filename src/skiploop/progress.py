@@ -25,13 +25,13 @@ class Progress:
     ) -> None:
         return None
 
-    def update(self, done: int, total: int, oracle: float, *, replayed: bool = False) -> None:
+    def update(self, done: int, total: int, figure: float, *, replayed: bool = False) -> None:
         """After each part.
 
         Args:
             done: evaluations so far, in all arms.
             total: evaluations that there will be at most.
-            oracle: oracle accuracy so far.
+            figure: the share that is shown, such as oracle accuracy so far.
             replayed: the evaluations came from the journal, so they say nothing about the speed.
         """
 
@@ -65,19 +65,20 @@ class Rate:
 class Lines(Progress):
     """A plain line every ten seconds, for logs."""
 
-    def __init__(self, every: float = SECONDS_BETWEEN_LINES) -> None:
+    def __init__(self, figure: str = "oracle accuracy", every: float = SECONDS_BETWEEN_LINES) -> None:
+        self._figure = figure
         self._rate, self._every, self._last = Rate(), every, time.monotonic()
 
     def __enter__(self) -> Self:
         self._last = time.monotonic()
         return self
 
-    def update(self, done: int, total: int, oracle: float, *, replayed: bool = False) -> None:
+    def update(self, done: int, total: int, figure: float, *, replayed: bool = False) -> None:
         """Writes a line if it is time."""
         self._rate.update(done, replayed=replayed)
         if time.monotonic() - self._last >= self._every:
             self._last = time.monotonic()
-            self.note(f"{done} of {total} evaluations, {self._rate.text(done, total)}, oracle accuracy {oracle:.1%}")
+            self.note(f"{done} of {total} evaluations, {self._rate.text(done, total)}, {self._figure} {figure:.1%}")
 
     def note(self, text: str) -> None:
         """Writes a line."""
@@ -87,17 +88,17 @@ class Lines(Progress):
 class Bar(Progress):
     """A bar for a terminal."""
 
-    def __init__(self) -> None:
+    def __init__(self, figure: str = "oracle accuracy") -> None:
         self._rate = Rate()
         self._bar = RichProgress(
             BarColumn(bar_width=24),
             TextColumn("{task.completed:.0f}/{task.total:.0f} evaluations"),
             TextColumn("{task.fields[rate]}"),
-            TextColumn("oracle accuracy {task.fields[oracle]}"),
+            TextColumn(f"{figure} {{task.fields[figure]}}"),
             console=Console(stderr=True),
             transient=True,
         )
-        self._task = self._bar.add_task("", total=1, rate="starting", oracle="-")
+        self._task = self._bar.add_task("", total=1, rate="starting", figure="-")
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -108,19 +109,19 @@ class Bar(Progress):
     ) -> None:
         self._bar.stop()
 
-    def update(self, done: int, total: int, oracle: float, *, replayed: bool = False) -> None:
+    def update(self, done: int, total: int, figure: float, *, replayed: bool = False) -> None:
         """Moves the bar."""
         self._rate.update(done, replayed=replayed)
         rate = self._rate.text(done, total)
-        self._bar.update(self._task, completed=done, total=total, rate=rate, oracle=f"{oracle:.1%}")
+        self._bar.update(self._task, completed=done, total=total, rate=rate, figure=f"{figure:.1%}")
 
     def note(self, text: str) -> None:
         """Writes a line above the bar."""
         self._bar.console.print(text, markup=False, highlight=False)
 
 
-def make_progress(*, quiet: bool = False) -> Progress:
-    """What suits stderr; nothing if `quiet`."""
+def make_progress(*, quiet: bool = False, figure: str = "oracle accuracy") -> Progress:
+    """What suits stderr; nothing if `quiet`. `figure` names the share that is shown."""
     if quiet:
         return Progress()
-    return Bar() if sys.stderr.isatty() else Lines()
+    return Bar(figure) if sys.stderr.isatty() else Lines(figure)

@@ -22,7 +22,7 @@ class StudySettings:
         searcher: how chains are looked for, one of `skiploop.searchers.SEARCHERS`.
         searcher_settings: fields of the searcher's settings; those left out are filled with its defaults.
         space: which chains there are, one of `skiploop.space.SPACES`.
-        max_block: most slots that one edit skips, and most layers in a loop.
+        max_block: most slots that one edit skips, and most layers in a loop; None: as `make_space` has it.
         max_repeats: most extra runs of a loop.
         max_length: most slots of a chain; twice the model's layers unless set.
         budget: distinct evaluations per input and arm, the identity included.
@@ -44,7 +44,7 @@ class StudySettings:
     searcher: str = "cola"
     searcher_settings: Mapping[str, float] = field(default_factory=dict)
     space: str = "cola"
-    max_block: int = 4
+    max_block: int | None = None
     max_repeats: int = 4
     max_length: int | None = None
     budget: int = 100

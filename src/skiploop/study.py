@@ -17,6 +17,7 @@ from typing import Any
 
 from skiploop.arms import GOLD, WRONG, InputState, wrong_candidates
 from skiploop.chain import Chain
+from skiploop.errors import InvalidInput
 from skiploop.evaluate import check_lengths, shown_request, shown_verdict
 from skiploop.journal import JsonlJournal, Line
 from skiploop.opening import StudyModel, describe, open_model, open_runner
@@ -138,6 +139,8 @@ def load_study(path: str | Path) -> Study:
     """A study from its folder, as far as it is; one that is running can be read, too."""
     out = Path(path)
     run = read_run(out)
+    if "static" in run["settings"]:
+        raise InvalidInput(f"{out} holds a study of one chain for all inputs; read it with load_static")
     lines = _flat(JsonlJournal(out / "journal.jsonl"))
     verified = _flat(JsonlJournal(out / "verified.jsonl"))
     results = collect(run, read_inputs(out), lines, verified)

@@ -105,6 +105,55 @@ def _again(summary: dict[str, Any]) -> str:
     )
 
 
+def print_static(summary: dict[str, Any], console: Console) -> None:
+    """One row for each way to choose a static chain, and what it comes to."""
+    console.print(
+        f"{summary['model']} on {summary['task']}: one chain for all inputs, chosen on {summary['train_inputs']} "
+        f"training inputs, reported on {summary['test_inputs']} others"
+    )
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in ("chosen by", "chain", "depth", "train %", "test %", "95 %", "difference", "95 %", "p"):
+        table.add_column(name, justify="left" if name in ("chosen by", "chain") else "right")
+    for name, row in summary["chosen"].items():
+        low, high = row["test_interval"]
+        different = row["difference_interval"] is not None
+        table.add_row(
+            _STATIC_NAMES.get(name, name).format(**summary), row["notation"], str(row["depth"]),
+            f"{100 * row['train']:.1f}", f"{100 * row['test']:.1f}", f"{100 * low:.0f} to {100 * high:.0f}",
+            _points(row["difference"]) if different else "",
+            _points_interval(row["difference_interval"]).removeprefix("95 %: ") if different else "",
+            f"{row['mcnemar_p']:.3f}" if different else "",
+        )  # fmt: skip
+    console.print(table)
+    console.print(_static_reading(summary), soft_wrap=True)
+
+
+_STATIC_NAMES = {
+    "search": "search ({searcher})",
+    "random": "random chains",
+    "block": "one block twice (RYS)",
+    "influence": "Block Influence",
+}
+
+
+def _static_reading(summary: dict[str, Any]) -> str:
+    """In plain words: is the chosen chain better than the model as it is?"""
+    row = summary["chosen"]["search"]
+    tried = summary["chains"]["search"]
+    if row["difference_interval"] is None:
+        return f"None of the {tried} chains tried was better than the identity on the training inputs."
+    low, high = row["difference_interval"]
+    calls = f"at {row['depth']} layer calls instead of {summary['chosen']['identity']['depth']}"
+    if low > 0:
+        return f"The chain found is more accurate than the identity on inputs that it wasn't chosen on, {calls}."
+    if high < 0:
+        return f"The chain found is less accurate than the identity on inputs that it wasn't chosen on, {calls}."
+    return (
+        "No difference to the identity is shown on inputs that the chain wasn't chosen on (0 is in the interval), "
+        f"{calls}."
+    )
+
+
 def print_examples(study: Study, console: Console) -> None:
     """A few inputs with what was found for them: corrected ones first, then shortened ones."""
     for result in chosen_examples(study.inputs):

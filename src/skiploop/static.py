@@ -1,0 +1,331 @@
+"""One chain for all inputs of a task, chosen on a training split and reported on a test split.
+
+    found = search_static("nano", "nano", budget=64)
+    found.summary["chosen"]["search"]["test"], found.summary["chosen"]["identity"]["test"]
+
+No gold answer is needed when such a chain is used, so what is reported here is *accuracy*, not oracle accuracy. Beside
+the search stand, each chosen on the same training inputs and reported on the same test inputs:
+
+    random      uniform random chains from the same space, as many
+    block       RYS: the best of all chains in which one block is run twice; its whole (i, j) map is kept
+    influence   ShortGPT (arXiv 2403.03853): the layers with the least Block Influence are left out, as many
+                as does best on the training inputs
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from skiploop.arms import seed_for
+from skiploop.chain import Chain
+from skiploop.errors import InvalidInput
+from skiploop.evaluate import check_lengths, request, shown_verdict
+from skiploop.halving import Candidate, Halving, StaticSearch, best, race
+from skiploop.journal import JsonlJournal, Line
+from skiploop.notation import whole_number
+from skiploop.opening import StudyModel, describe, open_model, open_runner
+from skiploop.progress import Progress
+from skiploop.request import Request, Result, Runner
+from skiploop.searchers import make_searcher
+from skiploop.settings import StudySettings
+from skiploop.space import Space, make_space
+from skiploop.stats import mcnemar, newcombe_paired, paired_counts, wilson
+from skiploop.store import StudyFolder, check_place, default_out, read_json, read_run
+from skiploop.study import Interrupted
+from skiploop.tasks import Example, Task, make_task
+from skiploop.tasks.sample import balanced_order
+
+_MOST_MAPPED = 64  # training inputs on which the whole map of blocks is measured
+_KEPT_OF_MAP = 8  # its best chains, which go on to all training inputs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaticSettings:
+    """How a task is split, and what stands beside the search.
+
+    Attributes:
+        train: training inputs, on which chains are chosen.
+        test: test inputs, on which they are reported; no question is in both.
+        first: training inputs on which every chain is tried.
+        per_round: chains that are tried against each other.
+        references: also try blocks (RYS) and Block Influence (ShortGPT).
+    """
+
+    train: int = 128
+    test: int = 256
+    first: int = 16
+    per_round: int = 8
+    references: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("train", "test", "first", "per_round"):
+            whole_number(name, getattr(self, name), 1)
+
+
+@dataclass(frozen=True, slots=True)
+class StaticStudy:
+    """A finished study of static chains: its folder, run.json, and the figures."""
+
+    out: Path
+    run: dict[str, Any]
+    summary: dict[str, Any]
+
+
+def search_static(
+    model: str | StudyModel = "nano",
+    task: str | Task = "nano",
+    *,
+    out: str | Path | None = None,
+    settings: StudySettings | None = None,
+    static: StaticSettings | None = None,
+    runner: Runner | None = None,
+    influence: Callable[[Sequence[str]], Sequence[float]] | None = None,
+    progress: Progress | None = None,
+    **changes: Any,
+) -> StaticStudy:
+    """Looks for one chain for all inputs; what `skiploop search --static` calls.
+
+    Args:
+        model: `nano`, the name or folder of a Hugging Face model, or a `LayeredModel`.
+        task: a specification, or a task; its questions are de-duplicated, then split.
+        out: the study's folder; the same call resumes it.
+        settings: searcher, space, budget (distinct chains per arm), seed and model settings.
+        static: the split.
+        runner: evaluates; by default what `settings.engine` says.
+        influence: Block Influence of each layer, measured on prompts; by default from the model.
+        progress: is told how far the study is.
+        **changes: single fields of `settings`.
+
+    Raises:
+        InvalidInput: for everything that is wrong with the arguments, before any work starts.
+        UnsupportedModel: the model can't run chains exactly.
+        Interrupted: on Ctrl-C; what was evaluated is kept.
+    """
+    settings = (settings or StudySettings(budget=64)).changed(**changes)
+    static, progress = static or StaticSettings(), progress or Progress()
+    if out is not None:
+        check_place(Path(out))
+    pool = make_task(task) if isinstance(task, str) else task
+    splits = split(pool, static.train, static.test)
+    opened = open_model(model, settings) if isinstance(model, str) else model
+    space = settings.make_space(opened.num_layers)
+    check_lengths(pool, [*splits[0], *splits[1]], opened)
+    engine = "custom"
+    if runner is None:
+        runner, engine = open_runner(opened, settings)
+        influence = influence or _measured(opened)
+    run = describe(opened, pool, space, settings, engine)
+    run["settings"] |= {"static": asdict(static)}
+    place = default_out(run) if out is None else Path(out)
+    lines = [_line(each, name) for name, part in zip(("train", "test"), splits, strict=True) for each in part]
+    with StudyFolder(place, run, lines) as folder:
+        if not folder.complete:
+            work = _Work(pool, splits, space, settings, static, runner=runner, journal=folder.journal)
+            work.progress = progress
+            try:
+                with progress:
+                    folder.write_summary(work.summary(influence) | {"model": opened.name, "task": pool.name})
+            except KeyboardInterrupt:
+                raise Interrupted(folder.path, work.done, work.total) from None
+    return load_static(place)
+
+
+def load_static(path: str | Path) -> StaticStudy:
+    """A finished study of static chains."""
+    out = Path(path)
+    run = read_run(out)
+    if not is_static(run):
+        raise InvalidInput(f"{out} holds a study with chains per input; read it with load_study")
+    if not (out / "summary.json").exists():
+        raise InvalidInput(f"the study in {out} isn't finished; give its command again to go on")
+    return StaticStudy(out, run, read_json(out / "summary.json") | {"out": str(out)})
+
+
+def is_static(run: dict[str, Any]) -> bool:
+    """Whether a run.json is of a study of static chains."""
+    return "static" in run["settings"]
+
+
+def split(task: Task, train: int, test: int) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
+    """Training and test inputs, balanced over levels and families; no question is in both.
+
+    Raises:
+        InvalidInput: the task has too few distinct questions.
+    """
+    distinct = task.deduplicated()
+    if len(distinct) < train + test:
+        raise InvalidInput(
+            f"the task {task.name!r} has {len(distinct)} distinct questions, and {train} + {test} are wanted for "
+            "training and test; use fewer (--train, --test)"
+        )
+    order = balanced_order(distinct.examples, 0)
+    parts = order[:train], order[train : train + test]
+    first, second = (tuple([distinct.examples[i] for i in part]) for part in parts)
+    return first, second
+
+
+class _Work:
+    """Everything between an open folder and its summary."""
+
+    def __init__(
+        self,
+        task: Task,
+        splits: tuple[tuple[Example, ...], tuple[Example, ...]],
+        space: Space,
+        settings: StudySettings,
+        static: StaticSettings,
+        *,
+        runner: Runner,
+        journal: JsonlJournal,
+    ) -> None:
+        self._task, (self._train, self._test), self._space = task, splits, space
+        self._settings, self._static, self._runner, self._journal = settings, static, runner, journal
+        self.progress = Progress()
+        self._plan = Halving(len(self._train), static.first, static.per_round)
+        self._identity = space.identity
+        # (input, chain, run alone?) -> reward. What the journal has isn't run again.
+        self._memo: dict[tuple[str, tuple[int, ...], bool], float] = {
+            (line["input"], tuple(line["chain"]), line["alone"]): line["reward"]
+            for batch in journal.read()
+            for line in batch
+        }
+        self.done, self.total = len(self._memo), 0
+
+    def summary(self, influence: Callable[[Sequence[str]], Sequence[float]] | None) -> dict[str, Any]:
+        """Searches, chooses on the training inputs, and reports on the test inputs."""
+        arms = ("search",) if self._settings.searcher == "random" else ("search", "random")
+        self.total = len(arms) * self._settings.budget * len(self._train)  # at most
+        base = race([self._identity], self._plan, self._rewards)[0]
+        found: dict[str, list[Candidate]] = {"identity": [base]}
+        chains: dict[str, int] = {}
+        for arm in arms:
+            search = self._search(arm, base)
+            found[arm], chains[arm] = [base, *search.complete], len(search.candidates)
+        extra: dict[str, Any] = {}
+        if self._static.references:
+            found["block"], extra["block_map"] = self._blocks(base)
+            if influence is not None:
+                scores = [float(score) for score in influence([example.prompt for example in self._train])]
+                found["influence"], extra["block_influence"] = self._pruned(scores, base), scores
+        chosen = {name: best(candidates) for name, candidates in found.items()}
+        reported = self._report(chosen)
+        return {
+            "kind": "static",
+            "searcher": self._settings.searcher,
+            "space": self._space.name,
+            "num_layers": self._space.num_layers,
+            "train_inputs": len(self._train),
+            "test_inputs": len(self._test),
+            "chains": chains,
+            "evaluations": len(self._memo),
+            "chosen": reported,
+        } | extra
+
+    def _search(self, arm: str, base: Candidate) -> StaticSearch:
+        name = self._settings.searcher if arm == "search" else "random"
+        constants = self._settings.searcher_settings if arm == "search" else {}
+        searcher = make_searcher(name, self._space, seed=seed_for(self._settings.seed, arm, "static"), **constants)
+        searcher.tell(base.chain, base.mean)
+        search = StaticSearch(searcher, self._plan, self._settings.budget, self._rewards)
+        for _ in search.run():
+            top = best([base, *search.complete])
+            self.progress.update(self.done, max(self.total, self.done), top.mean)
+        return search
+
+    def _blocks(self, base: Candidate) -> tuple[list[Candidate], list[dict[str, Any]]]:
+        """RYS: every block twice, on a part of the training inputs; the best go on to all of them."""
+        blocks = list(make_space("block", self._space.num_layers).children(self._identity))
+        few = replace(self._plan, inputs=min(_MOST_MAPPED, len(self._train)), first=len(self._train))
+        mapped: list[Candidate] = []
+        for start in range(0, len(blocks), self._plan.per_round):
+            mapped += race(blocks[start : start + self._plan.per_round], few, self._rewards)
+        top = sorted(mapped, key=lambda each: -each.mean)[:_KEPT_OF_MAP]
+        everything = replace(self._plan, first=len(self._train))
+        full = [race([each.chain], everything, self._rewards)[0] for each in top]
+        table = [{"first": i, "last": j, "inputs": few.inputs, "mean": c.mean} for c in mapped for i, j in [_ends(c)]]
+        return [base, *full], table
+
+    def _pruned(self, influence: Sequence[float], base: Candidate) -> list[Candidate]:
+        """ShortGPT: without the 1, 2, ... layers of the least influence, up to half of them."""
+        order = sorted(range(len(influence)), key=lambda layer: influence[layer])
+        everything = replace(self._plan, first=len(self._train))
+        found = [base]
+        for dropped in range(1, len(order) // 2 + 1):
+            chain = Chain(sorted(order[dropped:]), self._space.num_layers)
+            found += race([chain], everything, self._rewards)
+        return found
+
+    def _report(self, chosen: dict[str, Candidate]) -> dict[str, Any]:
+        tested = {name: self._verdicts(each.chain) for name, each in chosen.items()}
+        base = tested["identity"]
+        report = {}
+        for name, candidate in chosen.items():
+            right = sum(tested[name])
+            both, only_base, only_chain, neither = paired_counts(base, tested[name])
+            same = candidate.chain.is_identity  # compared with itself: there is nothing to estimate
+            report[name] = {
+                "chain": list(candidate.chain),
+                "notation": str(candidate.chain),
+                "depth": len(candidate.chain),
+                "train": candidate.mean,
+                "test": right / len(base),
+                "test_interval": wilson(right, len(base)),
+                "difference": (only_chain - only_base) / len(base),
+                "difference_interval": None if same else newcombe_paired(both, only_chain, only_base, neither),
+                "mcnemar_p": None if same else mcnemar(only_base, only_chain),
+            }
+        return report
+
+    def _verdicts(self, chain: Chain) -> list[bool]:
+        """Right or wrong on each test input; with `verify` each is run alone, in a fixed shape."""
+        alone = self._settings.verify
+        return [reward >= 1 for reward in self._evaluate([(chain, each) for each in self._test], alone=alone)]
+
+    def _rewards(self, pairs: Sequence[tuple[Chain, int]]) -> list[float]:
+        return self._evaluate([(chain, self._train[number]) for chain, number in pairs], alone=False)
+
+    def _evaluate(self, pairs: Sequence[tuple[Chain, Example]], *, alone: bool) -> list[float]:
+        keys = [(example.id, chain.layers, alone) for chain, example in pairs]
+        fresh = {key: pair for key, pair in zip(keys, pairs, strict=True) if key not in self._memo}
+        waiting = list(fresh.items())
+        for start in range(0, len(waiting), self._settings.per_call):
+            part = waiting[start : start + self._settings.per_call]
+            rewards = self._run([pair for _, pair in part], alone=alone)
+            lines: list[Line] = []
+            for (key, _), reward in zip(part, rewards, strict=True):
+                self._memo[key] = reward
+                lines.append({"input": key[0], "chain": list(key[1]), "alone": alone, "reward": reward})
+            self._journal.append(lines)
+            self.done = len(self._memo)
+        return [self._memo[key] for key in keys]
+
+    def _run(self, pairs: Sequence[tuple[Chain, Example]], *, alone: bool) -> list[float]:
+        requests = [request(self._task, example, chain) for chain, example in pairs]
+        results = [self._runner.run_alone(each) for each in requests] if alone else self._runner.run(requests)
+        return [
+            self._reward(each, pair[1], result) for each, pair, result in zip(requests, pairs, results, strict=True)
+        ]
+
+    def _reward(self, asked: Request, example: Example, result: Result) -> float:
+        if asked.expected is not None:
+            return float(bool(result.matched))
+        return shown_verdict(self._task, example, result).reward
+
+
+def _ends(candidate: Candidate) -> tuple[int, int]:
+    """First and last layer of the block that this chain runs twice."""
+    looped = sorted(candidate.chain.looped)
+    return looped[0], looped[-1]
+
+
+def _measured(model: Any) -> Callable[[Sequence[str]], Sequence[float]]:
+    from skiploop.influence import block_influence  # imports torch
+
+    return lambda prompts: block_influence(model, prompts)
+
+
+def _line(example: Example, part: str) -> Line:
+    return asdict(example) | {"choices": list(example.choices), "split": part}
