@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from skiploop.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers.cola import ColaSearcher, ColaSettings
+from skiploop.searchers.nearby import NearbySearcher, NearbySettings
 from skiploop.searchers.pareto import pareto
 from skiploop.searchers.random import RandomSearcher
 from skiploop.space import Space
@@ -21,6 +22,8 @@ __all__ = [
     "SEARCHERS",
     "ColaSearcher",
     "ColaSettings",
+    "NearbySearcher",
+    "NearbySettings",
     "RandomSearcher",
     "Searcher",
     "make_searcher",
@@ -40,6 +43,7 @@ class Searcher(Protocol):
 
 SEARCHERS: dict[str, type[Any]] = {
     "random": RandomSearcher,
+    "nearby": NearbySearcher,
     "cola": ColaSearcher,
 }
 
@@ -48,7 +52,7 @@ def make_searcher(name: str, space: Space, *, seed: int = 0, **settings: float) 
     """A searcher by name.
 
     Args:
-        name: one of SEARCHERS: `random`, `cola`.
+        name: one of SEARCHERS.
         space: the chains and edits to search; see `skiploop.space.make_space`.
         seed: one for each input; equal seeds in different inputs' trees make their searches look alike.
         **settings: fields of the searcher's `settings_type`, e.g. `length_penalty=0` for `cola`.
