@@ -32,9 +32,7 @@ def chains(draw: st.DrawFn, max_layers: int = 12, max_slots: int = 30) -> Chain:
     )
     times = st.integers(1, 4)
     repeated = st.tuples(piece, times).map(lambda pair: pair[0] * pair[1])
-    nested = st.tuples(st.lists(repeated, min_size=1, max_size=2), times).map(
-        lambda pair: joined(pair[0]) * pair[1]
-    )
+    nested = st.tuples(st.lists(repeated, min_size=1, max_size=2), times).map(lambda pair: joined(pair[0]) * pair[1])
     layers = joined(draw(st.lists(nested, min_size=1, max_size=4)))[:max_slots]
     return Chain(layers, total)
 
@@ -334,3 +332,11 @@ def test_edits_do_what_they_say(chain: Chain, start: int, size: int, extra: int)
     assert chain.loop(start, size, extra).layers == before + block * (1 + extra) + after
     if size < len(chain):
         assert chain.skip(start, size).layers == before + after
+
+
+def test_a_notebook_shows_a_drawing() -> None:
+    from skiploop.drawing import read_svg
+
+    chain = Chain.parse("0-1 3x2", 5)
+    assert read_svg(chain._repr_svg_() or "") == chain
+    assert Chain([0] * 1001, 1)._repr_svg_() is None

@@ -106,9 +106,7 @@ def test_json_is_one_object_on_stdout(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("fakes")
 def test_flags_reach_the_study(tmp_path: Path) -> None:
-    flags = (
-        "--budget 9 --per-round 2 --searcher cola --space skip --seed 3 --limit 0 --max-block 2 --stop-early"
-    )
+    flags = "--budget 9 --per-round 2 --searcher cola --space skip --seed 3 --limit 0 --max-block 2 --stop-early"
     flags += " --no-random-peer --no-control --no-verify --length-penalty 0 --exploration 2 --engine plain"
     done = call("search", *flags.split(), "--out", tmp_path / "s", "--json")
     assert done.exit_code == 0, done.output
@@ -207,3 +205,40 @@ def test_check_and_generate_use_the_model(monkeypatch: pytest.MonkeyPatch) -> No
     for words in (["--chain", "0-9"], ["--chain", ""], ["--max-new-tokens", 0]):
         failed = call("generate", "a", *words)
         assert failed.exit_code == 2 and failed.stderr.startswith("Error: ")
+
+
+def test_draw_prints_text_or_writes_an_svg(tmp_path: Path) -> None:
+    from skiploop.drawing import read_svg
+
+    done = call("draw", "0-1 3x2", "--layers", 5)
+    assert done.exit_code == 0 and "\u00d72" in done.stdout and done.stdout.endswith("\n0-1 3x2, depth 4 of 5\n")
+    assert call("draw", "0-1 3x2", "--layers", 5, "--ascii").stdout.isascii()
+    path = tmp_path / "c.svg"
+    flags = ("--layers", 5, "-o", path, "--title", "One", "--cost", "1,1,2,1,1", "--unit", "ms", "--json")
+    made = json.loads(call("draw", "0-1 3x2", *flags).stdout)
+    assert made["chain"] == [0, 1, 3, 3] and made["out"] == str(path)
+    assert made["edits"] == ["skip 2", "loop 3 x2", "skip 4"]
+    text = path.read_text(encoding="utf-8")
+    assert list(read_svg(text)) == made["chain"] and "cost 4 of 6 ms" in text and ">One<" in text
+    again = call("draw", "0", "--layers", 5, "-o", path)
+    assert again.exit_code == 2 and "--force" in again.stderr and path.read_text(encoding="utf-8") == text
+    assert call("draw", "0", "--layers", 5, "-o", path, "--force").exit_code == 0
+    assert list(read_svg(path.read_text(encoding="utf-8"))) == [0]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["0-9", "--layers", 5], "9 is out of range"),
+        (["0", "--layers", 0], "num_layers=0"),
+        (["0", "--layers", 5, "--title", "x"], "-o chain.svg"),
+        (["0", "--layers", 5, "--width", 5], "width=5"),
+        (["0", "--layers", 5, "-o", "OUT", "--cost", "1,2"], "2 numbers for 5 layers"),
+        (["0", "--layers", 5, "-o", "OUT", "--cost", "1,x"], "--cost '1,x'"),
+        (["0", "--layers", 5, "-o", "OUT/none/c.svg"], "can't be written"),
+    ],
+)
+def test_draw_refuses_bad_input(words: list[object], message: str, tmp_path: Path) -> None:
+    done = call("draw", *[str(word).replace("OUT", str(tmp_path / "c.svg")) for word in words])
+    assert done.exit_code == 2 and message in done.stderr and done.stderr.startswith("Error: ")
+    assert not (tmp_path / "c.svg").exists()

@@ -137,6 +137,12 @@ class Chain:
         """
         return tuple(_shortest_edits(self))
 
+    def _repr_svg_(self) -> str | None:
+        """The drawing that a notebook shows; None, and so the text, where it would be too long to look at."""
+        from skiploop.drawing.svg import draw_svg  # the one import upwards: late, and only in notebooks
+
+        return draw_svg(self) if len(self) <= 1000 else None
+
 
 @dataclass(frozen=True, slots=True)
 class Edit:

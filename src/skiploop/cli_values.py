@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+from pathlib import Path
 
 import typer
 
@@ -55,3 +57,29 @@ def words(text: str | None) -> list[str] | None:
     if not found:
         raise InvalidInput(f"{text!r} names nothing; give values with commas between them")
     return found
+
+
+def numbers(flag: str, text: str | None) -> list[float] | None:
+    """`1,2.5` as numbers."""
+    try:
+        return None if text is None else [float(word) for word in text.split(",")]
+    except ValueError:
+        raise InvalidInput(f"{flag} {text!r} isn't a list of numbers; use for instance 1,1,2.5") from None
+
+
+def write_file(path: Path, text: str, *, force: bool) -> None:
+    """Writes a new file; an existing one is replaced only with `force`."""
+    try:
+        with path.open("w" if force else "x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except FileExistsError:
+        raise InvalidInput(f"{path} exists; use another name, or --force to replace it") from None
+    except OSError as error:
+        raise InvalidInput(f"{path} can't be written ({error.strerror}); use another path") from None
+
+
+def terminal() -> tuple[int, bool, bool]:
+    """Of stdout: its width, whether it is limited to ASCII, whether to dim what is faint."""
+    room = max(shutil.get_terminal_size((100, 24)).columns, 20)
+    utf = "utf" in (sys.stdout.encoding or "").lower()
+    return room, not utf, sys.stdout.isatty() and "NO_COLOR" not in os.environ

@@ -1,14 +1,109 @@
-"""Intervals for shares. Pure Python.
+"""Shares and their intervals, McNemar's tests, pass@k. Pure Python.
 
-Both are score intervals: they stay inside their range, and can be used for the few dozen inputs of a small
-study, where the textbook interval p +- 1.96 * sqrt(p * (1 - p) / n) is far too narrow near 0 and 1.
+Wilson's and Newcombe's are score intervals: they stay inside their range, and can be used for the few dozen
+inputs of a small study, where the textbook interval p +- 1.96 * sqrt(p * (1 - p) / n) is far too narrow near
+0 and 1. For what isn't a share see ``skiploop.resampling``, for correlations ``skiploop.ranks``.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Literal
+
+from skiploop.errors import InvalidInput
+from skiploop.notation import whole_number
 
 Z = 1.959963984540054  # 95 %, two-sided
+McNemar = Literal["exact", "mid-p", "chi2"]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A two-sided confidence interval, ends included; `low, high = interval` unpacks it.
+
+    Attributes:
+        low: lower end.
+        high: upper end.
+        level: how often such an interval holds the true value; 0.95 for a 95 % interval.
+    """
+
+    low: float
+    high: float
+    level: float = 0.95
+
+    def __iter__(self) -> Iterator[float]:
+        return iter((self.low, self.high))
+
+    def excludes(self, value: float = 0.0) -> bool:
+        """Whether the value lies outside; an effect counts when its interval excludes 0."""
+        return not self.low <= value <= self.high
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure with its interval.
+
+    Attributes:
+        value: of the inputs as they are.
+        interval: around it.
+    """
+
+    value: float
+    interval: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class PairedCounts:
+    """How often two 0/1 outcomes of the same inputs agree; unpacks into the arguments of `newcombe_paired`.
+
+    Attributes:
+        both: inputs where both hold.
+        first: inputs where only the first holds.
+        second: inputs where only the second holds.
+        neither: inputs where none holds.
+    """
+
+    both: int
+    first: int
+    second: int
+    neither: int
+
+    def __iter__(self) -> Iterator[int]:
+        return iter((self.both, self.first, self.second, self.neither))
+
+
+# Arguments
+
+
+def checked_level(level: float) -> float:
+    """A confidence level, or InvalidInput."""
+    if not 0 < level < 1:  # NaN isn't either
+        raise InvalidInput(f"level={level!r} isn't between 0 and 1; use for instance 0.95")
+    return float(level)
+
+
+def normal_quantile(level: float) -> float:
+    """Half the width of a two-sided normal interval, in standard deviations; 1.96 at 0.95."""
+    return NormalDist().inv_cdf((1 + checked_level(level)) / 2)
+
+
+def paired_counts(first: Iterable[object], second: Iterable[object]) -> PairedCounts:
+    """Counts two sequences of 0/1 (or bool) outcomes over the same inputs, in the same order."""
+    left, right = list(first), list(second)
+    if len(left) != len(right):
+        raise InvalidInput(f"{len(left)} first and {len(right)} second outcomes aren't pairs; give both per input")
+    for outcome in (*left, *right):
+        if outcome not in (0, 1):
+            raise InvalidInput(f"outcome {outcome!r} is neither 0 nor 1; for real rewards use bootstrap_difference")
+    cells = [(bool(a), bool(b)) for a, b in zip(left, right, strict=True)]
+    order = ((True, True), (True, False), (False, True), (False, False))
+    return PairedCounts(*(cells.count(cell) for cell in order))
+
+
+# Intervals for shares
 
 
 def share(part: int, whole: int) -> float | None:
@@ -65,3 +160,86 @@ def _correlation(a: int, b: int, c: int, d: int) -> float:
 
 def _length(x: float, y: float, phi: float) -> float:
     return math.sqrt(max(0.0, x * x - 2 * phi * x * y + y * y))
+
+
+# Tests of two shares
+
+
+def mcnemar(first: int, second: int, method: McNemar = "exact") -> float:
+    """Two-sided p-value for two shares of the same inputs being equal (McNemar 1947).
+
+    Only inputs on which the two outcomes differ say anything. The exact test keeps its level but is
+    conservative; the mid-p test is a good default for reports (Fagerland et al. 2013,
+    doi 10.1186/1471-2288-13-91, whose formulas are used here).
+
+    Args:
+        first: inputs where only the first holds.
+        second: inputs where only the second holds.
+        method: "exact" (binomial), "mid-p", or "chi2" (with continuity correction; for many inputs).
+    """
+    small, large = sorted((whole_number("first", first, 0), whole_number("second", second, 0)))
+    tests = {"exact": _exact, "mid-p": _mid_p, "chi2": _corrected_chi2}
+    if method not in tests:
+        raise InvalidInput(f"method={method!r} is unknown; use {', '.join(tests)}")
+    return tests[method](small, large) if large else 1.0
+
+
+def _exact(small: int, large: int) -> float:
+    return min(1.0, 2 * _half_tail(small, small + large))
+
+
+def _mid_p(small: int, large: int) -> float:
+    point = _half_mass(small, small + large)
+    return 1 - point / 2 if small == large else 2 * _half_tail(small, small + large) - point
+
+
+def _corrected_chi2(small: int, large: int) -> float:
+    beyond = max(0, large - small - 1)
+    return math.erfc(beyond / math.sqrt(2 * (small + large)))  # the upper tail of chi2 with one degree of freedom
+
+
+def _half_mass(k: int, n: int) -> float:
+    """P(X = k) for X ~ Binomial(n, 1/2)."""
+    return math.exp(math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) - n * math.log(2))
+
+
+def _half_tail(k: int, n: int) -> float:
+    """P(X <= k) for k <= n / 2, from the largest term down until nothing changes any more."""
+    term = total = _half_mass(k, n)
+    for i in range(k, 0, -1):
+        term *= i / (n - i + 1)
+        if total + term == total:
+            break
+        total += term
+    return total
+
+
+# Several samples of an input
+
+
+def pass_at_k(samples: int, right: int, k: int) -> float:
+    """Probability that one of k samples is right, unbiased (Chen et al. 2021, arXiv 2107.03374, eq. 1).
+
+    It is 1 - C(n - c, k) / C(n, k), as a product, so that nothing overflows.
+
+    Args:
+        samples: n, samples drawn for the input.
+        right: c, those of them that are right.
+        k: size of the smaller sample that is asked about, at most n.
+    """
+    n, c = whole_number("samples", samples, 1), whole_number("right", right, 0)
+    size = whole_number("k", k, 1)
+    if c > n:
+        raise InvalidInput(f"right={c} is more than the {n} samples; count right ones among them")
+    if size > n:
+        raise InvalidInput(f"k={size} is more than the {n} samples; draw more samples or use a smaller k")
+    if n - c < size:  # fewer wrong ones than k
+        return 1.0
+    # C(n - c, k) / C(n, k) has min(c, k) factors in one of its two forms
+    many, few = max(c, size), min(c, size)
+    return 1.0 - math.prod(1 - many / i for i in range(n - few + 1, n + 1))
+
+
+def mean_pass_at_k(counts: Sequence[tuple[int, int]], k: int) -> float | None:
+    """The mean of `pass_at_k` over inputs, each given as (samples, right); None without inputs."""
+    return math.fsum(pass_at_k(n, c, k) for n, c in counts) / len(counts) if counts else None
