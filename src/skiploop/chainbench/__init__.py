@@ -1,0 +1,17 @@
+"""ChainBench: small problems in which the reward of *every* chain is known, to judge searchers by the true optimum.
+
+    from skiploop.chainbench import load
+    table = load("plain")                       # trained on first use in about a minute, then read from a cache
+    searcher = make_searcher("cola", table.space, seed=0)
+    for chain in searcher.ask(10):
+        searcher.tell(chain, table.reward(0, chain))
+
+`load` gives a small trained transformer's table, `additive`, `harmful_layer` and `null` planted ones without a model.
+"""
+
+from skiploop.chainbench.cached import load
+from skiploop.chainbench.modules import module_reward, module_space
+from skiploop.chainbench.planted import additive, harmful_layer, null
+from skiploop.chainbench.table import DEPTH_PRICE, Table
+
+__all__ = ["DEPTH_PRICE", "Table", "additive", "harmful_layer", "load", "module_reward", "module_space", "null"]

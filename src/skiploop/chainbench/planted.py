@@ -1,0 +1,76 @@
+"""Tables without a model, whose optimum is planted."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skiploop.chain import Chain
+from skiploop.chainbench.table import COUNTS, Floats, Table, all_chains
+from skiploop.notation import whole_number
+
+
+def additive(num_layers: int, seed: int = 0, *, inputs: int = 40, noise: float = 0.0) -> Table:
+    """Each layer adds an effect of its own for each number of runs; the best chain takes the best number of each.
+
+    p(true) = sigmoid(sum of the effects of all layers), where the effects of an input are half shared by all
+    inputs and half its own. There are two answers, the right one being 1.
+
+    Args:
+        num_layers: L; the table has 3^L - 1 chains.
+        seed: of the effects.
+        inputs: I.
+        noise: standard deviation of what is added to each cell, before the sigmoid.
+    """
+    whole_number("inputs", inputs, 1)
+    rng = np.random.default_rng(seed)
+    chains = all_chains(num_layers)
+    shared = rng.normal(size=(1, num_layers, len(COUNTS)))
+    effects = (shared + rng.normal(size=(inputs, num_layers, len(COUNTS)))) / np.sqrt(2)
+    runs = np.array([_runs(chain) for chain in chains])  # [C, L]
+    sums = effects[:, np.arange(num_layers), runs].sum(axis=2)  # [I, C]
+    sums = sums + noise * rng.normal(size=sums.shape)
+    return _two_answers(chains, 1 / (1 + np.exp(-sums)), effects.reshape(inputs, -1))
+
+
+def harmful_layer(
+    num_layers: int, layer: int, *, inputs: int = 40, share: float = 1.0, seed: int = 0, keeps: float = 0.3
+) -> Table:
+    """One layer spoils inputs; the chains without it are right, unless they leave out too much.
+
+    Args:
+        num_layers: L.
+        layer: the harmful one.
+        inputs: I.
+        share: of the inputs that it spoils; the others are right with it and without it.
+        seed: which inputs those are, and which other layers each input needs.
+        keeps: probability that an input needs a layer, each of the others.
+    """
+    chains = all_chains(num_layers)
+    rng = np.random.default_rng(seed)
+    spoiled = rng.random(inputs) < share
+    needed = rng.random((inputs, num_layers)) < keeps
+    needed[:, layer] = False
+    runs = np.array([_runs(chain) for chain in chains])
+    missing = (needed[:, None, :] & (runs == 0)[None]).any(axis=2)  # [I, C]
+    wrong = missing | (spoiled[:, None] & (runs[:, layer] > 0)[None])
+    return _two_answers(chains, np.where(wrong, 0.1, 0.9), needed.astype(np.float64))
+
+
+def null(num_layers: int, seed: int = 0, *, inputs: int = 40, answers: int = 4) -> Table:
+    """Answers that have nothing to do with the question: a search finds the right one by chance alone."""
+    chains = all_chains(num_layers)
+    rng = np.random.default_rng(seed)
+    scores = rng.gumbel(size=(inputs, len(chains), answers))
+    odds = np.exp(scores - scores.max(axis=2, keepdims=True))
+    gold = rng.integers(0, answers, inputs)
+    zeros = np.zeros((inputs, 1))
+    return Table(chains, odds / odds.sum(axis=2, keepdims=True), gold, np.ones(inputs, dtype=np.int64), zeros)
+
+
+def _runs(chain: Chain) -> list[int]:
+    return [chain.layers.count(layer) for layer in range(chain.num_layers)]
+
+
+def _two_answers(chains: tuple[Chain, ...], p_true: Floats, features: Floats) -> Table:
+    ones = np.ones(len(p_true), dtype=np.int64)
+    return Table(chains, np.stack([1 - p_true, p_true], axis=2), ones, ones, features)
