@@ -13,8 +13,8 @@ Benches:
                             probability of the answer's tokens - 0.1 * depth / 16
 
 Each searcher has one instance per input, is told the identity first (that counts as an evaluation), asked for one chain
-at a time, and told at once. "Best" is the highest reward among what was evaluated, which needs the gold answer: the table
-judges searches, not models. Errors are standard errors over inputs; `- random` is the paired difference.
+at a time, and told at once. "Best" is the highest reward among what was evaluated, which needs the gold answer: the
+table judges searches, not models. Errors are standard errors over inputs; `- random` is the paired difference.
 """
 
 from __future__ import annotations

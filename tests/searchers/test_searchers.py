@@ -186,7 +186,7 @@ class TestContract:
 
 def test_unknown_names_are_refused() -> None:
     space = make_space("cola", 4)
-    with pytest.raises(InvalidInput, match=r"'mcts'; use one of random, nearby, cola"):
+    with pytest.raises(InvalidInput, match=r"'mcts'; use one of random, nearby, cola,"):
         make_searcher("mcts", space)
     with pytest.raises(InvalidInput, match=r"unknown setting lam of searcher 'cola'; it takes exploration"):
         make_searcher("cola", space, lam=0)

@@ -1,4 +1,4 @@
-"""How to look for a chain: searchers behind one ask/tell protocol. Pure Python, no torch, no files.
+"""How to look for a chain: searchers behind one ask/tell protocol. No torch, no files.
 
 A searcher works for one input. It is deterministic given its seed and the sequence of its `ask`s and
 `tell`s, so a fresh one to which the same rounds are repeated arrives in the same state. The rewards of a
@@ -13,6 +13,8 @@ from typing import Any, Protocol
 from skiploop.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers.cola import ColaSearcher, ColaSettings
+from skiploop.searchers.gflownet import GFlowNetSearcher, GFlowNetSettings
+from skiploop.searchers.metropolis import MetropolisSearcher, MetropolisSettings
 from skiploop.searchers.nearby import NearbySearcher, NearbySettings
 from skiploop.searchers.pareto import pareto
 from skiploop.searchers.random import RandomSearcher
@@ -22,6 +24,10 @@ __all__ = [
     "SEARCHERS",
     "ColaSearcher",
     "ColaSettings",
+    "GFlowNetSearcher",
+    "GFlowNetSettings",
+    "MetropolisSearcher",
+    "MetropolisSettings",
     "NearbySearcher",
     "NearbySettings",
     "RandomSearcher",
@@ -45,6 +51,8 @@ SEARCHERS: dict[str, type[Any]] = {
     "random": RandomSearcher,
     "nearby": NearbySearcher,
     "cola": ColaSearcher,
+    "metropolis": MetropolisSearcher,
+    "gflownet": GFlowNetSearcher,
 }
 
 

@@ -12,7 +12,7 @@ import random
 from dataclasses import dataclass
 from typing import ClassVar
 
-from skiploop.chain import Chain, edited
+from skiploop.chain import Chain, Edit, edited
 from skiploop.errors import InvalidInput
 from skiploop.notation import whole_number
 from skiploop.searchers.random import RandomSearcher
@@ -20,6 +20,7 @@ from skiploop.searchers.reward import checked
 from skiploop.space import Space
 
 _TRIES = 32  # draws of known chains in a row, after which uniform draws take over
+_KEPT = 256  # chains whose edits are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class NearbySearcher:
         self.settings = settings or NearbySettings()
         self._rng = random.Random(self.seed)
         self._seen: set[tuple[int, ...]] = set()
+        self._edits: dict[tuple[int, ...], list[Edit]] = {}  # of chains near the identity, which come again
         self._uniform = RandomSearcher(space, seed=self.seed)  # for what is left of a small space
 
     def ask(self, n: int) -> list[Chain]:
@@ -74,7 +76,7 @@ class NearbySearcher:
         if self.space.identity.layers not in self._seen:
             return self.space.identity
         for _ in range(_TRIES):
-            chain = self._draw()
+            chain = self.draw()
             if chain.layers not in self._seen:
                 return chain
         while found := self._uniform.ask(1):
@@ -82,10 +84,15 @@ class NearbySearcher:
                 return found[0]
         return None
 
-    def _draw(self) -> Chain:
+    def draw(self) -> Chain:
+        """A chain a few random edits from the identity, known or not."""
         chain = self.space.identity
         while True:
-            edits = self.space.edits(chain)
+            edits = self._edits.get(chain.layers)
+            if edits is None:
+                edits = self.space.edits(chain)
+                if len(self._edits) < _KEPT:
+                    self._edits[chain.layers] = edits
             if not edits:
                 return chain
             chain = Chain.unchecked(edited(chain.layers, self._rng.choice(edits)), self.space.num_layers)
