@@ -14,9 +14,12 @@ from skiploop.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers.cola import ColaSearcher, ColaSettings
 from skiploop.searchers.gflownet import GFlowNetSearcher, GFlowNetSettings
+from skiploop.searchers.gp import GPSearcher, GPSettings
 from skiploop.searchers.metropolis import MetropolisSearcher, MetropolisSettings
 from skiploop.searchers.nearby import NearbySearcher, NearbySettings
 from skiploop.searchers.pareto import pareto
+from skiploop.searchers.pareto_search import ParetoSearcher, ParetoSettings
+from skiploop.searchers.puct import PuctSearcher, PuctSettings, WarmStart
 from skiploop.searchers.random import RandomSearcher
 from skiploop.space import Space
 
@@ -26,12 +29,19 @@ __all__ = [
     "ColaSettings",
     "GFlowNetSearcher",
     "GFlowNetSettings",
+    "GPSearcher",
+    "GPSettings",
     "MetropolisSearcher",
     "MetropolisSettings",
     "NearbySearcher",
     "NearbySettings",
+    "ParetoSearcher",
+    "ParetoSettings",
+    "PuctSearcher",
+    "PuctSettings",
     "RandomSearcher",
     "Searcher",
+    "WarmStart",
     "make_searcher",
     "pareto",
 ]
@@ -51,8 +61,11 @@ SEARCHERS: dict[str, type[Any]] = {
     "random": RandomSearcher,
     "nearby": NearbySearcher,
     "cola": ColaSearcher,
+    "puct": PuctSearcher,
+    "pareto": ParetoSearcher,
     "metropolis": MetropolisSearcher,
     "gflownet": GFlowNetSearcher,
+    "gp": GPSearcher,
 }
 
 

@@ -1,0 +1,301 @@
+"""The tree under the tree searchers: chains as nodes, edits as steps down, behind ask/tell.
+
+A node is a chain, the root the identity, a step down a legal edit. There is no rollout: a new node's own chain is
+evaluated, and its reward backed up along the path walked. A searcher on top says which child is the best
+(`_best`), and may say which child is explored next (`_draw`) and what is backed up (`_back_up`).
+
+- *Progressive widening*: a node of v visits has at most ceil(widening * v^widening_power) children before
+  selection goes deeper. With hundreds of edits at the root, 200 simulations would never leave depth 1 otherwise.
+- *Transpositions*: a chain that is reached twice is one node and one evaluation, so the tree becomes a DAG. Its
+  visits and value are shared by all its parents; a reward is backed up along the path walked, not to the other
+  parents. An edit that leads to a known node makes that a child, without a simulation, but only where the node's
+  level (its steps from the root when it was made) is larger than the parent's: so there are no cycles, and an edit
+  that undoes another leads nowhere.
+- *Exhausted subtrees are closed*: a node without unexplored edits and open children isn't selected any more.
+- *Pending evaluations* count as visits of reward 0 until they are told (virtual visits), so that `ask(n)` gives n
+  distinct chains, spread out; the order in which they are told doesn't matter.
+- A chain told before it is asked is a simulation for free: when the walk comes to it, its reward is backed up.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, Protocol
+
+from skiploop.chain import Chain, Edit, edited
+from skiploop.errors import InvalidInput
+from skiploop.notation import whole_number
+from skiploop.searchers.reward import checked
+from skiploop.space import Space
+
+# A node lists its unexplored edits, which takes kilobytes, at so many children or draws that failed.
+_FEW_CHILDREN = 4
+_FEW_DRAWS = 8
+
+
+class Widening(Protocol):
+    """What the tree itself reads of a searcher's settings."""
+
+    @property
+    def random_child(self) -> float: ...
+    @property
+    def widening(self) -> float: ...
+    @property
+    def widening_power(self) -> float: ...
+
+
+def check_numbers(settings: Any, shares: tuple[str, ...]) -> None:
+    """InvalidInput unless all fields are finite numbers of at least 0, and `shares` at most 1."""
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        highest = 1.0 if field.name in shares else math.inf
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= highest:
+            allowed = "in [0, 1]" if highest == 1 else "of at least 0"
+            raise InvalidInput(f"{field.name}={value!r} doesn't work; use a number {allowed}")
+        if not math.isfinite(value):
+            raise InvalidInput(f"{field.name}={value!r} isn't finite; use a large number instead")
+
+
+class Node:
+    """A chain with its statistics: `visits` is v, `total` is Q, the rewards of simulations through it."""
+
+    __slots__ = (
+        "base", "chain", "children", "closed", "id", "level", "parent", "penalty", "spent", "spread", "total",
+        "unexplored", "visits",
+    )  # fmt: skip
+
+    def __init__(self, number: int, chain: Chain, parent: Node | None, length_penalty: float) -> None:
+        self.id = number
+        self.chain = chain
+        self.parent = parent.id if parent else None  # the first that led here; no reference, as that makes a cycle
+        self.level: int = parent.level + 1 if parent else 0
+        self.penalty = length_penalty * chain.relative_depth
+        self.visits = 0
+        self.total = 0.0
+        self.base = 0.0  # Q/v - lambda * |P| / L
+        self.spread = 0.0  # sqrt(1 / v)
+        self.children: dict[tuple[int, ...], Node] = {}
+        self.unexplored: list[Edit] | None = None
+        self.spent = False  # no unexplored edits are left
+        self.closed = False  # no chain below is left to evaluate
+
+    def add(self, visits: int, reward: float) -> None:
+        """Counts a visit whose reward is pending, (1, 0.0), or a reward that has come, (0, reward).
+
+        It keeps what UCB needs of them, which is read far more often than changed.
+        """
+        self.visits += visits
+        self.total += reward
+        self.base = self.total / self.visits - self.penalty
+        self.spread = 1 / math.sqrt(self.visits)
+
+
+# A chain's value before anything is known of it, and how certain that is, in [0, 1].
+FirstValue = Callable[[Chain], tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Valuing:
+    """What a node's value is made of, besides the mean of its rewards.
+
+    Attributes:
+        pessimism: weight of the lowest reward against the mean; 0.5 is (min + mean) / 2 (arXiv 2505.23229), for
+            rewards that are noisy.
+        first_weight: c_v, visits that a first value counts for where it is certain.
+        first_value: a chain's value before it is evaluated and the certainty of that (MASTER, arXiv 2501.14304).
+    """
+
+    pessimism: float = 0.0
+    first_weight: float = 0.0
+    first_value: FirstValue | None = None
+
+    def node(self, number: int, chain: Chain, parent: Node | None, length_penalty: float) -> Node:
+        """A node that is no larger or slower than it needs to be."""
+        if not self.pessimism and (self.first_value is None or not self.first_weight):
+            return Node(number, chain, parent, length_penalty)
+        first, certainty = self.first_value(chain) if self.first_value is not None else (0.0, 0.0)
+        if not (math.isfinite(first) and 0 <= certainty <= 1):
+            raise InvalidInput(
+                f"first_value gave {(first, certainty)!r} for {str(chain)!r}; it must return a finite value and "
+                "a certainty in [0, 1]"
+            )
+        node = ValuedNode(number, chain, parent, length_penalty)
+        node.first, node.weight, node.pessimism = first, certainty * self.first_weight, self.pessimism
+        return node
+
+
+class ValuedNode(Node):
+    """A node that also knows the lowest reward below it and what was thought of it at first."""
+
+    __slots__ = ("first", "lowest", "pessimism", "weight")
+
+    def __init__(self, number: int, chain: Chain, parent: Node | None, length_penalty: float) -> None:
+        super().__init__(number, chain, parent, length_penalty)
+        self.first = self.weight = self.pessimism = 0.0
+        self.lowest = math.inf  # of the rewards told; a pending visit isn't one
+
+    def add(self, visits: int, reward: float) -> None:
+        """(c_v * first + v * (p * min + (1 - p) * Q/v)) / (c_v + v), with c_v times its certainty."""
+        super().add(visits, reward)
+        if not visits:
+            self.lowest = min(self.lowest, reward)
+        mean = self.total / self.visits
+        low = min(self.lowest, mean) if self.lowest < math.inf else mean
+        value = self.pessimism * low + (1 - self.pessimism) * mean
+        self.base = (self.weight * self.first + self.visits * value) / (self.weight + self.visits) - self.penalty
+
+
+class TreeSearcher:
+    """The tree search, without the rule by which children are compared; exact when told after each ask(1).
+
+    Args:
+        space: the chains and edits to search.
+        seed: seeds this searcher's own generator.
+        settings: how fast nodes get children.
+    """
+
+    def __init__(self, space: Space, *, seed: int, settings: Widening) -> None:
+        self.space = space
+        self.seed = whole_number("seed", seed, 0)
+        self._widening = settings
+        self._rng = random.Random(self.seed)
+        self._root = self._make(0, space.identity, None)
+        self._nodes = {self._root.chain.layers: self._root}
+        self._rewards: dict[tuple[int, ...], float] = {}
+        self._pending: dict[tuple[int, ...], list[Node]] = {}  # asked, not told -> path from the root
+
+    def ask(self, n: int) -> list[Chain]:
+        """Up to n further chains; fewer when the space is exhausted."""
+        wanted = whole_number("n", n, 0)
+        asked: list[Chain] = []
+        while len(asked) < wanted and (path := self._walk()) is not None:
+            leaf = path[-1].chain
+            known = self._rewards.get(leaf.layers)
+            if known is None:
+                self._pending[leaf.layers] = path
+                asked.append(leaf)
+            for node in path:
+                node.add(1, 0.0)
+            if known is not None:
+                self._back_up(path, leaf.layers)
+        return asked
+
+    def tell(self, chain: Chain, reward: float) -> None:
+        """Backs up the reward along the path on which the chain was asked, or keeps it for later."""
+        number = checked(self.space, chain, reward)
+        if chain.layers not in self._rewards:  # the first word counts: telling twice is harmless
+            self._rewards[chain.layers] = number
+            self._back_up(self._pending.pop(chain.layers, []), chain.layers)
+
+    def _best(self, node: Node, spread: float) -> Node | None:
+        """The open child to go down to; None when there is none."""
+        raise NotImplementedError
+
+    def _spread(self, simulations: int) -> float:
+        """What the bounds of all children in one walk share."""
+        return 0.0
+
+    def _make(self, number: int, chain: Chain, parent: Node | None) -> Node:
+        return Node(number, chain, parent, 0.0)
+
+    def _back_up(self, path: list[Node], layers: tuple[int, ...]) -> None:
+        """Adds the chain's reward along the path; its visits were counted when it was asked."""
+        reward = self._rewards[layers]
+        for node in path:
+            node.add(0, reward)
+
+    def tree(self) -> list[dict[str, object]]:
+        """The nodes in the order in which they were made, ready for JSON.
+
+        Each has `id`, `chain`, `visits`, `value` (mean reward backed up, pending ones counting 0), `reward` (its own,
+        None while pending), `parent` (the first, None for the root), `children` (ids; a node may have several
+        parents) and `closed`.
+        """
+        return [
+            {
+                "id": node.id,
+                "chain": str(node.chain),
+                "visits": node.visits,
+                "value": node.total / node.visits if node.visits else 0.0,
+                "reward": self._rewards.get(layers),
+                "parent": node.parent,
+                "children": [child.id for child in node.children.values()],
+                "closed": node.closed,
+            }
+            for layers, node in self._nodes.items()
+        ]
+
+    def _walk(self) -> list[Node] | None:
+        """Selection: the path from the root to a node not visited yet, or None when all chains are."""
+        if not self._root.visits:
+            return [self._root]
+        spread = self._spread(self._root.visits)
+        path = [] if self._root.closed else [self._root]
+        while path:
+            child = self._step(path[-1], spread)
+            if child is None:
+                path.pop().closed = True
+                continue
+            path.append(child)
+            if not child.visits:
+                return path
+        return None
+
+    def _step(self, node: Node, spread: float) -> Node | None:
+        """One step of selection: a new child where widening or chance says so, else the best by UCB."""
+        while self._widens(node):
+            child = self._expand(node)
+            if child is not None and not child.visits:
+                return child
+        while (best := self._best(node, spread)) is None and not node.spent:
+            child = self._expand(node)
+            if child is not None and not child.visits:
+                return child
+        return best
+
+    def _widens(self, node: Node) -> bool:
+        settings = self._widening
+        if node.spent:
+            return False
+        if len(node.children) < math.ceil(settings.widening * node.visits**settings.widening_power):
+            return True
+        return settings.random_child > 0 and self._rng.random() < settings.random_child
+
+    def _expand(self, node: Node) -> Node | None:
+        """Adds a random unexplored child, new or known by another path; None if there is none."""
+        layers = self._draw(node)
+        if layers is None:
+            node.spent = True
+            return None
+        child = self._nodes.get(layers)
+        if child is None:
+            chain = Chain.unchecked(layers, self.space.num_layers)
+            child = self._nodes[layers] = self._make(len(self._nodes), chain, node)
+        node.children[layers] = child
+        return child
+
+    def _draw(self, node: Node) -> tuple[int, ...] | None:
+        """The layers of a random unexplored child."""
+        layers = node.chain.layers
+        if node.unexplored is None:
+            edits = self.space.edits(node.chain)
+            for _ in range(_FEW_DRAWS if len(node.children) < _FEW_CHILDREN and edits else 0):
+                child = edited(layers, edits[int(self._rng.random() * len(edits))])
+                if self._may_lead(node, child):
+                    return child
+            node.unexplored = edits
+        rest = node.unexplored
+        while rest:
+            pick = int(self._rng.random() * len(rest))
+            rest[pick], rest[-1] = rest[-1], rest[pick]
+            child = edited(layers, rest.pop())
+            if self._may_lead(node, child):
+                return child
+        return None
+
+    def _may_lead(self, node: Node, child: tuple[int, ...]) -> bool:
+        known = self._nodes.get(child)
+        return known is None or (known.level > node.level and child not in node.children)
