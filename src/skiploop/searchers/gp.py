@@ -1,14 +1,12 @@
 """A Gaussian process over chains, and the chain with the highest expected improvement next.
 
-The covariance of two chains falls with the number of layers that they run differently often, and with the jumps (steps
-other than to the next layer) in which they differ, so that order counts, too:
+The covariance of two chains falls with their distance (`skiploop.searchers.codes`), on the one of a few scales under
+which the rewards told so far are most likely. Candidates are all chains of a small space; of a large one, chains a few
+edits from the identity and one or two small moves from the best chains so far. What is sought is a high reward less
+`depth_price` times depth: the process learns the reward, the depth of a candidate is known.
 
-    k(a, b) = exp(-(d_counts(a, b) + d_jumps(a, b) / 4) / scale)
-
-The scale is the one of a few under which the rewards told so far are most likely. Candidates are all chains of a small
-space; of a large one, chains a few edits from the identity and one or two moves from the best chains so far.
-Expected improvement: Jones, Schonlau and Welch (1998), "Efficient Global Optimization". Pending chains count as
-told with the mean that was expected of them ("kriging believer", Ginsbourger et al. 2010), so that a batch spreads out.
+The process grows by a row with each chain that is asked; every few rewards, and when a new best chain is found, it is
+made anew, with other candidates (`skiploop.searchers.posterior`).
 """
 
 from __future__ import annotations
@@ -16,31 +14,25 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from skiploop.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.notation import whole_number
+from skiploop.searchers.codes import Codes, Floats, Layers
 from skiploop.searchers.moves import propose
 from skiploop.searchers.nearby import NearbySearcher
+from skiploop.searchers.posterior import Posterior, expected_improvement, log_likelihood
 from skiploop.searchers.reward import checked
 from skiploop.space import Space
 
-Floats = NDArray[np.float64]
-Layers = tuple[int, ...]
-
 _LISTED = 2048  # chains of a space that is small enough to consider all of them
 _SCALES = (1.0, 2.0, 4.0, 8.0, 16.0)
-_PAIR_WEIGHT = 0.25
-_RUNS = 8  # a layer that is run this often or more is like one that is run 7 times
-_NOISE = 1e-3  # variance, relative to the rewards' own
-_REFIT = 8  # rewards between two choices of the scale
+_REFIT = 8  # rewards between two fits; more when many are known, as each then says less
 _BELIEVED = 32  # with more chains pending, what is believed of them outweighs what is known
-_MOST = 200  # rewards that the process looks at, the best and the latest: its cost grows with their square
+_MOST = 192  # rewards that a fit looks at, the best and the latest: its cost grows with their square
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +41,13 @@ class GPSettings:
 
     Attributes:
         warmup: chains a few edits from the identity that are asked before anything is learned.
-        candidates: made for each ask in a space too large to list.
+        candidates: made for each fit in a space too large to list.
         improvement: by how much the best reward should be beaten; larger explores more.
-        depth_price: expected reward that a chain of twice the model's depth must make up for, against one of depth 0.
+        depth_price: reward that a chain of twice the model's depth must make up for, against one of depth 0.
     """
 
     warmup: int = 4
-    candidates: int = 192
+    candidates: int = 256
     improvement: float = 0.01
     depth_price: float = 0.0
 
@@ -66,6 +58,22 @@ class GPSettings:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
                 raise InvalidInput(f"{name}={value!r} doesn't work; use a finite number of at least 0")
+
+
+@dataclass(slots=True)
+class _Fit:
+    """The process as it was last made anew, and what it says of the candidates."""
+
+    posterior: Posterior
+    rows: list[Layers]
+    row_codes: Floats  # [room, K], filled up to the number of rows
+    columns: list[Layers]
+    column_codes: Floats  # [m, K]
+    place: dict[Layers, int]  # of each column
+    open: Floats  # [m]: 0, or -inf where the candidate is known
+    price: Floats  # [m]
+    told: int  # rewards known when it was made
+    goal: float  # best reward less price, then
 
 
 class GPSearcher:
@@ -85,179 +93,146 @@ class GPSearcher:
         self.settings = settings or GPSettings()
         self._rng = random.Random(self.seed)
         self._nearby = NearbySearcher(space, seed=self.seed)
-        self._codes = _Codes(space.num_layers)
+        self._codes = Codes(space.num_layers)
         self._told: dict[Layers, float] = {}
-        self._pending: dict[Layers, None] = {}
-        self._all: list[Layers] | None = None
-        self._scale, self._fitted = _SCALES[2], 0
+        self._pending: set[Layers] = set()
+        self._turns: dict[Layers, int] = {}  # when a chain was asked, or first seen: the order of tells must not matter
+        self._unasked: list[Layers] = []  # told without having been asked, since the last ask
+        self._fit: _Fit | None = None
 
     def ask(self, n: int) -> list[Chain]:
         """Up to n further chains; fewer when the space is exhausted."""
         wanted = whole_number("n", n, 0)
+        if self._unasked and wanted:
+            for layers in sorted(self._unasked):
+                self._turns[layers] = len(self._turns)
+            self._unasked, self._fit = [], None
         asked: list[Chain] = []
-        while len(asked) < wanted and (layers := self._next()):
-            for each in layers:
-                self._pending[each] = None
-                asked.append(Chain.unchecked(each, self.space.num_layers))
+        while len(asked) < wanted and (layers := self._next()) is not None:
+            self._pending.add(layers)
+            self._turns[layers] = len(self._turns)
+            if self._fit is not None:
+                self._add_row(self._fit, layers)
+            asked.append(Chain.unchecked(layers, self.space.num_layers))
         return asked
 
     def tell(self, chain: Chain, reward: float) -> None:
         """Keeps the reward; the first word counts."""
         number = checked(self.space, chain, reward)
-        self._pending.pop(chain.layers, None)
-        if chain.layers not in self._told and self.space.accepts(chain.layers):  # others have no place among these
-            self._told[chain.layers] = number
-            self._nearby.tell(chain, number)
+        if chain.layers in self._told or not self.space.accepts(chain.layers):  # others have no place among these
+            return
+        if chain.layers not in self._pending:
+            self._unasked.append(chain.layers)
+        self._pending.discard(chain.layers)
+        self._told[chain.layers] = number
+        self._nearby.tell(chain, number)
 
-    def _next(self) -> list[Layers]:
-        """The next chain; none where all are known."""
-        # Where all rewards are alike (mostly: wrong), nothing can be learned but to stay near the identity.
-        learned = len(set(self._told.values())) > 1
+    def _next(self) -> Layers | None:
+        """The next chain; None where all are known."""
         known = len(self._told) + len(self._pending)
-        if not learned or known <= self.settings.warmup or len(self._pending) >= _BELIEVED:
+        if not self._can_learn() or known <= self.settings.warmup or len(self._pending) >= _BELIEVED:
             return self._any()
-        candidates = self._candidates()
-        if not candidates:  # the space is nearly exhausted; what is left comes in any order
-            return self._any()
-        return self._most_promising(candidates)
+        if self._fit is None or self._is_stale(self._fit):
+            self._fit = self._made_anew()
+        best = self._most_promising(self._fit)
+        return self._any() if best is None else best
 
-    def _any(self) -> list[Layers]:
+    def _can_learn(self) -> bool:
+        """Where all rewards are alike (mostly: wrong), there is nothing to go by, unless right chains can be shorter."""
+        rewards = set(self._told.values())
+        return len(rewards) > 1 or (self.settings.depth_price > 0 and max(rewards, default=0.0) > 0)
+
+    def _any(self) -> Layers | None:
         """A chain near the identity that wasn't asked or told."""
         while found := self._nearby.ask(1):
             if found[0].layers not in self._pending and found[0].layers not in self._told:
-                return [found[0].layers]
-        return []
+                return found[0].layers
+        return None
+
+    def _is_stale(self, fit: _Fit) -> bool:
+        enough = len(self._told) - fit.told >= max(_REFIT, fit.told // 8)
+        return enough or fit.posterior.full or self._goal() > fit.goal
+
+    def _goal(self) -> float:
+        """The best reward less the price of its depth."""
+        return max([reward - self._price(layers) for layers, reward in self._told.items()])
+
+    def _price(self, layers: Layers) -> float:
+        return self.settings.depth_price * len(layers) / (2 * self.space.num_layers)
+
+    def _made_anew(self) -> _Fit:
+        rows, columns = self._remembered(), self._candidates()
+        codes, across = self._codes.left(rows), self._codes.right(columns) if columns else np.zeros((0, 1))
+        distances = codes @ self._codes.right(rows).T
+        told = np.array([layers in self._told for layers in rows])
+        targets = self._standard([self._told[layers] for layers in rows if layers in self._told])
+        mine = distances[np.ix_(told, told)]
+        scale = max(_SCALES, key=lambda scale: log_likelihood(mine, scale, targets))
+        room = _BELIEVED + max(_REFIT, len(self._told) // 8)
+        row_codes = np.concatenate([codes, np.zeros((room, codes.shape[1]))])
+        between = codes @ across.T if columns else np.zeros((len(rows), 0))
+        return _Fit(
+            Posterior(distances, between, scale, room), rows, row_codes, columns, across,
+            {layers: place for place, layers in enumerate(columns)}, np.zeros(len(columns)),
+            np.array([self._price(layers) for layers in columns]), len(self._told), self._goal(),
+        )  # fmt: skip
+
+    def _add_row(self, fit: _Fit, layers: Layers) -> None:
+        if layers in fit.place:
+            fit.open[fit.place[layers]] = -math.inf
+        if fit.posterior.full:
+            self._fit = None
+            return
+        code = self._codes.left([layers])[0]
+        count = fit.posterior.count
+        fit.posterior.add(fit.row_codes[:count] @ self._codes.right([layers])[0], fit.column_codes @ code)
+        fit.row_codes[count] = code
+        fit.rows.append(layers)
+
+    def _most_promising(self, fit: _Fit) -> Layers | None:
+        """The candidate with the highest expected improvement of reward less price; None where all are known."""
+        if not len(fit.open) or fit.open.max() < 0:
+            return None
+        rewards = np.array([self._told.get(layers, math.nan) for layers in fit.rows])
+        known = rewards[~np.isnan(rewards)]
+        center, spread = float(known.mean()), max(float(known.std()), 1e-3)
+        mean = fit.posterior.mean((rewards - center) / spread)
+        goal = (self._goal() - center + self.settings.improvement) / spread
+        scores = expected_improvement(mean - fit.price / spread, fit.posterior.deviation(), goal)
+        return fit.columns[int(np.argmax(scores + fit.open))]
+
+    @staticmethod
+    def _standard(rewards: list[float]) -> Floats:
+        values = np.array(rewards)
+        found: Floats = (values - values.mean()) / max(float(values.std()), 1e-3)
+        return found
+
+    def _remembered(self) -> list[Layers]:
+        """The chains that the process is fitted to, the pending ones among them, by when they were asked."""
+        chosen = set(self._told)
+        if len(chosen) > _MOST:
+            best = sorted(chosen, key=lambda layers: (-self._told[layers], layers))[: _MOST // 2]
+            latest = sorted(chosen, key=lambda layers: -self._turns[layers])[: _MOST // 2]
+            chosen = {*best, *latest}
+        return sorted(chosen | self._pending, key=lambda layers: self._turns[layers])
 
     def _candidates(self) -> list[Layers]:
-        known = self._told.keys() | self._pending.keys()
+        """Chains that aren't known, to choose from until the next fit."""
+        known = self._told.keys() | self._pending
         if self.space.count() <= _LISTED:
-            if self._all is None:
-                self._all = [chain.layers for chain in self.space.enumerate()]
-            return [layers for layers in self._all if layers not in known]
+            return [chain.layers for chain in self.space.enumerate() if chain.layers not in known]
         found: dict[Layers, None] = {}
         wanted = self.settings.candidates
         for _ in range(wanted // 2):
             found[self._nearby.draw().layers] = None
         # Ties in any order would depend on the order of tells within a batch.
-        best = sorted(self._told, key=lambda layers: (-self._told[layers], len(layers), layers))[:8]
+        value = {layers: reward - self._price(layers) for layers, reward in self._told.items()}
+        best = sorted(value, key=lambda layers: (-value[layers], len(layers), layers))[:8]
         for _ in range(wanted * 2):
-            if len(found) >= wanted or not best:
+            if len(found) >= wanted:
                 break
             layers = best[int(len(best) * self._rng.random() ** 2)]
             for _ in range(1 + (self._rng.random() < 0.5)):
                 layers = propose(self.space, layers, self._rng)[0]
             found[layers] = None
         return [layers for layers in found if layers not in known]
-
-    def _most_promising(self, candidates: list[Layers]) -> list[Layers]:
-        told = self._remembered()
-        rewards = np.array([self._told[layers] for layers in told])
-        center, spread = float(rewards.mean()), max(float(rewards.std()), 1e-3)
-        targets = (rewards - center) / spread
-        distances = self._codes.distances(told, told)
-        self._choose_scale(distances, targets)
-        pending = sorted(self._pending)
-        lower = _root(_kernel(distances, self._scale))
-        if pending:  # believed to come out as expected, which leaves the mean as it is and takes the doubt away
-            across = np.exp(-self._codes.distances(told, pending) / self._scale)
-            believed = across.T @ _solve(lower, targets)
-            told, targets = told + pending, np.concatenate([targets, believed])
-            lower = _root(_kernel(self._codes.distances(told, told), self._scale))
-        across = np.exp(-self._codes.distances(told, candidates) / self._scale)  # [n, m]
-        mean = across.T @ _solve(lower, targets)
-        half = np.linalg.solve(lower, across)
-        deviation = np.sqrt(np.clip(1 - (half**2).sum(axis=0), 1e-9, None))
-        depths = np.array([len(layers) for layers in candidates]) / (2 * self.space.num_layers)
-        goal = (rewards.max() - center) / spread + self.settings.improvement / spread
-        scores = _expected_improvement(mean - self.settings.depth_price * depths / spread, deviation, goal)
-        return [candidates[int(np.argmax(scores))]]
-
-    def _remembered(self) -> list[Layers]:
-        """The chains that the process is fitted to, in an order that doesn't depend on that of the tells."""
-        if len(self._told) <= _MOST:
-            return sorted(self._told)
-        best = sorted(self._told, key=lambda layers: (-self._told[layers], layers))[: _MOST // 2]
-        latest = list(self._told)[-_MOST // 2 :]
-        return sorted({*best, *latest})
-
-    def _choose_scale(self, distances: Floats, targets: Floats) -> None:
-        """The scale of highest marginal likelihood, chosen again every few rewards."""
-        if len(self._told) < self._fitted + _REFIT:
-            return
-        self._fitted = len(self._told) // _REFIT * _REFIT
-        self._scale = max(_SCALES, key=lambda scale: _log_likelihood(_kernel(distances, scale), targets))
-
-
-class _Codes:
-    """What distances are computed from: how often each layer is run, and which slots follow which.
-
-    Both are inner products of codes, so that the distances of many chains are one matrix product.
-    """
-
-    def __init__(self, num_layers: int) -> None:
-        self._total = num_layers
-        self._known: dict[Layers, tuple[Floats, Floats]] = {}
-        # What it costs to run a layer i times in place of j: one for each run, two at most.
-        runs = np.arange(_RUNS)
-        self._apart = np.minimum(np.abs(runs[:, None] - runs), 2).astype(np.float64)
-
-    def distances(self, rows: list[Layers], columns: list[Layers]) -> Floats:
-        """[rows, columns]; 0 for equal chains."""
-        left, right = [self._code(layers) for layers in rows], [self._code(layers) for layers in columns]
-        one_hot = np.array([code[0] for code in left])  # [n, L * _RUNS]
-        weighed = (one_hot.reshape(len(rows), self._total, _RUNS) @ self._apart).reshape(len(rows), -1)
-        first, second = np.array([code[1] for code in left]), np.array([code[1] for code in right])  # [n, 2 L]
-        squares = (first**2).sum(axis=1)[:, None] + (second**2).sum(axis=1) - 2 * first @ second.T
-        found: Floats = weighed @ np.array([code[0] for code in right]).T + _PAIR_WEIGHT * squares
-        return found
-
-    def _code(self, layers: Layers) -> tuple[Floats, Floats]:
-        code = self._known.get(layers)
-        if code is None:
-            counts = np.minimum(np.bincount(layers, minlength=self._total), _RUNS - 1)
-            # Steps other than to the next layer, by where they begin: jumps back (or again) and forwards.
-            steps = np.zeros(2 * self._total)
-            for here, there in pairwise(layers):
-                if there != here + 1:
-                    steps[2 * here + (there > here)] += 1
-            code = self._known[layers] = (np.eye(_RUNS)[counts].ravel(), steps)
-        return code
-
-
-def _kernel(distances: Floats, scale: float) -> Floats:
-    found: Floats = np.exp(-distances / scale)
-    found[np.diag_indices(len(found))] += _NOISE
-    return found
-
-
-def _root(kernel: Floats) -> Floats:
-    """The lower triangle whose square the kernel is."""
-    found: Floats = np.linalg.cholesky(kernel).astype(np.float64)
-    return found
-
-
-def _solve(lower: Floats, targets: Floats) -> Floats:
-    found: Floats = np.linalg.solve(lower.T, np.linalg.solve(lower, targets))
-    return found
-
-
-def _log_likelihood(kernel: Floats, targets: Floats) -> float:
-    lower = _root(kernel)
-    fit = float(np.dot(targets, _solve(lower, targets)))
-    return -0.5 * fit - float(np.log(np.diag(lower)).sum())
-
-
-def _expected_improvement(mean: Floats, deviation: Floats, goal: float) -> Floats:
-    z = (mean - goal) / deviation
-    density = np.exp(-0.5 * z**2) / math.sqrt(2 * math.pi)
-    found: Floats = (mean - goal) * _normal_cdf(z) + deviation * density
-    return found
-
-
-def _normal_cdf(z: Floats) -> Floats:
-    """The standard normal distribution, to 7 digits (Abramowitz and Stegun, 26.2.17)."""
-    t = 1 / (1 + 0.2316419 * np.abs(z))
-    series = t * (0.319381530 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))))
-    upper = np.exp(-0.5 * z**2) / math.sqrt(2 * math.pi) * series
-    found: Floats = np.where(z >= 0, 1 - upper, upper)
-    return found
