@@ -11,6 +11,8 @@ Benches:
     additive, harmful       planted tables without a model
     nano, nano-dense        the embedded model in the cola space, run as it is asked; 1 or 0, or the mean
                             probability of the answer's tokens - 0.1 * depth / 16
+    chainbench-front        two objectives, p(true) and 1 - depth / 12: the hypervolume of what was evaluated, as a
+    nano-front              share of that of all chains (chainbench-front); nano's are 1 or 0, and 1 - depth / 16
 
 Each searcher has one instance per input, is told the identity first (that counts as an evaluation), asked for one chain
 at a time, and told at once. "Best" is the highest reward among what was evaluated, which needs the gold answer: the
@@ -24,7 +26,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,7 @@ from rich.table import Table as RichTable
 from skiploop.arms import seed_for
 from skiploop.chain import Chain
 from skiploop.searchers import SEARCHERS, make_searcher
+from skiploop.searchers.hypervolume import hypervolume
 from skiploop.space import Space, make_space, per_layer
 
 BUDGETS = (5, 20, 50, 100, 200)
@@ -51,13 +54,14 @@ class Bench:
     inputs: int
     rewards: Callable[[Pairs], list[float]]
     oracle: list[float] | None = None  # [inputs]
+    front: bool = False  # score the hypervolume of (reward, shortness) instead of the best reward
 
 
 @dataclass
 class Trace:
     """What one searcher found on one bench."""
 
-    best: np.ndarray  # [inputs, budget], highest reward so far
+    best: np.ndarray  # [inputs, budget], highest reward so far; with `front`, hypervolume at each of BUDGETS
     seconds: float  # in ask and tell alone
     calls: int
     evaluated: list[list[tuple[Chain, float]]] = field(default_factory=list)
@@ -65,23 +69,33 @@ class Trace:
 
 def table_bench(name: str, table: Any, inputs: Sequence[int], kind: str) -> Bench:
     """A bench on a table in which every chain is known."""
-    rewards = table.rewards(kind)[list(inputs)]  # [inputs, chains]
+    rewards = (table.p_true if kind == "front" else table.rewards(kind))[list(inputs)]  # [inputs, chains]
     column = {chain.layers: number for number, chain in enumerate(table.chains)}
     layers = table.chains[0].num_layers
 
     def look_up(pairs: Pairs) -> list[float]:
         return [float(rewards[row, column[chain.layers]]) for row, chain in pairs]
 
-    return Bench(name, per_layer(layers), len(inputs), look_up, rewards.max(axis=1).tolist())
+    space = per_layer(layers)
+    if kind == "front":
+        oracle = [volume(space, zip(table.chains, row, strict=True)) for row in rewards]
+        return Bench(name, space, len(inputs), look_up, oracle, front=True)
+    return Bench(name, space, len(inputs), look_up, rewards.max(axis=1).tolist())
 
 
-def nano_bench(name: str, inputs: int, *, dense: bool) -> Bench:
+def volume(space: Space, evaluated: Iterable[tuple[Chain, float]]) -> float:
+    """Hypervolume of (reward, 1 - depth / max_length) above (0, 0)."""
+    return hypervolume([(float(reward), 1 - len(chain) / space.max_length) for chain, reward in evaluated])
+
+
+def nano_bench(name: str, inputs: int) -> Bench:
     """The embedded model; every (input, chain) pair is run once, whoever asks."""
     from skiploop.engine import Engine
     from skiploop.model import LayeredModel
     from skiploop.request import Request
     from skiploop.tasks import make_task
 
+    dense = name == "nano-dense"
     model = LayeredModel.from_pretrained("nano")
     engine = Engine(model)
     examples = make_task("nano").deduplicated().limit(inputs).examples
@@ -104,7 +118,7 @@ def nano_bench(name: str, inputs: int, *, dense: bool) -> Bench:
             memo[row, chain.layers] = value
         return [memo[row, chain.layers] for row, chain in pairs]
 
-    return Bench(name, make_space("cola", model.num_layers), len(examples), run)
+    return Bench(name, make_space("cola", model.num_layers), len(examples), run, front=name == "nano-front")
 
 
 def run_searcher(bench: Bench, name: str, budget: int, seed: int, settings: dict[str, Any]) -> Trace:
@@ -121,11 +135,15 @@ def run_searcher(bench: Bench, name: str, budget: int, seed: int, settings: dict
         start = time.perf_counter()
         for (row, chain), reward in zip(pending, rewards, strict=True):
             searchers[row].tell(chain, reward)
-            best[row, step] = max(best[row, step], reward)
+            if not bench.front:
+                best[row, step] = max(best[row, step], reward)
             trace.evaluated[row].append((chain, reward))
         pending = [(row, chain) for row, searcher in enumerate(searchers) for chain in searcher.ask(1)]
         trace.seconds += time.perf_counter() - start
         trace.calls += len(rewards)
+        if bench.front:
+            at = step + 1
+            best[:, step] = [volume(bench.space, rows) if at in BUDGETS else 0.0 for rows in trace.evaluated]
     return trace
 
 
@@ -145,13 +163,16 @@ def _error(values: np.ndarray) -> float:
     return float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else 0.0
 
 
-BENCHES = ("chainbench", "layerdrop", "chainbench-binary", "additive", "harmful", "nano", "nano-dense")
+BENCHES = (
+    "chainbench", "layerdrop", "chainbench-binary", "chainbench-front", "additive", "harmful",
+    "nano", "nano-dense", "nano-front",
+)  # fmt: skip
 
 
 def make_bench(name: str, inputs: int) -> Bench:
     """A bench by name."""
     if name.startswith("nano"):
-        return nano_bench(name, inputs, dense=name == "nano-dense")
+        return nano_bench(name, inputs)
     from skiploop import chainbench
 
     if name in ("additive", "harmful"):
@@ -159,7 +180,8 @@ def make_bench(name: str, inputs: int) -> Bench:
         return table_bench(name, table, range(inputs), "dense" if name == "additive" else "binary")
     table = chainbench.load("layerdrop" if name == "layerdrop" else "plain")
     spread = [int(row) for row in np.linspace(0, len(table.levels) - 1, inputs)]  # every difficulty alike
-    return table_bench(name, table, spread, "binary" if name.endswith("binary") else "dense")
+    kind = name.partition("-")[2] or "dense"
+    return table_bench(name, table, spread, kind)
 
 
 def measure(bench: Bench, names: Sequence[str], args: argparse.Namespace) -> list[dict[str, Any]]:

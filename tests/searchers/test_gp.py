@@ -11,7 +11,7 @@ from skiploop.chainbench import Table, additive, null
 from skiploop.errors import InvalidInput
 from skiploop.searchers import make_searcher
 from skiploop.searchers.codes import Codes
-from skiploop.searchers.posterior import Posterior, expected_improvement, kernel, normal_cdf
+from skiploop.searchers.posterior import expected_improvement, normal_cdf
 
 
 def best_after(table: Table, name: str, budget: int) -> np.ndarray:
@@ -76,7 +76,7 @@ def test_what_is_told_is_not_asked() -> None:
     assert Chain((0, 1, 1), 3) not in searcher.ask(100)
 
 
-@pytest.mark.parametrize("settings", [{"improvement": -1}, {"depth_price": float("inf")}, {"candidates": 0}])
+@pytest.mark.parametrize("settings", [{"improvement": -1}, {"front": float("inf")}, {"candidates": 0}])
 def test_settings_that_do_not_work_are_refused(settings: dict[str, float]) -> None:
     with pytest.raises(InvalidInput, match=next(iter(settings))):
         make_searcher("gp", additive(3, inputs=1).space, **settings)

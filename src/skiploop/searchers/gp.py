@@ -1,9 +1,14 @@
-"""A Gaussian process over chains, and the chain with the highest expected improvement next.
+"""A Gaussian process over chains, and the chain that promises most next: for the best reward, and for the front.
 
 The covariance of two chains falls with their distance (`skiploop.searchers.codes`), on the one of a few scales under
 which the rewards told so far are most likely. Candidates are all chains of a small space; of a large one, chains a few
-edits from the identity and one or two small moves from the best chains so far. What is sought is a high reward less
-`depth_price` times depth: the process learns the reward, the depth of a candidate is known.
+edits from the identity and one or two small moves from the best chains so far. A candidate of depth d is worth
+
+    EI(best) + front * mean over depths e of [EI(best of depth <= e) where e >= d, else 0]
+
+with EI(goal) the expected improvement of its reward over a goal (Jones, Schonlau and Welch 1998). The second term is
+the expected gain in hypervolume of the front of (reward, shortness), which has this simple form because a candidate's
+depth is known beforehand: a chain as good as the best one, but shorter, is worth finding too.
 
 The process grows by a row with each chain that is asked; every few rewards, and when a new best chain is found, it is
 made anew, with other candidates (`skiploop.searchers.posterior`).
@@ -43,18 +48,18 @@ class GPSettings:
         warmup: chains a few edits from the identity that are asked before anything is learned.
         candidates: made for each fit in a space too large to list.
         improvement: by how much the best reward should be beaten; larger explores more.
-        depth_price: reward that a chain of twice the model's depth must make up for, against one of depth 0.
+        front: what chains that are short for their reward are worth, against those that are best; 0: nothing.
     """
 
-    warmup: int = 4
+    warmup: int = 2
     candidates: int = 256
     improvement: float = 0.01
-    depth_price: float = 0.0
+    front: float = 1.0
 
     def __post_init__(self) -> None:
         whole_number("warmup", self.warmup, 0)
         whole_number("candidates", self.candidates, 1)
-        for name in ("improvement", "depth_price"):
+        for name in ("improvement", "front"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
                 raise InvalidInput(f"{name}={value!r} doesn't work; use a finite number of at least 0")
@@ -71,9 +76,9 @@ class _Fit:
     column_codes: Floats  # [m, K]
     place: dict[Layers, int]  # of each column
     open: Floats  # [m]: 0, or -inf where the candidate is known
-    price: Floats  # [m]
+    depths: Floats  # [m]
     told: int  # rewards known when it was made
-    goal: float  # best reward less price, then
+    best: float  # reward, then
 
 
 class GPSearcher:
@@ -104,8 +109,8 @@ class GPSearcher:
         """Up to n further chains; fewer when the space is exhausted."""
         wanted = whole_number("n", n, 0)
         if self._unasked and wanted:
-            for layers in sorted(self._unasked):
-                self._turns[layers] = len(self._turns)
+            for told in sorted(self._unasked):
+                self._turns[told] = len(self._turns)
             self._unasked, self._fit = [], None
         asked: list[Chain] = []
         while len(asked) < wanted and (layers := self._next()) is not None:
@@ -138,9 +143,8 @@ class GPSearcher:
         return self._any() if best is None else best
 
     def _can_learn(self) -> bool:
-        """Where all rewards are alike (mostly: wrong), there is nothing to go by, unless right chains can be shorter."""
-        rewards = set(self._told.values())
-        return len(rewards) > 1 or (self.settings.depth_price > 0 and max(rewards, default=0.0) > 0)
+        """Where all rewards are alike (mostly: wrong), there is nothing to go by."""
+        return len(set(self._told.values())) > 1
 
     def _any(self) -> Layers | None:
         """A chain near the identity that wasn't asked or told."""
@@ -151,14 +155,15 @@ class GPSearcher:
 
     def _is_stale(self, fit: _Fit) -> bool:
         enough = len(self._told) - fit.told >= max(_REFIT, fit.told // 8)
-        return enough or fit.posterior.full or self._goal() > fit.goal
+        return enough or fit.posterior.full or max(self._told.values()) > fit.best
 
-    def _goal(self) -> float:
-        """The best reward less the price of its depth."""
-        return max([reward - self._price(layers) for layers, reward in self._told.items()])
-
-    def _price(self, layers: Layers) -> float:
-        return self.settings.depth_price * len(layers) / (2 * self.space.num_layers)
+    def _best_by_depth(self) -> Floats:
+        """The best reward of a chain of at most so many slots, or the lowest reward there is, for 1..max_length."""
+        found = np.full(self.space.max_length, min(self._told.values()))
+        for layers, reward in self._told.items():
+            found[len(layers) - 1] = max(found[len(layers) - 1], reward)
+        best: Floats = np.maximum.accumulate(found)
+        return best
 
     def _made_anew(self) -> _Fit:
         rows, columns = self._remembered(), self._candidates()
@@ -174,7 +179,7 @@ class GPSearcher:
         return _Fit(
             Posterior(distances, between, scale, room), rows, row_codes, columns, across,
             {layers: place for place, layers in enumerate(columns)}, np.zeros(len(columns)),
-            np.array([self._price(layers) for layers in columns]), len(self._told), self._goal(),
+            np.array([len(layers) for layers in columns]), len(self._told), max(self._told.values()),
         )  # fmt: skip
 
     def _add_row(self, fit: _Fit, layers: Layers) -> None:
@@ -190,15 +195,21 @@ class GPSearcher:
         fit.rows.append(layers)
 
     def _most_promising(self, fit: _Fit) -> Layers | None:
-        """The candidate with the highest expected improvement of reward less price; None where all are known."""
+        """The candidate that is worth most; None where all are known."""
         if not len(fit.open) or fit.open.max() < 0:
             return None
         rewards = np.array([self._told.get(layers, math.nan) for layers in fit.rows])
         known = rewards[~np.isnan(rewards)]
         center, spread = float(known.mean()), max(float(known.std()), 1e-3)
         mean = fit.posterior.mean((rewards - center) / spread)
-        goal = (self._goal() - center + self.settings.improvement) / spread
-        scores = expected_improvement(mean - fit.price / spread, fit.posterior.deviation(), goal)
+        deviation = fit.posterior.deviation()
+        goals = (self._best_by_depth() - center) / spread
+        scores = expected_improvement(mean, deviation, goals[-1] + self.settings.improvement / spread)
+        if self.settings.front:
+            for depth, goal in enumerate(goals, 1):
+                short = fit.depths <= depth
+                gain = expected_improvement(mean[short], deviation[short], goal)
+                scores[short] += self.settings.front / len(goals) * gain
         return fit.columns[int(np.argmax(scores + fit.open))]
 
     @staticmethod
@@ -226,8 +237,7 @@ class GPSearcher:
         for _ in range(wanted // 2):
             found[self._nearby.draw().layers] = None
         # Ties in any order would depend on the order of tells within a batch.
-        value = {layers: reward - self._price(layers) for layers, reward in self._told.items()}
-        best = sorted(value, key=lambda layers: (-value[layers], len(layers), layers))[:8]
+        best = sorted(self._told, key=lambda layers: (-self._told[layers], len(layers), layers))[:8]
         for _ in range(wanted * 2):
             if len(found) >= wanted:
                 break

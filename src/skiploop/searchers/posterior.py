@@ -58,11 +58,11 @@ class Posterior:
     @property
     def full(self) -> bool:
         """Whether there is no room for another row."""
-        return self.count == len(self._lower)
+        return self.count == self._lower.shape[0]
 
     def add(self, row: Floats, across: Floats) -> None:
         """Appends a row, given its distances from the rows, [n], and from the columns, [m]."""
-        n, root = self.count, np.zeros(0)
+        n = self.count
         root = _forward(self._lower[:n, :n], kernel(row, self.scale))
         rest = math.sqrt(max(1.0 + _NOISE - float(root @ root), _NOISE))
         self._lower[n, :n], self._lower[n, n] = root, rest
