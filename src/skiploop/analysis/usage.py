@@ -199,7 +199,7 @@ def _rates(best: Any, evaluated: Floats) -> tuple[LayerRate, ...]:
 
 
 def shortest_usage(study: Study, parts: Sequence[float] = SHORTEST) -> tuple[ShortestUsage, ...]:
-    """Of the shortest parts of all right chains, of all right and of all evaluated ones; always without the identity."""
+    """Of the shortest right chains, of all right and of all evaluated ones; always without the identity."""
     for part in parts:
         if not 0 < part <= 1:
             raise InvalidInput(f"part {part!r} of the chains isn't above 0 and at most 1; use for instance 0.05")
