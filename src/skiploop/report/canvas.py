@@ -30,7 +30,7 @@ DARK = {
     "ink": "#e8ebef", "muted": "#a3acb8", "grid": "#323a45", "search": "#63adf5", "random": "#f59a5f",
     "control": "#3cc79b", "evaluated": "#8b95a2",
 }  # fmt: skip
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.hashsalt": "skiploop", "pdf.fonttype": 42, "text.parse_math": False, "font.family": "DejaVu Sans",
     "font.size": 8.5, "axes.titlesize": 9, "axes.labelsize": 8.5, "legend.fontsize": 8, "legend.frameon": False,
     "xtick.labelsize": 8, "ytick.labelsize": 8, "axes.spines.top": False, "axes.spines.right": False,

@@ -158,7 +158,6 @@ def heat_maps(
         grid[-1].set_xlabel(axes_names[0])
         scale = canvas.colorbar(ScalarMappable(norm, colours), ax=list(grid), label=bar, shrink=0.8, aspect=24)
         scale.outline.set_visible(False)
-        scale.solids.set_rasterized(False)
         if share:
             _percent(scale.ax.yaxis)
 
@@ -193,7 +192,7 @@ def _whiskers(axes: Axes, series: Series, points: Sequence[tuple[Measured, float
         if value.interval is not None:
             draw = axes.hlines if horizontal else axes.vlines
             draw(place, *value.interval, color=colour, linewidth=1.4, alpha=0.75)
-    places, values = [place for _, place in points], [value.value for value, _ in points]
+    places, values = [place for _, place in points], [value.value or 0.0 for value, _ in points]
     xs, ys = (values, places) if horizontal else (places, values)
     axes.plot(xs, ys, MARKS[series.style], color=colour, markersize=4.5, label=series.label)
 

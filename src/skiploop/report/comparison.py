@@ -56,11 +56,11 @@ def _table(folders: Sequence[RunFolder], names: Sequence[str], *, static: bool) 
     if not own:
         return None
     if static:
-        columns = (
+        found = (
             Column("run"), Column("model"), Column("test inputs", "count"), Column("identity", "share"),
             Column("chosen by search", "share"), Column("difference", "points"), Column("depth", "count"),
         )  # fmt: skip
-        return Table("Runs of one chain for all inputs.", columns, tuple(_static_row(*each) for each in own))
+        return Table("Runs of one chain for all inputs.", found, tuple(_static_row(*each) for each in own))
     columns = (
         Column("run"), Column("model"), Column("searcher"), Column("space"), Column("budget", "count"),
         Column("inputs", "count"), Column("accuracy as it is", "share"), Column("oracle", "share"),
@@ -162,7 +162,5 @@ def _pair_table(pairs: Sequence[Pair], first: str) -> Table:
         f"Each run against {first} on the same inputs: difference in points with Newcombe's paired interval, and "
         "McNemar's exact test, not corrected for their number. Oracle accuracies compare only at equal budgets."
     )
-    rows = [
-        (Cell(e.run), Cell(e.figure), difference(e.difference), Cell(e.p), Cell(e.difference.count)) for e in pairs
-    ]
+    rows = [(Cell(e.run), Cell(e.figure), difference(e.difference), Cell(e.p), Cell(e.difference.count)) for e in pairs]
     return Table(caption, columns, tuple(rows))
