@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
 FORMATS = ("svg", "pdf", "png")
-# Blue, vermillion and bluish green can be told apart by people with colour blindness; marks and dashes differ, too.
+# Can be told apart by people with colour blindness, as far as they meet in one figure; marks and dashes differ, too.
 COLOURS = {
     "ink": "#1c2128", "muted": "#5f6873", "grid": "#dde2e8", "search": "#0a62b8", "random": "#c2570c",
-    "control": "#00805d", "evaluated": "#868f9a",
+    "control": "#00805d", "evaluated": "#868f9a", "five": "#7b3f98", "twenty": "#a87800",
 }  # fmt: skip
 DARK = {
     "ink": "#e8ebef", "muted": "#a3acb8", "grid": "#323a45", "search": "#63adf5", "random": "#f59a5f",
-    "control": "#3cc79b", "evaluated": "#8b95a2",
+    "control": "#3cc79b", "evaluated": "#8b95a2", "five": "#cf92ee", "twenty": "#dcb84a",
 }  # fmt: skip
 _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "skiploop", "pdf.fonttype": 42, "text.parse_math": False, "font.family": "DejaVu Sans",

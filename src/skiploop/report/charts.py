@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
 Draw = Callable[["Canvas"], None]
-MARKS = {"search": "o", "random": "s", "control": "^", "evaluated": "D"}
+MARKS = {
+    "ink": "o", "search": "o", "random": "s", "control": "^", "evaluated": "D", "five": "^", "twenty": "s",
+}  # fmt: skip
 _DASHES: dict[str, Any] = {
-    "search": "-",
-    "random": (0, (5, 2)),
-    "control": (0, (1.5, 1.5)),
-    "evaluated": (0, (4, 1.5, 1, 1.5)),
-}
+    "search": "-", "random": (0, (5, 2)), "control": (0, (1.5, 1.5)), "evaluated": (0, (4, 1.5, 1, 1.5)),
+    "five": (0, (1.5, 1.5)), "twenty": (0, (5, 2)),
+}  # fmt: skip
 _TEXT_CELLS = 16  # columns of a heat map up to which numbers are written into it
 _DARK_CELL = 0.45  # luminance below which a cell's number is white
 
@@ -148,7 +148,7 @@ def heat_maps(
         reach = max(0.05, *(abs(v - middle) for v in numbers))
         norm = TwoSlopeNorm(middle, middle - reach, middle + reach)
         colours = LinearSegmentedColormap.from_list(
-            "skiploop", ["#0b4f94", "#7fb2e0", "#f3f1ee", "#f0aa72", "#a3420a"], N=65
+            "skiploop", ["#0b4f94", "#7fb2e0", "#f3f1ee", "#f0aa72", "#a3420a"], N=41
         )
         grid = canvas.subplots(len(maps), 1, sharex=True, squeeze=False)[:, 0]
         for axes, each in zip(grid, maps, strict=True):
@@ -160,6 +160,7 @@ def heat_maps(
         scale.outline.set_visible(False)
         if share:
             _percent(scale.ax.yaxis)
+            scale.ax.set_ylim(max(0.0, middle - reach), min(1.0, middle + reach))
 
     return draw
 
@@ -200,7 +201,7 @@ def _whiskers(axes: Axes, series: Series, points: Sequence[tuple[Measured, float
 def _legend(canvas: Canvas, axes: Axes, series: Sequence[Any]) -> None:
     if len(series) > 1:
         handles, labels = axes.get_legend_handles_labels()
-        canvas.legend(handles, labels, loc="outside upper left", ncols=min(3, len(series)), handlelength=2.2)
+        canvas.legend(handles, labels, loc="outside upper left", ncols=min(4, len(series)), handlelength=2.2)
 
 
 def _layers(axes: Axes, count: int) -> None:

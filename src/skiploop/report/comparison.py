@@ -45,7 +45,7 @@ def compare(folders: Sequence[RunFolder], names: Sequence[str]) -> Section | Non
     if found:
         tables.append(_pair_table(found, first[1]))
     data = {"pairs": [as_json(pair) for pair in found]}
-    return Section("comparison", "The runs side by side", tuple(text), tuple(tables), data=data)
+    return Section("comparison", "Comparison", tuple(text), tuple(tables), data=data)
 
 
 # Side by side
@@ -62,8 +62,8 @@ def _table(folders: Sequence[RunFolder], names: Sequence[str], *, static: bool) 
         )  # fmt: skip
         return Table("Runs of one chain for all inputs.", found, tuple(_static_row(*each) for each in own))
     columns = (
-        Column("run"), Column("model"), Column("searcher"), Column("space"), Column("budget", "count"),
-        Column("inputs", "count"), Column("accuracy as it is", "share"), Column("oracle", "share"),
+        Column("run"), Column("model"), Column("searcher, space"), Column("budget", "count"), Column("inputs", "count"),
+        Column("accuracy as it is", "share"), Column("oracle", "share"),
         Column("random oracle", "share"), Column("excess over control", "points"), Column("mean best depth", "number"),
     )  # fmt: skip
     caption = "Runs of chains per input. Oracle figures need the gold answer and grow with the budget."
@@ -75,7 +75,7 @@ def _study_row(folder: RunFolder, name: str) -> tuple[Cell, ...]:
     count, ends = summary["inputs"], summary["excess_interval"]
     random = summary["random_oracle_accuracy"]
     return (
-        Cell(name), Cell(summary["model"]), Cell(summary["searcher"]), Cell(summary["space"]),
+        Cell(name), Cell(summary["model"]), Cell(f"{summary['searcher']}, {summary['space']}"),
         Cell(summary["budget"]), Cell(count),
         _with_interval(summary, "base_accuracy"), _with_interval(summary, "oracle_accuracy"),
         Cell(None) if random is None else Cell(random, wilson(round(random * count), count)),

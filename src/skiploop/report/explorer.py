@@ -174,6 +174,6 @@ def _tree(folder: RunFolder, lines: Sequence[Line]) -> Drawn | None:
     if nodes is None:
         return None
     visited = sum(node.visits > 0 for node in nodes)
-    cut = f"the {SHOWN} most visited of {visited}" if visited > SHOWN else f"all {visited}"
-    remark = f"{cut} nodes; size: visits; point at one for its chain"
+    cut = f"{SHOWN} of {visited}, the right and most visited ones;" if visited > SHOWN else f"all {visited} nodes;"
+    remark = f"{cut} size: visits; filled: right; point at one for its chain"
     return Drawn("tree of the search", remark, draw_tree(nodes, folder.run["model"]["num_layers"]))

@@ -107,8 +107,9 @@ def _figure(study: Study) -> Figure:
     inputs = study.inputs
     random = [each for each in inputs if "random" in each.arms]
     control = [each for each in inputs if "control" in each.arms]
-    rows = ["accuracy of the\nmodel as it is", "oracle accuracy"]
-    search = [_share(inputs, lambda each: each.base_right), _share(inputs, lambda each: each.search.right)]
+    rows = ["accuracy", "oracle accuracy"]
+    base = Series("the model as it is", "ink", (_share(inputs, lambda each: each.base_right),))
+    search: list[Measured | None] = [None, _share(inputs, lambda each: each.search.right)]
     by_random: list[Measured | None] = [None, _share(random, lambda each: each.arms["random"].right)]
     by_control: list[Measured | None] = [None, None]
     if control:
@@ -116,7 +117,7 @@ def _figure(study: Study) -> Figure:
         search.append(_share(control, lambda each: each.search.right))
         by_random.append(_share([e for e in control if "random" in e.arms], lambda e: e.arms["random"].right))
         by_control.append(_share(control, lambda each: each.arms["control"].right))
-    series = [Series("search", "search", tuple(search))]
+    series = [base, Series("search", "search", tuple(search))]
     series += [Series("random chains", "random", tuple(by_random))] * bool(random)
     series += [Series("control: a wrong answer", "control", tuple(by_control))] * bool(control)
     return Figure(

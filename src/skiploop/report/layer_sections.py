@@ -31,7 +31,7 @@ def usage_section(folder: RunFolder) -> Section | None:
     figure = Figure(
         "layer-usage",
         "Mean executions of each layer. Blue: run less than once, orange: more. Numbers in small groups are uncertain; "
-        "the intervals are in the table and in --json.",
+        "their intervals are in the table.",
         "Two heat maps of layer by level: executions in the best right chains, and in all evaluated chains.",
         draw,
         (6.6, 1.5 + 0.5 * len(groups)),
@@ -125,7 +125,7 @@ def shortest_section(folder: RunFolder) -> Section | None:
     if study is None or not any(each.search.hits for each in study.inputs):
         return None
     found = shortest_usage(study)
-    styles = ("control", "random", "search", "evaluated")
+    styles = ("five", "twenty", "search", "evaluated")
     series = tuple(Series(e.name, style, e.usage) for e, style in zip(found, styles, strict=True))
     figure = Figure(
         "shortest-chains",

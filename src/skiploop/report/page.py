@@ -24,6 +24,13 @@ from skiploop.report.explorer import MOST, explore
 from skiploop.report.parts import Cell, Column, Figure
 from skiploop.report.study_sections import NAMES
 
+_BADGES = {
+    "right_shorter": "right, shorter",
+    "corrected": "corrected",
+    "still_wrong": "still wrong",
+    "identity_best": "identity best",
+}
+
 
 def render_page(report: Report, *, title: str | None = None) -> str:
     """The report as HTML; the same bytes for the same folders.
@@ -114,9 +121,10 @@ def _environment() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"plural": words.plural, "setting": setting}
+    environment.filters |= {"setting": setting}
     environment.globals |= {
-        "cell": shown_cell, "draw": drawn, "transitions": NAMES, "subtitle": subtitle, "facts": facts, "most": MOST,
+        "cell": shown_cell, "draw": drawn, "transitions": NAMES, "badges": _BADGES, "subtitle": subtitle,
+        "facts": facts,
     }  # fmt: skip
     return environment
 
@@ -155,6 +163,10 @@ def facts(run: RunReport) -> dict[str, dict[str, Any]]:
 
 def setting(value: Any) -> str:
     """A setting's value."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {setting(each)}" for key, each in value.items()) or "none"
+    if isinstance(value, float):
+        return f"{value:g}"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

@@ -77,10 +77,15 @@ def rebuild(run: Mapping[str, Any], lines: Sequence[Line]) -> list[TreeNode] | N
 
 
 def most_visited(nodes: Sequence[TreeNode], count: int = SHOWN) -> list[TreeNode]:
-    """The most visited nodes, with all their ancestors, at most `count` of them; in the order of their ids."""
+    """The most visited nodes with all their ancestors, at most `count` of them, in the order of their ids.
+
+    Up to a quarter of the places are given to right chains first: they are rarely visited often, but looked for.
+    """
     by_id = {node.id: node for node in nodes}
     kept: dict[int, TreeNode] = {}
-    for node in sorted(nodes, key=lambda node: (-node.visits, node.id)):
+    order = sorted(nodes, key=lambda node: (-node.visits, node.id))
+    right = [node for node in order if node.reward is not None and node.reward >= 1]
+    for node in [*right[: count // 4], *order]:
         line: list[TreeNode] = []
         step: TreeNode | None = node
         while step is not None and step.id not in kept:

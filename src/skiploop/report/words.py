@@ -17,7 +17,7 @@ def value(found: float | str | None, kind: Kind) -> str:
     if isinstance(found, str):
         return found
     if kind == "share":
-        return f"{_fixed(100 * found, 1)} %"
+        return f"{_fixed(100 * found, 1)}\u00a0%"
     if kind == "points":
         return _signed(100 * found)
     if kind == "count":
