@@ -58,10 +58,10 @@ def require_matplotlib() -> None:
         ) from None
 
 
-def figure_file(figure: Figure, kind: str) -> bytes:
-    """The figure as a file of one of `FORMATS`."""
+def figure_files(figure: Figure) -> dict[str, bytes]:
+    """The figure as a file of each of `FORMATS`."""
     with _drawing(figure, "path") as canvas:
-        return _saved(canvas, kind, dpi=200)
+        return {kind: _saved(canvas, kind, dpi=200) for kind in FORMATS}
 
 
 def inline_svg(figure: Figure, prefix: str) -> str:

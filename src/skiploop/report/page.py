@@ -19,7 +19,7 @@ from skiploop.drawing.style import stylesheet
 from skiploop.errors import InvalidInput
 from skiploop.report import words
 from skiploop.report.build import Report, RunReport
-from skiploop.report.canvas import COLOURS, DARK, FORMATS, figure_file, inline_svg, require_matplotlib
+from skiploop.report.canvas import COLOURS, DARK, FORMATS, figure_files, inline_svg, require_matplotlib
 from skiploop.report.explorer import MOST, explore
 from skiploop.report.parts import Cell, Column, Figure
 from skiploop.report.study_sections import NAMES
@@ -74,18 +74,19 @@ def write_figures(report: Report, folder: Path, *, force: bool = False) -> list[
     wanted = []
     for run in report.runs:
         prefix = f"{slug(run.name)}-" if len(report.runs) > 1 else ""
-        for figure in figures(run):
-            wanted += [(folder / f"{prefix}{figure.name}.{kind}", figure, kind) for kind in FORMATS]
-    there = [place for place, _, _ in wanted if place.exists()]
+        wanted += [(f"{prefix}{figure.name}", figure) for figure in figures(run)]
+    places = [folder / f"{name}.{kind}" for name, _ in wanted for kind in FORMATS]
+    there = [place for place in places if place.exists()]
     if there and not force:
         raise InvalidInput(f"{there[0]} exists; use another --figures folder, or --force to replace it")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for place, figure, kind in wanted:
-            place.write_bytes(figure_file(figure, kind))
+        for name, figure in wanted:
+            for kind, content in figure_files(figure).items():
+                (folder / f"{name}.{kind}").write_bytes(content)
     except OSError as error:
         raise InvalidInput(f"--figures {folder} can't be written ({error.strerror}); use another folder") from None
-    return [place for place, _, _ in wanted]
+    return places
 
 
 def figures(run: RunReport) -> list[Figure]:
