@@ -104,6 +104,7 @@ def test_usage_counts_executions_in_right_chains_and_in_all_that_were_evaluated(
     lost = result(2, [((2,), 0.0)], level=2)
     found = {each.name: each for each in layer_usage(study(one, other, lost))}
     assert [each.value for each in found["all"].best] == [2.0, 0.0, 0.0, 1.0]
+    assert [each.value for each in found["all"].right] == [2.0, 0.0, 0.0, 1.0]
     assert [each.value for each in found["all"].evaluated] == [1.25, 0.75, 0.25, 0.75]
     assert [each.value for each in found["1"].best] == [1, 0, 0, 1] and found["2"].inputs == 1
     assert all(each.interval is None for each in found["all"].best), "two inputs can't give an interval"
@@ -123,12 +124,26 @@ def test_rates_are_shares_of_chains_and_their_differences_are_paired() -> None:
     inputs = [result(i, [((0, 1, 1, 3), 0.0), ((0, 3), 1.0)]) for i in range(6)]
     found = layer_rates(study(*inputs))
     assert [each.best.value for each in found.skip] == [0, 1, 1, 0]
+    assert [each.right.value for each in found.skip] == [0, 1, 1, 0]
     assert [each.evaluated.value for each in found.skip] == [0, 0.5, 1, 0]
     assert [each.difference.value for each in found.skip] == [0, 0.5, 0, 0]
     assert [each.best.value for each in found.loop] == [0, 0, 0, 0]
     assert [each.evaluated.value for each in found.loop] == [0, 0.5, 0, 0]
     assert found.skip[1].best.interval is not None, "a share has Wilson's interval even where all are equal"
     assert found.skip[1].difference.interval is None, "a bootstrap can't see beyond equal values"
+
+
+def test_where_rewards_dont_depend_on_layers_right_chains_are_like_all_others_though_the_best_are_shorter(
+    tmp_path: Path,
+) -> None:
+    class Tall(FakeModel):
+        num_layers = 12
+
+    found = layer_rates(search(Tall(), fake_task(80), out=tmp_path / "s", runner=FakeRunner(), budget=60, verify=False))
+    rates = [*found.skip, *found.loop]
+    assert sum(each.difference.excludes() for each in rates) <= 3, "about one in twenty of 24"
+    shorter = [(each.best.value or 0.0) - (each.evaluated.value or 0.0) for each in found.skip]
+    assert sum(shorter) > 0.5, "the shortest chains skip more in any case, which is why they aren't compared"
 
 
 def test_the_shortest_part_keeps_all_chains_as_deep_as_its_last_one() -> None:

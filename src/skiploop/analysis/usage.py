@@ -2,7 +2,9 @@
 
 Every figure stands beside the same figure of *all* chains that the search evaluated on the same inputs (the identity
 left out), since a searcher's taste shows in what it evaluates, whatever the rewards. A *best right chain* is the best
-chain of an input for which some chain is right; it may be the identity.
+chain of an input for which some chain is right; it may be the identity. As it is the *shortest* right one it skips more
+than what was evaluated even where layers don't matter at all. What layers do shows in *all* right chains (but the
+identity) against all evaluated ones: where rewards don't depend on the chain, these agree.
 
 Shapes: N inputs, L layers, R resamples.
 """
@@ -14,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skiploop.analysis.depths import grouped
 from skiploop.analysis.measured import Measured, as_json, measured_mean, measured_share, measured_statistic
@@ -34,7 +37,8 @@ class Usage:
         name: of the group; a level, or "all".
         inputs: those with a right chain and other evaluated ones, which are counted here.
         best: mean executions of each layer in the best right chains, [L].
-        evaluated: the same, over all evaluated chains of the same inputs (the mean of each input's mean), [L].
+        right: the same, over all right chains (the mean of each input's mean), where there are some, [L].
+        evaluated: the same, over all evaluated chains, [L].
         best_entropy: of the executions over layers, in [0, 1]; 1 where all layers are run equally often.
         evaluated_entropy: likewise.
     """
@@ -42,6 +46,7 @@ class Usage:
     name: str
     inputs: int
     best: tuple[Measured, ...]
+    right: tuple[Measured, ...]
     evaluated: tuple[Measured, ...]
     best_entropy: Measured
     evaluated_entropy: Measured
@@ -59,12 +64,14 @@ class LayerRate:
     Attributes:
         layer: its index.
         best: share of the best right chains that do.
-        evaluated: share of all evaluated chains of the same inputs that do (the mean of each input's share).
-        difference: best - evaluated, paired by input.
+        right: share of all right chains that do (the mean of each input's share), where there are some.
+        evaluated: share of all evaluated chains that do, likewise.
+        difference: right - evaluated, paired by input.
     """
 
     layer: int
     best: Measured
+    right: Measured
     evaluated: Measured
     difference: Measured
 
@@ -130,11 +137,14 @@ def _counted(study: Study) -> tuple[InputResult, ...]:
 
 def _usage(name: str, inputs: Sequence[InputResult], layers: int) -> Usage:
     best = np.array([executions(each.search.best[0], layers) for each in inputs]).reshape(len(inputs), layers)
-    tried = np.array([_mean_executions(each, layers) for each in inputs]).reshape(len(inputs), layers)
+    parts = [_counts(each, layers) for each in inputs]
+    tried = np.array([counts.mean(axis=0) for counts, _ in parts]).reshape(len(inputs), layers)
+    found = [counts[right].mean(axis=0) for counts, right in parts if right.any()]
     return Usage(
         name,
         len(inputs),
         best=_by_layer(best),
+        right=_by_layer(np.array(found).reshape(len(found), layers)),
         evaluated=_by_layer(tried),
         best_entropy=measured_statistic(best, _entropies, count=len(inputs)),
         evaluated_entropy=measured_statistic(tried, _entropies, count=len(inputs)),
@@ -146,8 +156,11 @@ def executions(chain: Chain, layers: int) -> Floats:
     return np.bincount(chain.layers, minlength=layers).astype(np.float64)
 
 
-def _mean_executions(result: InputResult, layers: int) -> Floats:
-    return np.asarray(np.mean([executions(chain, layers) for chain, _ in result.search.evaluations[1:]], axis=0))
+def _counts(result: InputResult, layers: int) -> tuple[Floats, NDArray[np.bool_]]:
+    """Executions in each evaluated chain but the identity, [K, L], and which of them are right, [K]."""
+    tried = result.search.evaluations[1:]
+    right = np.array([reward >= 1 for _, reward in tried])
+    return np.array([executions(chain, layers) for chain, _ in tried]), right
 
 
 def _by_layer(values: Floats) -> tuple[Measured, ...]:
@@ -176,23 +189,34 @@ def _entropies(samples: Floats) -> Floats:
 
 
 def layer_rates(study: Study) -> LayerRates:
-    """How often each layer is skipped, and looped, in the best right chains and in all that were evaluated."""
+    """How often each layer is skipped, and looped, in right chains and in all that were evaluated."""
     inputs, layers = _counted(study), num_layers(study)
     best = np.array([executions(each.search.best[0], layers) for each in inputs]).reshape(len(inputs), layers)
-    tried = [np.array([executions(c, layers) for c, _ in each.search.evaluations[1:]]) for each in inputs]
-    skipped = np.array([(each == 0).mean(axis=0) for each in tried]).reshape(len(inputs), layers)
-    looped = np.array([(each > 1).mean(axis=0) for each in tried]).reshape(len(inputs), layers)
-    return LayerRates(skip=_rates(best == 0, skipped), loop=_rates(best > 1, looped))
+    parts = [_counts(each, layers) for each in inputs]
+    skips = [(counts == 0, right) for counts, right in parts]
+    loops = [(counts > 1, right) for counts, right in parts]
+    return LayerRates(skip=_rates(best == 0, skips), loop=_rates(best > 1, loops))
 
 
-def _rates(best: Any, evaluated: Floats) -> tuple[LayerRate, ...]:
-    found = []
-    for layer, (own, all_tried) in enumerate(zip(best.T, evaluated.T, strict=True)):
-        difference = own.astype(np.float64) - all_tried
-        measured = measured_mean(difference.tolist())
-        share = measured_share(int(own.sum()), len(own))
-        found.append(LayerRate(layer, share, measured_mean(all_tried.tolist()), measured))
-    return tuple(found)
+def _rates(
+    best: NDArray[np.bool_], parts: Sequence[tuple[NDArray[np.bool_], NDArray[np.bool_]]]
+) -> tuple[LayerRate, ...]:
+    """Of [N, L] for the best chains, and [K, L] for the evaluated ones of each input."""
+    layers = best.shape[1]
+    tried = np.array([done.mean(axis=0) for done, _ in parts]).reshape(len(parts), layers)
+    hit = np.array([right.any() for _, right in parts], dtype=bool)
+    found = np.array([done[right].mean(axis=0) for done, right in parts if right.any()]).reshape(hit.sum(), layers)
+    gaps = found - tried[hit]
+    return tuple(
+        LayerRate(
+            layer,
+            best=measured_share(int(best[:, layer].sum()), len(best)),
+            right=measured_mean(found[:, layer].tolist()),
+            evaluated=measured_mean(tried[:, layer].tolist()),
+            difference=measured_mean(gaps[:, layer].tolist()),
+        )
+        for layer in range(layers)
+    )
 
 
 # The shortest right chains

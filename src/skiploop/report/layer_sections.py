@@ -19,12 +19,13 @@ def usage_section(folder: RunFolder) -> Section | None:
     found = layer_usage(study)
     groups = found if len(found) > 2 else found[:1]
     text = (
-        "How often each layer is run in the best right chains (the identity runs each once), beside all chains that "
-        "the search evaluated on the same inputs. A layer that is skipped in both maps is one that the searcher "
-        "skips anyway. The best chain is the shortest right one, so that it skips layers that needn't matter.",
+        "How often each layer is run (the identity runs each once). The best chain is the shortest right one, so it "
+        "skips more than what was tried even where layers don't matter. What layers do shows in all right chains "
+        "against all chains that the search evaluated: one that is skipped alike in both is skipped by the searcher.",
     )
     maps = [
         Heat("best right chains", _names(groups), _means([each.best for each in groups])),
+        Heat("all right chains but the identity", _names(groups), _means([each.right for each in groups])),
         Heat("all chains evaluated on these inputs", _names(groups), _means([each.evaluated for each in groups])),
     ]
     draw = heat_maps(maps, middle=1.0, axes_names=("layer", "level"), bar="mean executions")
@@ -32,9 +33,9 @@ def usage_section(folder: RunFolder) -> Section | None:
         "layer-usage",
         "Mean executions of each layer. Blue: run less than once, orange: more. Numbers in small groups are uncertain; "
         "their intervals are in the table.",
-        "Two heat maps of layer by level: executions in the best right chains, and in all evaluated chains.",
+        "Three heat maps of layer by level: executions in the best right, in all right, and in all evaluated chains.",
         draw,
-        (6.6, 1.5 + 0.5 * len(groups)),
+        (6.6, 1.8 + 0.75 * len(groups)),
     )
     data = {"usage": [each.to_json() for each in found]}
     return Section("layer-usage", "Layer usage", text, _usage_tables(groups), (figure,), data)
@@ -50,8 +51,8 @@ def _means(rows: Sequence[Sequence[Measured]]) -> tuple[tuple[float | None, ...]
 
 def _usage_tables(groups: Sequence[Usage]) -> tuple[Table, ...]:
     columns = (
-        Column("level"), Column("inputs", "count"), Column("best right chains", "number"),
-        Column("all evaluated", "number"),
+        Column("level"), Column("inputs", "count"), Column("best right chains", "fine"),
+        Column("all evaluated", "fine"),
     )  # fmt: skip
     rows = [(Cell(e.name), Cell(e.inputs), measured(e.best_entropy), measured(e.evaluated_entropy)) for e in groups]
     entropies = Table(
@@ -80,23 +81,26 @@ def rate_section(folder: RunFolder) -> Section | None:
     figure = Figure(
         "layer-rates",
         "Share of chains that never run a layer, and that run it more than once. Lines are 95 % intervals over inputs.",
-        "Two panels over layers: skip rate and loop rate, in best right chains and in all evaluated ones.",
+        "Two panels over layers: skip rate and loop rate, in best right, all right, and all evaluated chains.",
         by_layer(panels, axis="share of chains", percent=True),
         (6.6, 4.2),
     )
     columns = (
-        Column("layer", "count"), Column("skipped, best", "share"), Column("skipped, evaluated", "share"),
-        Column("difference of skips", "points"), Column("looped, best", "share"),
-        Column("looped, evaluated", "share"), Column("difference of loops", "points"),
+        Column("layer", "count"), Column("skipped, best", "share"), Column("skipped, all right", "share"),
+        Column("skipped, evaluated", "share"), Column("right - evaluated, skips", "points"),
+        Column("looped, best", "share"), Column("looped, all right", "share"), Column("looped, evaluated", "share"),
+        Column("right - evaluated, loops", "points"),
     )  # fmt: skip
     rows = tuple((Cell(s.layer), *_rate_cells(s), *_rate_cells(o)) for s, o in zip(found.skip, found.loop, strict=True))
     caption = (
-        f"The best right chains of {found.skip[0].best.count} inputs, beside all chains evaluated on them. Differences "
-        "are paired by input; bold: the interval excludes 0. No correction for the number of layers is made."
+        f"The best right chains of {found.skip[0].best.count} inputs; all right chains but the identity, of the "
+        f"{found.skip[0].right.count} of these inputs that have some; all chains evaluated. Differences are paired by "
+        "input; bold: the interval excludes 0. No correction for the number of layers is made."
     )
     text = (
-        "A layer that right chains skip more rarely than the search tries to skip it is one that they need; one that "
-        "they skip as often as everything that was tried says nothing.",
+        "A layer that right chains skip more rarely than the search tries to is one that they need; one that they skip "
+        "as often as everything that was tried says nothing. Compare orange with grey: the best chains (blue) are the "
+        "shortest right ones and skip more in any case.",
     )
     return Section(
         "layer-rates",
@@ -111,12 +115,13 @@ def rate_section(folder: RunFolder) -> Section | None:
 def _rate_series(rates: Sequence[LayerRate]) -> tuple[Series, ...]:
     return (
         Series("best right chains", "search", tuple(each.best for each in rates)),
+        Series("all right chains", "random", tuple(each.right for each in rates)),
         Series("all evaluated", "evaluated", tuple(each.evaluated for each in rates)),
     )
 
 
-def _rate_cells(rate: LayerRate) -> tuple[Cell, Cell, Cell]:
-    return measured(rate.best), measured(rate.evaluated), difference(rate.difference)
+def _rate_cells(rate: LayerRate) -> tuple[Cell, ...]:
+    return measured(rate.best), measured(rate.right), measured(rate.evaluated), difference(rate.difference)
 
 
 def shortest_section(folder: RunFolder) -> Section | None:

@@ -11,7 +11,7 @@ from skiploop.analysis.measured import Measured
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-Kind = Literal["text", "share", "points", "number", "count", "p", "chain"]
+Kind = Literal["text", "share", "points", "number", "fine", "count", "p", "chain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Column:
     Attributes:
         title: its heading.
         kind: how its cells are written: text and chain as they are, share in percent, points as a difference of
-            shares with its sign, number with two decimals, count as a whole number, p as a p-value.
+            shares with its sign, number with two decimals and fine with three, count as a whole number, p as a p-value.
     """
 
     title: str

@@ -24,7 +24,7 @@ def value(found: float | str | None, kind: Kind) -> str:
         return f"{found:,.0f}"
     if kind == "p":
         return "< 0.001" if found < 0.001 else f"{found:.3f}"
-    return _fixed(found, 2)
+    return _fixed(found, 3 if kind == "fine" else 2)
 
 
 def interval(found: Sequence[float] | None, kind: Kind) -> str:
@@ -36,7 +36,8 @@ def interval(found: Sequence[float] | None, kind: Kind) -> str:
         return f"{_fixed(100 * low, 0)} to {_fixed(100 * high, 0)}"
     if kind == "points":
         return f"{_signed(100 * low)} to {_signed(100 * high)}"
-    return f"{_fixed(low, 2)} to {_fixed(high, 2)}"
+    digits = 3 if kind == "fine" else 2
+    return f"{_fixed(low, digits)} to {_fixed(high, digits)}"
 
 
 def share(found: float | None, ends: Sequence[float] | None = None) -> str:
