@@ -63,7 +63,7 @@ def test_where_there_is_nothing_to_find_the_report_says_that_nothing_was_found(t
 def test_where_right_answers_are_favoured_the_report_says_so(tmp_path: Path) -> None:
     fake_study(tmp_path / "s", 50)
     reading = read_run_out(open_run(tmp_path / "s"))
-    assert reading.verdict == "Chains give the right answer more often than chance would have it."
+    assert reading.verdict == "Beyond chance, chains reach right answers more often than arbitrary wrong ones."
     assert any("prefers short chains" in line for line in reading.limits)
     assert any("no readable answer at all" in line for line in reading.limits), "level 5 is unreadable"
 

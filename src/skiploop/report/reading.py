@@ -51,6 +51,7 @@ def _study(study: Study) -> Reading:
         "" if study.complete else "The study isn't complete: all figures are of what was evaluated so far.",
         f"{words.share(summary['oracle_accuracy'])} is an oracle accuracy, no accuracy. To pick the right chain of an "
         "input one needs its gold answer. Which chain a model should run on a new input, this study doesn't say.",
+        _near_misses(summary),
         _weak_peer(study),
         _prior(summary),
         _again(summary),
@@ -69,7 +70,7 @@ def _verdict(summary: Mapping[str, Any]) -> str:
         return "Whether anything was found beyond chance was not tested: the run has no control."
     low, high = summary["excess_interval"]
     if low > 0:
-        return "Chains give the right answer more often than chance would have it."
+        return "Beyond chance, chains reach right answers more often than arbitrary wrong ones."
     if high < 0:
         return "Nothing was found beyond chance: a wrong answer is hit even more often than the right one."
     return "Nothing was found beyond chance."
@@ -83,7 +84,7 @@ def _control(summary: Mapping[str, Any]) -> str:
     hit = f"the same search for a wrong answer hits that in {words.share(summary['control_hit_share'])}"
     low, high = summary["excess_interval"]
     if low > 0:
-        tail = "The interval excludes 0: on some of these inputs a chain corrects the model, and not by luck."
+        tail = "The interval excludes 0: on some of these inputs chains lead to the right answer rather than to any."
     elif high < 0:
         tail = "The interval is below 0, so chains don't favour the right answer."
     else:
@@ -128,6 +129,16 @@ def _shorter(summary: Mapping[str, Any]) -> str:
     )
     peer = summary["random_shorter_share"]
     return f"{text}." if peer is None else f"{text} (random chains: {words.share(peer)})."
+
+
+def _near_misses(summary: Mapping[str, Any]) -> str:
+    if summary["excess"] is None or summary["excess_interval"][0] <= 0:
+        return ""
+    return (
+        "The control's wrong answer is another option, or another input's answer. Where the model misses narrowly, the "
+        "right answer is nearer to what it says anyway than that one, and vague chains favour it without any better "
+        "reasoning. This control can't tell the two apart."
+    )
 
 
 def _weak_peer(study: Study) -> str:

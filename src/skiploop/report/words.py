@@ -42,12 +42,12 @@ def interval(found: Sequence[float] | None, kind: Kind) -> str:
 
 def share(found: float | None, ends: Sequence[float] | None = None) -> str:
     """A share in a sentence, with its interval."""
-    return value(found, "share") + ("" if ends is None else f" (95 %: {interval(ends, 'share')})")
+    return value(found, "share") + ("" if ends is None else f" (95\u00a0%: {interval(ends, 'share')})")
 
 
 def points(found: float | None, ends: Sequence[float] | None = None) -> str:
     """A difference of shares in a sentence, with its interval."""
-    return f"{value(found, 'points')} points" + ("" if ends is None else f" (95 %: {interval(ends, 'points')})")
+    return f"{value(found, 'points')} points" + ("" if ends is None else f" (95\u00a0%: {interval(ends, 'points')})")
 
 
 def plural(number: int, word: str) -> str:
