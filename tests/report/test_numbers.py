@@ -10,7 +10,7 @@ import pytest
 
 import skiploop.report.sections as sections_module
 from skiploop.errors import InvalidInput
-from skiploop.report import Column, Section, Table, build
+from skiploop.report import Column, Section, Table, build, render_page
 from skiploop.report.folder import RunFolder, open_run
 from skiploop.report.parts import Cell
 from skiploop.report.reading import read_run_out
@@ -85,6 +85,7 @@ def test_a_study_that_is_still_running_is_reported_as_such(tmp_path: Path) -> No
     (run,) = build([tmp_path / "s"]).runs
     assert any("isn't complete" in line for line in run.reading.limits)
     assert "transitions" in {section.name for section in run.sections}
+    assert "Single inputs" in render_page(build([tmp_path / "s"]))
     (tmp_path / "s" / "journal.jsonl").write_text("")
     (run,) = build([tmp_path / "s"]).runs
     assert run.reading.verdict == "Nothing has been evaluated yet." and run.sections == ()

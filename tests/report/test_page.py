@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from skiploop.errors import InvalidInput
 from skiploop.report import Report, build, render_page, write_figures
 from skiploop.report.canvas import COLOURS, DARK, figure_files
-from skiploop.study import Study
+from skiploop.study import Study, search
+from tests.fakes import FakeModel, FakeRunner, fake_task
 from tests.report.studies import SCRIPT, Page, fake_study, static_study
 
 
@@ -105,6 +107,25 @@ def test_a_static_study_has_a_page_of_its_own(tmp_path: Path) -> None:
     assert {"r1-static", "r1-block-map", "r1-block-influence", "r1-settings"} <= set(page.ids)
     assert study.summary["chosen"]["search"]["notation"] in page.text
     assert "oracle" not in page.text.lower(), "nothing in it needs the gold answer"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"scoring": "choice"},
+        {"scoring": "letter", "searcher": "random"},
+        {"budget": 1},
+        {"space": "early-exit", "stop_early": True},
+        {"count": 1, "control": False, "random_peer": False, "searcher": "gflownet"},
+    ],
+)
+def test_every_kind_of_study_has_a_page(tmp_path: Path, changes: dict[str, Any]) -> None:
+    kept = {key: value for key, value in changes.items() if key not in ("scoring", "count")}
+    task = fake_task(changes.get("count", 6), changes.get("scoring", "verbatim"))
+    search(FakeModel(), task, out=tmp_path / "s", runner=FakeRunner(), **({"budget": 8} | kept))
+    page = Page(render_page(build([tmp_path / "s"])))
+    assert "r1-headline" in page.ids and "r1-inputs" in page.ids
+    assert "None" not in page.text and "nan" not in page.text.lower().replace("nano", "")
 
 
 @pytest.mark.parametrize("missing", ["matplotlib", "jinja2"])

@@ -84,12 +84,12 @@ def _transition(name: str, inputs: Sequence[InputResult]) -> Transition:
 
 
 def depths(study: Study) -> tuple[DepthGroup, ...]:
-    """All inputs, then each level, each family, and the inputs by the identity's verdict."""
+    """All inputs, then each level, each family, and the inputs by the identity's verdict, where there are several."""
     inputs = study.inputs
     groups = [("all", "all", inputs)]
-    groups += [("level", *each) for each in grouped(inputs, lambda result: result.example["level"])]
-    groups += [("family", *each) for each in grouped(inputs, lambda result: result.example["family"])]
-    groups += [("verdict", *each) for each in grouped(inputs, _verdict)]
+    for kind, key in (("level", _level), ("family", _family), ("verdict", _verdict)):
+        found = grouped(inputs, key)
+        groups += [(kind, *each) for each in found if len(found) > 1]
     return tuple(_depth_group(*group) for group in groups)
 
 
@@ -101,7 +101,15 @@ def grouped(
     for each in inputs:
         found.setdefault(key(each), []).append(each)
     order = sorted(found, key=lambda value: (value is None, value))
-    return [("-" if value is None else str(value), tuple(found[value])) for value in order]
+    return [("-" if value in (None, "") else str(value), tuple(found[value])) for value in order]
+
+
+def _level(result: InputResult) -> Any:
+    return result.example["level"]
+
+
+def _family(result: InputResult) -> Any:
+    return result.example["family"]
 
 
 def _verdict(result: InputResult) -> str:

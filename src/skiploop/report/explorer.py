@@ -170,10 +170,10 @@ def _y(depth: int, highest: int) -> float:
 
 
 def _tree(folder: RunFolder, lines: Sequence[Line]) -> Drawn | None:
-    nodes = rebuild(folder.run, lines)
-    if nodes is None:
-        return None
+    nodes = rebuild(folder.run, lines) or []
     visited = sum(node.visits > 0 for node in nodes)
+    if not visited:  # no tree, or nothing but the identity
+        return None
     cut = f"{SHOWN} of {visited}, the right and most visited ones;" if visited > SHOWN else f"all {visited} nodes;"
     remark = f"{cut} size: visits; filled: right; point at one for its chain"
     return Drawn("tree of the search", remark, draw_tree(nodes, folder.run["model"]["num_layers"]))

@@ -179,7 +179,7 @@ def _group_table(field: str, rows: list[dict[str, Any]]) -> Table:
 
 
 def _group_row(field: str, row: dict[str, Any]) -> tuple[Cell, ...]:
-    name = "all" if field not in row else "-" if row[field] is None else str(row[field])
+    name = "all" if field not in row else "-" if row[field] in (None, "") else str(row[field])
     moves = row["transitions"]
     count = row["inputs"]
     shares = (("base_accuracy", count), ("oracle_accuracy", count), ("random_oracle_accuracy", count))
