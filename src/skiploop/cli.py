@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from skiploop import __version__
+from skiploop.cli_report import report
 from skiploop.cli_values import confirm_code, constants, set_threads, terminal, write_file
 from skiploop.cli_values import levels as level_list
 from skiploop.cli_values import numbers as number_list
@@ -323,6 +324,9 @@ def draw(
             typer.echo(f"{text}\n{what}, depth {what.depth} of {layers}")
         else:
             typer.echo(f"{what}, depth {what.depth} of {layers}, drawn to {out}")
+
+
+app.command()(report)
 
 
 def _open(model: str, dtype: str | None, device: str | None, threads: int | None, trust: bool, yes: bool) -> Any:

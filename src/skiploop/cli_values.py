@@ -67,6 +67,16 @@ def numbers(flag: str, text: str | None) -> list[float] | None:
         raise InvalidInput(f"{flag} {text!r} isn't a list of numbers; use for instance 1,1,2.5") from None
 
 
+def check_new(path: Path, *, force: bool) -> None:
+    """Before long work: InvalidInput where `write_file` is going to refuse this place."""
+    if path.is_dir():
+        raise InvalidInput(f"{path} is a folder; give the name of a file")
+    if path.exists() and not force:
+        raise InvalidInput(f"{path} exists; use another name, or --force to replace it")
+    if not path.absolute().parent.is_dir():
+        raise InvalidInput(f"there is no folder {path.absolute().parent} for {path.name}; make it, or use another path")
+
+
 def write_file(path: Path, text: str, *, force: bool) -> None:
     """Writes a new file; an existing one is replaced only with `force`."""
     try:

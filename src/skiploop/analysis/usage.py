@@ -1,0 +1,268 @@
+"""Which layers the right chains run: usage and its entropy, skips, loops, and the shortest right chains.
+
+Every figure stands beside the same figure of *all* chains that the search evaluated on the same inputs (the identity
+left out), since a searcher's taste shows in what it evaluates, whatever the rewards. A *best right chain* is the best
+chain of an input for which some chain is right; it may be the identity. As it is the *shortest* right one it skips more
+than what was evaluated even where layers don't matter at all. What layers do shows in *all* right chains (but the
+identity) against all evaluated ones: where rewards don't depend on the chain, these agree.
+
+Shapes: N inputs, L layers, R resamples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skiploop.analysis.depths import grouped
+from skiploop.analysis.measured import Measured, as_json, measured_mean, measured_share, measured_statistic
+from skiploop.chain import Chain
+from skiploop.errors import InvalidInput
+from skiploop.resampling import Floats
+from skiploop.study import Study
+from skiploop.summary import InputResult
+
+SHORTEST = (0.05, 0.2)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How often each layer is run, over a group of inputs.
+
+    Attributes:
+        name: of the group; a level, or "all".
+        inputs: those with a right chain and other evaluated ones, which are counted here.
+        best: mean executions of each layer in the best right chains, [L].
+        right: the same, over all right chains (the mean of each input's mean), where there are some, [L].
+        evaluated: the same, over all evaluated chains, [L].
+        best_entropy: of the executions over layers, in [0, 1]; 1 where all layers are run equally often.
+        evaluated_entropy: likewise.
+    """
+
+    name: str
+    inputs: int
+    best: tuple[Measured, ...]
+    right: tuple[Measured, ...]
+    evaluated: tuple[Measured, ...]
+    best_entropy: Measured
+    evaluated_entropy: Measured
+
+    def to_json(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        found: dict[str, Any] = as_json(self)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRate:
+    """How often chains do something with a layer: leave it out, or run it more than once.
+
+    Attributes:
+        layer: its index.
+        best: share of the best right chains that do.
+        right: share of all right chains that do (the mean of each input's share), where there are some.
+        evaluated: share of all evaluated chains that do, likewise.
+        difference: right - evaluated, paired by input.
+    """
+
+    layer: int
+    best: Measured
+    right: Measured
+    evaluated: Measured
+    difference: Measured
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRates:
+    """Skip rate and loop rate of each layer; see `LayerRate`."""
+
+    skip: tuple[LayerRate, ...]
+    loop: tuple[LayerRate, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        found: dict[str, Any] = as_json(self)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class ShortestUsage:
+    """Layer usage of a part of the pooled chains of all inputs.
+
+    Attributes:
+        name: "shortest 5 %", "all right" or "all evaluated".
+        share: of the right chains that are in it. Chains as deep as the last one are all in, so it may be more than
+            was asked for; None for "all evaluated".
+        chains: how many.
+        inputs: from how many inputs they are.
+        depth: mean, over the pooled chains.
+        usage: mean executions of each layer, over the pooled chains, [L]. Intervals resample inputs.
+    """
+
+    name: str
+    share: float | None
+    chains: int
+    inputs: int
+    depth: Measured
+    usage: tuple[Measured, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        found: dict[str, Any] = as_json(self)
+        return found
+
+
+# Usage and entropy
+
+
+def layer_usage(study: Study) -> tuple[Usage, ...]:
+    """Over all inputs, then by level."""
+    inputs = _counted(study)
+    groups = [("all", inputs), *grouped(inputs, lambda result: result.example["level"])]
+    return tuple(_usage(name, group, num_layers(study)) for name, group in groups)
+
+
+def num_layers(study: Study) -> int:
+    """L of the study's model."""
+    return int(study.run["model"]["num_layers"])
+
+
+def _counted(study: Study) -> tuple[InputResult, ...]:
+    return tuple(each for each in study.inputs if each.search.right and len(each.search.evaluations) > 1)
+
+
+def _usage(name: str, inputs: Sequence[InputResult], layers: int) -> Usage:
+    best = np.array([executions(each.search.best[0], layers) for each in inputs]).reshape(len(inputs), layers)
+    parts = [_counts(each, layers) for each in inputs]
+    tried = np.array([counts.mean(axis=0) for counts, _ in parts]).reshape(len(inputs), layers)
+    found = [counts[right].mean(axis=0) for counts, right in parts if right.any()]
+    return Usage(
+        name,
+        len(inputs),
+        best=_by_layer(best),
+        right=_by_layer(np.array(found).reshape(len(found), layers)),
+        evaluated=_by_layer(tried),
+        best_entropy=measured_statistic(best, _entropies, count=len(inputs)),
+        evaluated_entropy=measured_statistic(tried, _entropies, count=len(inputs)),
+    )
+
+
+def executions(chain: Chain, layers: int) -> Floats:
+    """How often each layer is run, [L]."""
+    return np.bincount(chain.layers, minlength=layers).astype(np.float64)
+
+
+def _counts(result: InputResult, layers: int) -> tuple[Floats, NDArray[np.bool_]]:
+    """Executions in each evaluated chain but the identity, [K, L], and which of them are right, [K]."""
+    tried = result.search.evaluations[1:]
+    right = np.array([reward >= 1 for _, reward in tried])
+    return np.array([executions(chain, layers) for chain, _ in tried]), right
+
+
+def _by_layer(values: Floats) -> tuple[Measured, ...]:
+    return tuple(measured_mean(column) for column in values.T.tolist())
+
+
+def entropy(usage: Iterable[float]) -> float:
+    """Of executions over layers, divided by log L: 1 where all layers are run equally often, 0 for a single one."""
+    values = np.asarray(list(usage), dtype=np.float64)
+    if values.ndim != 1 or not len(values) or (values < 0).any() or not values.sum() > 0:
+        raise InvalidInput(f"usage {values.tolist()!r} has no entropy; give executions of at least 0, one above it")
+    return float(_entropies(values[None, None])[0])
+
+
+def _entropies(samples: Floats) -> Floats:
+    """[R, N, L] -> [R]"""
+    total = samples.sum(axis=1)
+    if total.shape[1] == 1:
+        return np.ones(len(total))  # one layer is all layers
+    p = total / total.sum(axis=1, keepdims=True)
+    logs = np.log(p, where=p > 0, out=np.zeros_like(p))
+    return np.asarray(-(p * logs).sum(axis=1) / np.log(total.shape[1]))
+
+
+# Rates
+
+
+def layer_rates(study: Study) -> LayerRates:
+    """How often each layer is skipped, and looped, in right chains and in all that were evaluated."""
+    inputs, layers = _counted(study), num_layers(study)
+    best = np.array([executions(each.search.best[0], layers) for each in inputs]).reshape(len(inputs), layers)
+    parts = [_counts(each, layers) for each in inputs]
+    skips = [(counts == 0, right) for counts, right in parts]
+    loops = [(counts > 1, right) for counts, right in parts]
+    return LayerRates(skip=_rates(best == 0, skips), loop=_rates(best > 1, loops))
+
+
+def _rates(
+    best: NDArray[np.bool_], parts: Sequence[tuple[NDArray[np.bool_], NDArray[np.bool_]]]
+) -> tuple[LayerRate, ...]:
+    """Of [N, L] for the best chains, and [K, L] for the evaluated ones of each input."""
+    layers = best.shape[1]
+    tried = np.array([done.mean(axis=0) for done, _ in parts]).reshape(len(parts), layers)
+    hit = np.array([right.any() for _, right in parts], dtype=bool)
+    found = np.array([done[right].mean(axis=0) for done, right in parts if right.any()]).reshape(hit.sum(), layers)
+    gaps = found - tried[hit]
+    return tuple(
+        LayerRate(
+            layer,
+            best=measured_share(int(best[:, layer].sum()), len(best)),
+            right=measured_mean(found[:, layer].tolist()),
+            evaluated=measured_mean(tried[:, layer].tolist()),
+            difference=measured_mean(gaps[:, layer].tolist()),
+        )
+        for layer in range(layers)
+    )
+
+
+# The shortest right chains
+
+
+def shortest_usage(study: Study, parts: Sequence[float] = SHORTEST) -> tuple[ShortestUsage, ...]:
+    """Of the shortest right chains, of all right and of all evaluated ones; always without the identity."""
+    for part in parts:
+        if not 0 < part <= 1:
+            raise InvalidInput(f"part {part!r} of the chains isn't above 0 and at most 1; use for instance 0.05")
+    layers = num_layers(study)
+    tried = [[(chain, reward) for chain, reward in each.search.evaluations[1:]] for each in study.inputs]
+    right = [[chain for chain, reward in each if reward >= 1] for each in tried]
+    found = [_shortest(right, part, layers) for part in parts] if any(right) else []
+    everything = [[chain for chain, _ in each] for each in tried]
+    return (
+        *found,
+        _pooled("all right", 1.0 if any(right) else None, right, layers),
+        _pooled("all evaluated", None, everything, layers),
+    )
+
+
+def _shortest(right: Sequence[Sequence[Chain]], part: float, layers: int) -> ShortestUsage:
+    lengths = sorted(len(chain) for each in right for chain in each)
+    limit = lengths[max(1, round(part * len(lengths))) - 1]
+    kept = [[chain for chain in each if len(chain) <= limit] for each in right]
+    share = sum(map(len, kept)) / len(lengths)
+    return _pooled(f"shortest {100 * part:g} %", share, kept, layers)
+
+
+def _pooled(name: str, share: float | None, chains: Sequence[Sequence[Chain]], layers: int) -> ShortestUsage:
+    """Sums by input, so that an input's chains are resampled together."""
+    own = [each for each in chains if each]
+    sums = np.array([np.sum([executions(c, layers) for c in each], axis=0) for each in own]).reshape(len(own), layers)
+    counts = np.array([len(each) for each in own], dtype=np.float64)
+    columns = [*sums.T, sums.sum(axis=1)]
+    *usage, depth = (_ratio(column, counts) for column in columns)
+    return ShortestUsage(name, share, int(counts.sum()), len(own), depth, tuple(usage))
+
+
+def _ratio(sums: Floats, counts: Floats) -> Measured:
+    pairs = np.stack([sums, counts], axis=1)
+    return measured_statistic(pairs, _ratios, count=len(pairs))
+
+
+def _ratios(samples: Floats) -> Floats:
+    """[R, N, 2] -> [R]"""
+    totals = samples.sum(axis=1)
+    return np.asarray(totals[:, 0] / totals[:, 1])

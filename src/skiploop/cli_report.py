@@ -1,0 +1,51 @@
+"""`skiploop report`: studies as one HTML file, figures and numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from skiploop.cli_values import check_new, write_file
+from skiploop.errors import InvalidInput
+
+Json = Annotated[bool, typer.Option("--json", help="Print all numbers as one JSON object; write only what is named.")]
+
+
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of studies; the first one is compared with.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The HTML file (default: report.html; none with --json).")
+    ] = None,
+    figures: Annotated[
+        Path | None, typer.Option(help="Also write every figure into this folder, as SVG, PDF and PNG.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
+    title: Annotated[str | None, typer.Option(help="Of the page.")] = None,
+    json: Json = False,
+) -> None:
+    """Write a report of one study, or of several side by side: one HTML file that needs nothing else."""
+    from skiploop.cli import _errors, _print_json  # which registers this command, so not at the top
+
+    with _errors(json):
+        place = out if out is not None or json else Path("report.html")
+        if place is None and title is not None:
+            raise InvalidInput("--title is for the page; name its file with -o report.html")
+        if place is not None:
+            check_new(place, force=force)
+        from skiploop.report import build, render_page, write_figures
+
+        found = build(runs)
+        files = [] if figures is None else write_figures(found, figures, force=force)
+        if place is not None:
+            write_file(place, render_page(found, title=title), force=force)
+        if json:
+            written = {"out": None if place is None else str(place), "figures": [str(each) for each in files]}
+            _print_json(found.to_json() | written)
+            return
+        for run in found.runs:
+            typer.echo(f"{run.name}: {run.reading.verdict}")
+        if files:
+            typer.echo(f"{len(files)} figure files are in {figures}")
+        typer.echo(f"The report is in {place}")

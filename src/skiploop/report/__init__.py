@@ -1,0 +1,13 @@
+"""Studies as a report: one HTML file that needs nothing else, figures for papers, and all of it as numbers.
+
+`build` reads the folders and computes, `render_page` writes the page, `write_figures` the files. matplotlib and jinja2
+(`pip install 'skiploop[report]'`) are imported where something is drawn, so that the numbers come without them.
+"""
+
+from __future__ import annotations
+
+from skiploop.report.build import Report, build
+from skiploop.report.page import render_page, write_figures
+from skiploop.report.parts import Cell, Column, Figure, Section, Table
+
+__all__ = ["Cell", "Column", "Figure", "Report", "Section", "Table", "build", "render_page", "write_figures"]

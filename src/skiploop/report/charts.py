@@ -1,0 +1,214 @@
+"""The kinds of charts in a report; each function returns what draws it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from skiploop.analysis.hits import Curve
+from skiploop.analysis.measured import Measured
+from skiploop.report.canvas import COLOURS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+
+Draw = Callable[["Canvas"], None]
+MARKS = {
+    "ink": "o", "search": "o", "random": "s", "control": "^", "evaluated": "D", "five": "^", "twenty": "s",
+}  # fmt: skip
+_DASHES: dict[str, Any] = {
+    "search": "-", "random": (0, (5, 2)), "control": (0, (1.5, 1.5)), "evaluated": (0, (4, 1.5, 1, 1.5)),
+    "five": (0, (1.5, 1.5)), "twenty": (0, (5, 2)),
+}  # fmt: skip
+_TEXT_CELLS = 16  # columns of a heat map up to which numbers are written into it
+_DARK_CELL = 0.45  # luminance below which a cell's number is white
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One measured figure for each row or position of a chart; `style` is a name of `MARKS`."""
+
+    label: str
+    style: str
+    values: tuple[Measured | None, ...]
+
+
+def dots(rows: Sequence[str], series: Sequence[Series], *, axis: str, percent: bool = False) -> Draw:
+    """Rows of dots with whiskers: figures beside each other, with their intervals."""
+
+    def draw(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        step = 0.62 / max(len(series), 2)
+        for number, each in enumerate(series):
+            offset = (number - (len(series) - 1) / 2) * step
+            found = [(y + offset, value) for y, value in enumerate(each.values) if value and value.value is not None]
+            _whiskers(axes, each, [(value, y) for y, value in found], horizontal=True)
+        axes.set_yticks(range(len(rows)), rows)
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.tick_params(axis="y", length=0)
+        axes.grid(axis="x")
+        axes.set_xlabel(axis)
+        if percent:
+            _percent(axes.xaxis)
+            axes.set_xlim(-0.015, 1.015)
+        _legend(canvas, axes, series)
+
+    return draw
+
+
+def curves(found: Sequence[Curve], *, axis: str) -> Draw:
+    """Shares by budget, as steps with a band."""
+
+    def draw(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        for each in found:
+            values = [share.value or 0.0 for share in each.shares]
+            ends = [share.interval or (0.0, 1.0) for share in each.shares]
+            colour, dash = COLOURS[each.arm], _DASHES[each.arm]
+            low, high = [a for a, _ in ends], [b for _, b in ends]
+            axes.fill_between(each.budgets, low, high, step="post", color=colour, alpha=0.13, linewidth=0)
+            axes.step(each.budgets, values, where="post", color=colour, linestyle=dash, label=each.name)
+        axes.set_ylim(-0.015, 1.015)
+        axes.set_xlim(1, max(2, max(each.budgets[-1] for each in found)))
+        axes.grid(axis="y")
+        axes.set_xlabel("evaluations per input, the identity included")
+        axes.set_ylabel(axis)
+        _percent(axes.yaxis)
+        _legend(canvas, axes, found)
+
+    return draw
+
+
+def by_layer(panels: Mapping[str, Sequence[Series]], *, axis: str, percent: bool = False, one: bool = False) -> Draw:
+    """For each panel, figures over the layers; `one` marks 1, a run of each layer, with a line."""
+
+    def draw(canvas: Canvas) -> None:
+        grid = canvas.subplots(len(panels), 1, sharex=True, squeeze=False)
+        for axes, (title, series) in zip(grid[:, 0], panels.items(), strict=True):
+            for number, each in enumerate(series):
+                shift = (number - (len(series) - 1) / 2) * 0.16
+                points = [
+                    (x + shift, value) for x, value in enumerate(each.values) if value and value.value is not None
+                ]
+                xs, ys = [x for x, _ in points], [value.value for _, value in points]
+                line = {"color": COLOURS[each.style], "linestyle": _DASHES[each.style]}
+                axes.plot(xs, ys, linewidth=0.9, alpha=0.6, **line)
+                _whiskers(axes, each, [(value, x) for x, value in points], horizontal=False)
+            if one:
+                axes.axhline(1, color=COLOURS["muted"], linewidth=0.8)
+            axes.set_title(title)
+            axes.set_ylabel(axis)
+            axes.grid(axis="y")
+            _layers(axes, max(len(each.values) for each in series))
+            if percent:
+                _percent(axes.yaxis)
+                axes.set_ylim(-0.02, None)
+        grid[-1, 0].set_xlabel("layer")
+        _legend(canvas, grid[0, 0], next(iter(panels.values())))
+
+    return draw
+
+
+def bars(values: Sequence[float], *, axis: str) -> Draw:
+    """One bar per layer."""
+
+    def draw(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        axes.bar(range(len(values)), values, color=COLOURS["search"], width=0.7)
+        axes.axhline(0, color=COLOURS["muted"], linewidth=0.8)
+        axes.set_ylabel(axis)
+        axes.set_xlabel("layer")
+        axes.grid(axis="y")
+        _layers(axes, len(values))
+
+    return draw
+
+
+@dataclass(frozen=True, slots=True)
+class Heat:
+    """A heat map: `values[row][column]`, None where there is nothing."""
+
+    title: str
+    rows: tuple[str, ...]
+    values: tuple[tuple[float | None, ...], ...]
+
+
+def heat_maps(
+    maps: Sequence[Heat], *, middle: float, axes_names: tuple[str, str], bar: str, digits: int = 1, share: bool = False
+) -> Draw:
+    """Heat maps below each other on one scale; blue below `middle`, orange above, like skips and loops."""
+
+    def draw(canvas: Canvas) -> None:
+        from matplotlib.cm import ScalarMappable
+        from matplotlib.colors import LinearSegmentedColormap, TwoSlopeNorm
+
+        numbers = [v for each in maps for row in each.values for v in row if v is not None]
+        reach = max(0.05, *(abs(v - middle) for v in numbers))
+        norm = TwoSlopeNorm(middle, middle - reach, middle + reach)
+        colours = LinearSegmentedColormap.from_list(
+            "skiploop", ["#0b4f94", "#7fb2e0", "#f3f1ee", "#f0aa72", "#a3420a"], N=41
+        )
+        grid = canvas.subplots(len(maps), 1, sharex=True, squeeze=False)[:, 0]
+        for axes, each in zip(grid, maps, strict=True):
+            _cells(axes, each, lambda v: colours(norm(v)), digits, share)
+            axes.set_title(each.title)
+            axes.set_ylabel(axes_names[1])
+        grid[-1].set_xlabel(axes_names[0])
+        scale = canvas.colorbar(ScalarMappable(norm, colours), ax=list(grid), label=bar, shrink=0.8, aspect=24)
+        scale.outline.set_visible(False)
+        if share:
+            _percent(scale.ax.yaxis)
+            scale.ax.set_ylim(max(0.0, middle - reach), min(1.0, middle + reach))
+
+    return draw
+
+
+def _cells(axes: Axes, heat: Heat, colour: Callable[[float], Any], digits: int, share: bool) -> None:
+    from matplotlib.patches import Rectangle
+
+    columns = max(map(len, heat.values))
+    for y, row in enumerate(heat.values):
+        for x, value in enumerate(row):
+            if value is None:
+                continue
+            filled = colour(value)
+            axes.add_patch(Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, facecolor=filled, linewidth=0))
+            if columns <= _TEXT_CELLS:
+                ink = "#fefefe" if sum(filled[:3]) / 3 < _DARK_CELL else "#16191e"
+                words = f"{100 * value:.0f}" if share else f"{value:.{digits}f}"
+                axes.text(x, y, words, ha="center", va="center", color=ink, fontsize=7.5)
+    axes.set_xlim(-0.5, columns - 0.5)
+    axes.set_ylim(len(heat.values) - 0.5, -0.5)
+    axes.set_yticks(range(len(heat.rows)), heat.rows)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    _layers(axes, columns)
+
+
+def _whiskers(axes: Axes, series: Series, points: Sequence[tuple[Measured, float]], *, horizontal: bool) -> None:
+    colour = COLOURS[series.style]
+    for value, place in points:
+        if value.interval is not None:
+            draw = axes.hlines if horizontal else axes.vlines
+            draw(place, *value.interval, color=colour, linewidth=1.4, alpha=0.75)
+    places, values = [place for _, place in points], [value.value or 0.0 for value, _ in points]
+    xs, ys = (values, places) if horizontal else (places, values)
+    axes.plot(xs, ys, MARKS[series.style], color=colour, markersize=4.5, label=series.label)
+
+
+def _legend(canvas: Canvas, axes: Axes, series: Sequence[Any]) -> None:
+    if len(series) > 1:
+        handles, labels = axes.get_legend_handles_labels()
+        canvas.legend(handles, labels, loc="outside upper left", ncols=min(4, len(series)), handlelength=2.2)
+
+
+def _layers(axes: Axes, count: int) -> None:
+    step = next(step for step in (1, 2, 4, 5, 10, 20, 50, 100) if count / step <= 32 or step == 100)
+    axes.set_xticks(range(0, count, step))
+    axes.set_xlim(-0.5, count - 0.5)
+
+
+def _percent(axis: Any) -> None:
+    axis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")

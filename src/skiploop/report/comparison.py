@@ -1,0 +1,166 @@
+"""Several runs side by side, with paired tests where they have the same inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from skiploop.analysis.measured import Measured, as_json, measured_difference
+from skiploop.report.folder import RunFolder
+from skiploop.report.parts import Cell, Column, Section, Table, difference
+from skiploop.stats import PairedCounts, mcnemar, paired_counts, wilson
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A run against the first one, on the same inputs.
+
+    Attributes:
+        run: its name.
+        figure: what is compared.
+        difference: P(this run) - P(first run), with Newcombe's paired interval.
+        p: of McNemar's exact test.
+    """
+
+    run: str
+    figure: str
+    difference: Measured
+    p: float
+
+
+def compare(folders: Sequence[RunFolder], names: Sequence[str]) -> Section | None:
+    """A section that compares runs; None for a single one. `names` are what the page calls them."""
+    if len(folders) < 2:
+        return None
+    first, *others = zip(folders, names, strict=True)
+    found = [pair for folder, name in others for pair in _pairs(first[0], folder, name)]
+    apart = [name for folder, name in others if not _same_inputs(first[0], folder)]
+    text = ["Differences between runs count where the same inputs are compared in pairs, not where two columns differ."]
+    if apart:
+        text.append(
+            f"Not paired with {first[1]}: {', '.join(apart)}. The inputs, or the kind of the run, aren't the same."
+        )
+    tables = [table for each in (False, True) if (table := _table(folders, names, static=each))]
+    if found:
+        tables.append(_pair_table(found, first[1]))
+    data = {"pairs": [as_json(pair) for pair in found]}
+    return Section("comparison", "Comparison", tuple(text), tuple(tables), data=data)
+
+
+# Side by side
+
+
+def _table(folders: Sequence[RunFolder], names: Sequence[str], *, static: bool) -> Table | None:
+    own = [(folder, name) for folder, name in zip(folders, names, strict=True) if (folder.static is not None) == static]
+    if not own:
+        return None
+    if static:
+        found = (
+            Column("run"), Column("model"), Column("test inputs", "count"), Column("identity", "share"),
+            Column("chosen by search", "share"), Column("difference", "points"), Column("depth", "count"),
+        )  # fmt: skip
+        return Table("Runs of one chain for all inputs.", found, tuple(_static_row(*each) for each in own))
+    columns = (
+        Column("run"), Column("model"), Column("searcher, space"), Column("budget", "count"), Column("inputs", "count"),
+        Column("accuracy as it is", "share"), Column("oracle", "share"),
+        Column("random oracle", "share"), Column("excess over control", "points"), Column("mean best depth", "number"),
+    )  # fmt: skip
+    caption = "Runs of chains per input. Oracle figures need the gold answer and grow with the budget."
+    return Table(caption, columns, tuple(_study_row(*each) for each in own))
+
+
+def _study_row(folder: RunFolder, name: str) -> tuple[Cell, ...]:
+    summary = folder.summary
+    count, ends = summary["inputs"], summary["excess_interval"]
+    random = summary["random_oracle_accuracy"]
+    return (
+        Cell(name), Cell(summary["model"]), Cell(f"{summary['searcher']}, {summary['space']}"),
+        Cell(summary["budget"]), Cell(count),
+        _with_interval(summary, "base_accuracy"), _with_interval(summary, "oracle_accuracy"),
+        Cell(None) if random is None else Cell(random, wilson(round(random * count), count)),
+        Cell(summary["excess"]) if ends is None else Cell(summary["excess"], tuple(ends), not ends[0] <= 0 <= ends[1]),
+        Cell(summary["mean_best_depth"]),
+    )  # fmt: skip
+
+
+def _with_interval(summary: Mapping[str, Any], name: str) -> Cell:
+    ends = summary[f"{name}_interval"]
+    return Cell(summary[name], None if ends is None else tuple(ends))
+
+
+def _static_row(folder: RunFolder, name: str) -> tuple[Cell, ...]:
+    summary = folder.summary
+    base, chosen = summary["chosen"]["identity"], summary["chosen"]["search"]
+    ends = chosen["difference_interval"]
+    gap = Cell(None) if ends is None else Cell(chosen["difference"], tuple(ends), not ends[0] <= 0 <= ends[1])
+    return (
+        Cell(name), Cell(summary["model"]), Cell(summary["test_inputs"]),
+        Cell(base["test"], tuple(base["test_interval"])), Cell(chosen["test"], tuple(chosen["test_interval"])),
+        gap, Cell(chosen["depth"]),
+    )  # fmt: skip
+
+
+# Pairs
+
+
+def _pairs(first: RunFolder, other: RunFolder, name: str) -> list[Pair]:
+    if not _same_inputs(first, other):
+        return []
+    found = []
+    before, after = _outcomes(first), _outcomes(other)
+    for figure, own in after.items():
+        if figure in before:
+            ids = list(own)
+            counts = paired_counts([own[i] for i in ids], [before[figure][i] for i in ids])
+            found.append(_pair(name, figure, counts))
+    return found
+
+
+def _pair(name: str, figure: str, counts: PairedCounts) -> Pair:
+    return Pair(name, figure, measured_difference(counts), mcnemar(counts.first, counts.second))
+
+
+def _same_inputs(first: RunFolder, other: RunFolder) -> bool:
+    """The same questions, judged alike, in runs of one kind; the models may differ."""
+    if (first.static is None) != (other.static is None):
+        return False
+    return _questions(first) == _questions(other) and first.run["task"]["scoring"] == other.run["task"]["scoring"]
+
+
+def _questions(folder: RunFolder) -> dict[str, Any]:
+    if folder.study is not None:
+        lines = [result.example for result in folder.study.inputs]
+    else:
+        lines = [line for line in folder.inputs() if line["split"] == "test"]
+    return {line["id"]: (line["prompt"], line["answer"]) for line in lines}
+
+
+def _outcomes(folder: RunFolder) -> dict[str, dict[str, bool]]:
+    """0/1 outcomes by figure and input."""
+    if folder.study is not None:
+        inputs = folder.study.inputs
+        return {
+            "accuracy of the model as it is": {each.example["id"]: each.base_right for each in inputs},
+            "oracle accuracy": {each.example["id"]: each.search.right for each in inputs},
+        }
+    test = {line["id"] for line in folder.inputs() if line["split"] == "test"}
+    chosen = folder.summary["chosen"]
+    alone = folder.run["settings"]["verify"]
+    rewards = {(tuple(e["chain"]), e["input"]): e["reward"] for e in folder.lines() if e["alone"] == alone}
+    return {
+        f"test accuracy, {figure}": {each: rewards[tuple(chosen[key]["chain"]), each] >= 1 for each in sorted(test)}
+        for figure, key in (("identity", "identity"), ("chosen by search", "search"))
+    }
+
+
+def _pair_table(pairs: Sequence[Pair], first: str) -> Table:
+    columns = (
+        Column("run"), Column("figure"), Column("difference", "points"), Column("p", "p"), Column("inputs", "count"),
+    )  # fmt: skip
+    caption = (
+        f"Each run against {first} on the same inputs: difference in points with Newcombe's paired interval, and "
+        "McNemar's exact test, not corrected for their number. Oracle accuracies compare only at equal budgets."
+    )
+    rows = [(Cell(e.run), Cell(e.figure), difference(e.difference), Cell(e.p), Cell(e.difference.count)) for e in pairs]
+    return Table(caption, columns, tuple(rows))
