@@ -7,13 +7,14 @@ that several seeds try on an input is run once, but counts for each.
 
 `difficulty.json`:
 
-    version, name, settings {seeds, budget, resamples}, searcher, n (inputs)
+    version, name, settings {seeds, budget (null: the study's), resamples}, searcher, budget, n (inputs)
     inputs          [{input, level, family, base_right, evaluations [one per seed], mean, censored (how many seeds)}]
     groups          all, base_wrong (the identity is wrong), found (base_wrong, and some seed found a chain):
         evaluations     figure, the mean count
         censored        figure, the share of (input, seed) that is censored
         retest          figure, the mean of Spearman's rho over pairs of seeds; {..., reliable: value >= 0.7}
-        spearman_brown  figure, what the rho of the mean over so many seeds would be: k r / (1 + (k - 1) r)
+        spearman_brown  figure, what the rho of the mean over so many seeds would be: k r / (1 + (k - 1) r), and 0 where
+                        r is negative
         level           figure with p, Spearman's rho of the mean count and the task's level
 
 Figures are {n, value, interval}, see `skiploop.analysis.intervals`.
@@ -77,14 +78,17 @@ def analyse(subject: Subject, settings: DifficultySettings | None = None) -> dic
         names, make, subject.evaluate,
         identity=subject.space.identity, seeds=settings.seeds, budget=budget, per_round=study.per_round,
     )  # fmt: skip
-    lines = [_line(result.example, result.base_right, counts[result.example["id"]], budget) for result in subject.inputs]
+    lines = [
+        _line(result.example, result.base_right, counts[result.example["id"]], budget) for result in subject.inputs
+    ]
     wrong = [line for line in lines if not line["base_right"]]
     found = [line for line in wrong if line["censored"] < settings.seeds]
     return {
         "version": VERSION,
         "name": "difficulty",
-        "settings": asdict(settings) | {"budget": budget},
+        "settings": asdict(settings),
         "searcher": study.searcher,
+        "budget": budget,
         "n": len(lines),
         "groups": {
             "all": _group(lines, settings),
@@ -156,10 +160,9 @@ def pairwise_retest(counts: Floats) -> float | None:
     return sum(defined) / len(defined) if len(defined) == len(found) else None
 
 
-def spearman_brown(correlation: float, length: int) -> float | None:
-    """Reliability of the mean of so many measurements that correlate like this; None where that isn't defined."""
-    below = 1 + (length - 1) * correlation
-    return length * correlation / below if below > 0 else None
+def spearman_brown(correlation: float, length: int) -> float:
+    """Reliability of the mean of so many measurements that correlate like this; a negative one is no reliability."""
+    return max(0.0, length * correlation / (1 + (length - 1) * correlation)) if correlation > 0 else 0.0
 
 
 def _line(example: Mapping[str, Any], right: bool, counts: list[int], budget: int) -> dict[str, Any]:

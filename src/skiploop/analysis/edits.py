@@ -113,9 +113,7 @@ def analyse(subject: Subject, settings: EditSettings | None = None) -> dict[str,
     traced = trace_edits(_findings(subject), subject.evaluate)
     names = [result.example["id"] for result in subject.inputs][: settings.inputs]
     edits = edits_of(subject.space)
-    effects = layer_effects(
-        names, edits, subject.evaluate, num_layers=subject.space.num_layers, settings=settings
-    )
+    effects = layer_effects(names, edits, subject.evaluate, num_layers=subject.space.num_layers, settings=settings)
     return report(traced, effects, settings) | {"n": len(names)}
 
 
@@ -189,9 +187,7 @@ def layer_effects(
     flips = [sign_flip_test(each, resamples=settings.resamples, seed=settings.seed) for each in differences]
     found = []
     for edit, each, p, adjusted in zip(edits, differences, flips, holm(flips), strict=True):
-        estimate = bootstrap(
-            each, level=level, method="percentile", resamples=settings.resamples, seed=settings.seed
-        )
+        estimate = bootstrap(each, level=level, method="percentile", resamples=settings.resamples, seed=settings.seed)
         found.append(
             {
                 "kind": edit[0],

@@ -7,6 +7,7 @@ many at once and have what they ask evaluated together.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from itertools import pairwise
 
 Subset = tuple[int, ...]
 Minimising = Generator[list[Subset], list[bool], Subset]
@@ -73,4 +74,4 @@ def _advance(
 def _split(items: Subset, parts: int) -> list[Subset]:
     """Neighbouring pieces of sizes that differ by one at most."""
     bounds = [len(items) * i // parts for i in range(parts + 1)]
-    return [items[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
+    return [items[a:b] for a, b in pairwise(bounds)]

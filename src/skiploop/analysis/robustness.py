@@ -1,18 +1,26 @@
 """Robustness of a chain: the mean reward of its neighbours (flatness, as sharpness in SAM, arXiv 2106.01548).
 
 A neighbour is one edit away: any legal edit of the space, or one of the chain's own edits undone. The identity isn't
-counted as one: for a corrected input it is wrong by definition. Of the best chain that the search found for an input
-and of a right chain drawn at random, from those of the random arm, so many neighbours are evaluated. That two chains
-are right on the same input was known when they were chosen; that their neighbours are wasn't, so that the difference
-between the two is no artefact of selection. But random chains are much longer: the depth is reported beside it.
+counted as one: for a corrected input it is wrong by definition. The neighbours of these chains are evaluated, for each
+input that has them:
+
+    best      the best chain that the search found. It is the shortest right one that was tried, so that those of its
+              shorter neighbours that the search tried are wrong by this choice: its figure is somewhat too low
+    found     a right chain drawn from all that the search tried, which isn't chosen among its neighbours
+    random    a right chain drawn from those of the random arm; much longer, as a rule: the depth is beside it
+    identity  where it is right
+
+`chance` is the share of right chains among all of the random arm on the same inputs: what neighbours would get if being
+near a right chain didn't matter. Inputs on which random chains are right are the easy ones; only `differences` compare
+the same inputs.
 
 `robustness.json`:
 
     version, name, settings {neighbours, seed, resamples}, n (inputs with a best chain other than the identity)
-    best, best_corrected, best_shorter, random, identity
-                 {reward: figure over inputs, depth: mean depth of the chains}; identity: of the inputs it gets right
-    difference   figure, best - random on the inputs that have both
-    inputs       [{input, transition, arm (search, random, identity), chain, neighbours, reward}]
+    best, best_corrected, best_shorter, found, found_corrected, random, identity
+                 {reward: figure over inputs, chance: figure, depth: mean depth of the chains}
+    differences  {best, found}: figures, less random on the inputs that have both
+    inputs       [{input, transition, kind, chain, neighbours, reward, chance}]
 """
 
 from __future__ import annotations
@@ -60,11 +68,11 @@ def analyse(subject: Subject, settings: RobustnessSettings | None = None) -> dic
     lines = []
     wanted = []
     for result in subject.inputs:
-        for arm, chain in _chosen(result, settings.seed):
+        for kind, chain in _chosen(result, settings.seed):
             rng = random.Random(seed_for(settings.seed, f"robustness {chain}", result.example["id"]))
             near = sample(neighbours(chain, subject.space), settings.neighbours, rng)
             wanted += [(result.example["id"], each) for each in near]
-            lines.append(_line(result, arm, chain, len(near)))
+            lines.append(_line(result, kind, chain, len(near)))
     rewards = iter(subject.evaluate(wanted))
     for line in lines:
         own = [next(rewards) for _ in range(line["neighbours"])]
@@ -90,54 +98,63 @@ def sample(chains: Sequence[Chain], most: int, rng: random.Random) -> list[Chain
 
 
 def _chosen(result: InputResult, seed: int) -> list[tuple[str, Chain]]:
-    """The chains of an input whose neighbours are tried, by where they come from."""
-    identity = result.search.evaluations[0][0]
-    found = [("identity", identity)] if result.base_right else []
-    best = result.search.best[0]
+    """The chains of an input whose neighbours are tried, by kind."""
+    found = [("identity", result.search.evaluations[0][0])] if result.base_right else []
     if result.transition() in ("corrected", "right_shorter"):
-        found.append(("search", best))
-    if "random" in result.arms:
-        right = [chain for chain, reward in result.arms["random"].evaluations[1:] if reward >= 1]
+        found.append(("best", result.search.best[0]))
+    for kind, arm in (("found", "search"), ("random", "random")):
+        right = [c for c, reward in result.arms[arm].evaluations[1:] if reward >= 1] if arm in result.arms else []
         if right:
-            found.append(("random", random.Random(seed_for(seed, "right", result.example["id"])).choice(right)))
+            found.append((kind, random.Random(seed_for(seed, f"right {kind}", result.example["id"])).choice(right)))
     return found
 
 
-def _line(result: InputResult, arm: str, chain: Chain, count: int) -> dict[str, Any]:
+def _chance(result: InputResult) -> float | None:
+    """The share of right chains in the random arm."""
+    arm = result.arms.get("random")
+    return arm.hits / (len(arm.evaluations) - 1) if arm is not None and len(arm.evaluations) > 1 else None
+
+
+def _line(result: InputResult, kind: str, chain: Chain, count: int) -> dict[str, Any]:
     return {
         "input": result.example["id"],
         "transition": result.transition(),
-        "arm": arm,
+        "kind": kind,
         "chain": list(chain),
         "neighbours": count,
+        "chance": _chance(result),
     }
 
 
 def _report(lines: list[dict[str, Any]], settings: RobustnessSettings) -> dict[str, Any]:
-    best = [line for line in lines if line["arm"] == "search"]
-    drawn = {line["input"]: line["reward"] for line in lines if line["arm"] == "random"}
-    pairs = [line["reward"] - drawn[line["input"]] for line in best if line["input"] in drawn]
+    kinds = {kind: [line for line in lines if line["kind"] == kind] for kind in ("best", "found", "random", "identity")}
+    drawn = {line["input"]: line["reward"] for line in kinds["random"]}
     groups = {
-        "best": best,
-        "best_corrected": [line for line in best if line["transition"] == "corrected"],
-        "best_shorter": [line for line in best if line["transition"] == "right_shorter"],
-        "random": [line for line in lines if line["arm"] == "random"],
-        "identity": [line for line in lines if line["arm"] == "identity"],
+        **kinds,
+        "best_corrected": [line for line in kinds["best"] if line["transition"] == "corrected"],
+        "best_shorter": [line for line in kinds["best"] if line["transition"] == "right_shorter"],
+        "found_corrected": [line for line in kinds["found"] if line["transition"] == "corrected"],
+    }
+    differences = {
+        kind: [line["reward"] - drawn[line["input"]] for line in kinds[kind] if line["input"] in drawn]
+        for kind in ("best", "found")
     }
     return {
         "version": VERSION,
         "name": "robustness",
         "settings": asdict(settings),
-        "n": len(best),
+        "n": len(kinds["best"]),
         **{name: _group(members, settings) for name, members in groups.items()},
-        "difference": mean_figure(pairs, resamples=settings.resamples),
+        "differences": {kind: mean_figure(pairs, resamples=settings.resamples) for kind, pairs in differences.items()},
         "inputs": lines,
     }
 
 
 def _group(lines: Sequence[dict[str, Any]], settings: RobustnessSettings) -> dict[str, Any]:
     depths = [len(line["chain"]) for line in lines]
+    chances = [line["chance"] for line in lines if line["chance"] is not None]
     return {
         "reward": mean_figure([line["reward"] for line in lines], resamples=settings.resamples),
+        "chance": mean_figure(chances, resamples=settings.resamples),
         "depth": sum(depths) / len(depths) if depths else None,
     }
