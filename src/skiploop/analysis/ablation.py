@@ -16,7 +16,9 @@ depth, so that equal budgets aren't equal cost; `layer_calls` has that.
     comparisons    [{first, second, measure, n, both, only_first, only_second, difference, interval, p, p_holm}] for
                    the measures oracle_accuracy (all inputs), corrected (inputs that the identity gets wrong), shorter
                    (those that it gets right): Newcombe's interval, McNemar's exact test, Holm over the three
-                   pairs of a measure; and excess {difference, interval} alone, a paired bootstrap
+                   pairs of a measure; shorter without loop, whose chains never are. And excess {n, difference,
+                   interval, p, p_holm}: a paired bootstrap with a sign-flip test, which is the better guide where
+                   inputs are few
 
 All of these but base_accuracy need the gold answer. None is an accuracy.
 """
@@ -34,6 +36,7 @@ from skiploop.errors import InvalidInput
 from skiploop.opening import StudyModel, describe, open_model
 from skiploop.progress import Progress
 from skiploop.request import Runner
+from skiploop.resampling import sign_flip_test
 from skiploop.settings import StudySettings
 from skiploop.stats import mcnemar, newcombe_paired, paired_counts
 from skiploop.store import check_place, default_out, write_json
@@ -160,7 +163,7 @@ def _comparisons(measure: str, results: dict[str, tuple[InputResult, ...]]) -> l
     of, holds = _MEASURES[measure]
     lines: list[dict[str, Any]] = []
     p_values = []
-    for first, second in combinations(results, 2):
+    for first, second in combinations([space for space in results if (measure, space) != ("shorter", "loop")], 2):
         pairs = [(a, b) for a, b in zip(results[first], results[second], strict=True) if of(a) and of(b)]
         counts = paired_counts([holds(a) for a, _ in pairs], [holds(b) for _, b in pairs])
         interval = newcombe_paired(*counts)
@@ -185,17 +188,19 @@ def _comparisons(measure: str, results: dict[str, tuple[InputResult, ...]]) -> l
 
 def _excess(results: dict[str, tuple[InputResult, ...]]) -> list[dict[str, Any]]:
     """Differences of the excess over the lottery control, on the inputs that have one in both studies."""
-    lines = []
+    lines: list[dict[str, Any]] = []
+    p_values = []
     for first, second in combinations(results, 2):
         pairs = [
-            (_surplus(a), _surplus(b))
+            _surplus(a) - _surplus(b)
             for a, b in zip(results[first], results[second], strict=True)
             if "control" in a.arms and "control" in b.arms
         ]
-        figure = mean_figure([a - b for a, b in pairs])
+        figure = mean_figure(pairs)
+        p_values.append(sign_flip_test(pairs) if pairs else 1.0)
         about: dict[str, Any] = {"first": first, "second": second, "measure": "excess", "n": len(pairs)}
-        lines.append(about | {"difference": figure["value"], "interval": figure["interval"]})
-    return lines
+        lines.append(about | {"difference": figure["value"], "interval": figure["interval"], "p": p_values[-1]})
+    return [line | {"p_holm": p} for line, p in zip(lines, holm(p_values), strict=True)]
 
 
 def _surplus(result: InputResult) -> int:
@@ -210,15 +215,15 @@ def reading(table: dict[str, Any]) -> Sequence[str]:
         excess = "-" if row["excess"] is None else f"{100 * row['excess']:+.1f}"
         lines.append(
             f"{space:<5} oracle accuracy {100 * row['oracle_accuracy']:.1f} % "
-            f"(95 %: {100 * low:.0f} to {100 * high:.0f}), excess over the control {excess} points, mean best depth {row['mean_best_depth']:.1f}, "
-            f"{row['layer_calls']:,} layer calls"
+            f"(95 %: {100 * low:.0f} to {100 * high:.0f}), excess over the control {excess} points, "
+            f"mean best depth {row['mean_best_depth']:.1f}, {row['layer_calls']:,} layer calls"
         )
     for line in table["comparisons"]:
         if line["difference"] is None:
             continue
         interval = line["interval"]
         text = "" if interval is None else f" (95 %: {100 * interval[0]:+.1f} to {100 * interval[1]:+.1f})"
-        p = "" if line.get("p_holm") is None else f", McNemar p {line['p']:.3f}, Holm {line['p_holm']:.3f}"
+        p = "" if line["p_holm"] is None else f", p {line['p']:.3f}, Holm {line['p_holm']:.3f}"
         lines.append(
             f"{line['first']} less {line['second']}, {line['measure'].replace('_', ' ')}, {line['n']} inputs: "
             f"{100 * line['difference']:+.1f} points{text}{p}"

@@ -3,8 +3,8 @@
 The hidden state after each slot goes through the final norm and the head; at the last slot that gives the model's own
 logits. One position of each input is looked at. Where exactly one text is right (verbatim scoring) it is the first
 token at which the identity leaves the gold answer, all tokens before it being given; where it never does, the one at
-which it is least sure. For all other tasks it is the first token after the prompt. The *gold* token is the gold answer's
-there, the *identity* token is what the identity says there. Where the identity is right the two are one.
+which it is least sure. For all other tasks it is the first token after the prompt. The *gold* token is the gold
+answer's there, the *identity* token is what the identity says there. Where the identity is right the two are one.
 
 The *turn* of a chain is the first slot from which on the most likely token stays the final one: there the state has
 turned from input to output. Chains have different lengths; curves are read at 1/L, 2/L, ..., 1 of each chain's slots,

@@ -104,7 +104,7 @@ def gains(dissimilarity: Floats) -> Floats:
     return np.asarray(Partition(dissimilarity).explained - Partition(without_phases(dissimilarity)).explained)
 
 
-def drift_gain(layers: int, *, quantile: float = 0.95, draws: int = 200, seed: int = 0) -> float:
+def drift_gain(layers: int, *, quantile: float = 0.95, draws: int = 400, seed: int = 0) -> float:
     """The greatest gain that an uneven drift without phases reaches, at this quantile."""
     random = np.random.default_rng(seed)
     greatest = []

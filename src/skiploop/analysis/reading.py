@@ -59,7 +59,8 @@ def _robustness(result: dict[str, Any]) -> list[str]:
         "found_corrected": "any right chain of the search, corrected inputs",
         "best_shorter": "best chains, right inputs",
         "random": "random right chains",
-        "identity": "identity, right inputs",
+        "identity_right": "identity, right inputs",
+        "identity_corrected": "identity, corrected inputs",
     }
     lines = [
         f"{text}: mean reward of neighbours {number(result[name]['reward'])}, of random chains "
@@ -69,7 +70,10 @@ def _robustness(result: dict[str, Any]) -> list[str]:
     ]
     return [
         *lines,
-        *(f"{name} less random, same inputs: {number(figure)}" for name, figure in result["differences"].items()),
+        *(
+            f"{name.replace('_', ' less ')}, same inputs: {number(figure)}"
+            for name, figure in result["differences"].items()
+        ),
     ]
 
 

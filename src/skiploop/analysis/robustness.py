@@ -8,18 +8,20 @@ input that has them:
               shorter neighbours that the search tried are wrong by this choice: its figure is somewhat too low
     found     a right chain drawn from all that the search tried, which isn't chosen among its neighbours
     random    a right chain drawn from those of the random arm; much longer, as a rule: the depth is beside it
-    identity  where it is right
+    identity  the model as it is, right or wrong
 
 `chance` is the share of right chains among all of the random arm on the same inputs: what neighbours would get if being
-near a right chain didn't matter. Inputs on which random chains are right are the easy ones; only `differences` compare
-the same inputs.
+near a right chain didn't matter. But uniform random chains are long and far from the identity; for corrected inputs the
+neighbours of the identity are the nearer comparison (the found chain may be one of them, which favours the identity).
+Inputs on which random chains are right are the easy ones; only `differences` compare the same inputs.
 
 `robustness.json`:
 
     version, name, settings {neighbours, seed, resamples}, n (inputs with a best chain other than the identity)
-    best, best_corrected, best_shorter, found, found_corrected, random, identity
+    best, best_corrected, best_shorter, found, found_corrected, random, identity, identity_right, identity_corrected
                  {reward: figure over inputs, chance: figure, depth: mean depth of the chains}
-    differences  {best, found}: figures, less random on the inputs that have both
+    differences  figures over inputs that have both: best_random (best less random), found_random,
+                 found_identity (corrected inputs only)
     inputs       [{input, transition, kind, chain, neighbours, reward, chance}]
 """
 
@@ -40,6 +42,7 @@ from skiploop.space import Space
 from skiploop.summary import InputResult
 
 VERSION = 1
+_RIGHT = ("right_shorter", "identity_best")  # transitions of inputs that the identity gets right
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +102,7 @@ def sample(chains: Sequence[Chain], most: int, rng: random.Random) -> list[Chain
 
 def _chosen(result: InputResult, seed: int) -> list[tuple[str, Chain]]:
     """The chains of an input whose neighbours are tried, by kind."""
-    found = [("identity", result.search.evaluations[0][0])] if result.base_right else []
+    found = [("identity", result.search.evaluations[0][0])]
     if result.transition() in ("corrected", "right_shorter"):
         found.append(("best", result.search.best[0]))
     for kind, arm in (("found", "search"), ("random", "random")):
@@ -128,16 +131,18 @@ def _line(result: InputResult, kind: str, chain: Chain, count: int) -> dict[str,
 
 def _report(lines: list[dict[str, Any]], settings: RobustnessSettings) -> dict[str, Any]:
     kinds = {kind: [line for line in lines if line["kind"] == kind] for kind in ("best", "found", "random", "identity")}
-    drawn = {line["input"]: line["reward"] for line in kinds["random"]}
     groups = {
         **kinds,
         "best_corrected": [line for line in kinds["best"] if line["transition"] == "corrected"],
         "best_shorter": [line for line in kinds["best"] if line["transition"] == "right_shorter"],
         "found_corrected": [line for line in kinds["found"] if line["transition"] == "corrected"],
+        "identity_right": [line for line in kinds["identity"] if line["transition"] in _RIGHT],
+        "identity_corrected": [line for line in kinds["identity"] if line["transition"] == "corrected"],
     }
     differences = {
-        kind: [line["reward"] - drawn[line["input"]] for line in kinds[kind] if line["input"] in drawn]
-        for kind in ("best", "found")
+        "best_random": _differences(kinds["best"], kinds["random"]),
+        "found_random": _differences(kinds["found"], kinds["random"]),
+        "found_identity": _differences(groups["found_corrected"], groups["identity_corrected"]),
     }
     return {
         "version": VERSION,
@@ -148,6 +153,11 @@ def _report(lines: list[dict[str, Any]], settings: RobustnessSettings) -> dict[s
         "differences": {kind: mean_figure(pairs, resamples=settings.resamples) for kind, pairs in differences.items()},
         "inputs": lines,
     }
+
+
+def _differences(lines: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]]) -> list[float]:
+    by_input = {line["input"]: line["reward"] for line in others}
+    return [line["reward"] - by_input[line["input"]] for line in lines if line["input"] in by_input]
 
 
 def _group(lines: Sequence[dict[str, Any]], settings: RobustnessSettings) -> dict[str, Any]:
