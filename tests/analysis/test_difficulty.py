@@ -2,39 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from skiploop.analysis.difficulty import DifficultySettings, analyse, first_successes, pairwise_retest, spearman_brown
-from skiploop.analysis.subject import Pair, open_subject
-from skiploop.chainbench import additive, null
+from skiploop.analysis.subject import Evaluate, Pair, open_subject
+from skiploop.chainbench import additive
 from skiploop.errors import InvalidInput
-from skiploop.searchers import make_searcher
+from skiploop.ranks import spearman
+from skiploop.searchers import Searcher, make_searcher
+from skiploop.space import Space, per_layer
 from skiploop.study import search
-from tests.fakes import FakeModel, FakeRunner, fake_task, options
+from tests.fakes import FakeModel, FakeRunner, digest, fake_task, options
+
+NAMES = [str(row) for row in range(60)]
+SPACE = per_layer(6)
 
 
-def count(table, *, names: list[str], budget: int, seeds: int = 5, per_round: int = 4) -> dict[str, list[int]]:
-    rewards = table.rewards("binary")
+def count(evaluate: Evaluate, budget: int, names: Sequence[str] = NAMES, space: Space = SPACE) -> np.ndarray:
+    def make(name: str, number: int) -> Searcher:
+        return make_searcher("random", space, seed=1000 * number + int(name))
 
-    def evaluate(pairs: list[Pair]) -> list[float]:
-        return [float(rewards[int(name), table.column[chain.layers]]) for name, chain in pairs]
+    found = first_successes(names, make, evaluate, identity=space.identity, seeds=5, budget=budget, per_round=4)
+    return np.array([found[name] for name in names], dtype=float)
 
-    def make(name: str, number: int):
-        return make_searcher("random", table.space, seed=1000 * number + int(name))
 
-    return first_successes(
-        names, make, evaluate, identity=table.space.identity, seeds=seeds, budget=budget, per_round=per_round
-    )
+def planted(shares: dict[str, float]) -> Evaluate:
+    """So large a share of the chains is right on each input, never the identity."""
+
+    def evaluate(pairs: Sequence[Pair]) -> list[float]:
+        return [
+            float(not chain.is_identity and digest(name, chain.layers) % 10_000 < 10_000 * shares[name])
+            for name, chain in pairs
+        ]
+
+    return evaluate
 
 
 def test_the_count_is_that_of_a_single_search_one_chain_at_a_time() -> None:
     table, budget = additive(4, 3, inputs=12), 15
     names = [str(row) for row in range(12)]
-    found = count(table, names=names, budget=budget)
     rewards = table.rewards("binary")
+
+    def evaluate(pairs: Sequence[Pair]) -> list[float]:
+        return [float(rewards[int(name), table.column[chain.layers]]) for name, chain in pairs]
+
+    found = dict(zip(names, count(evaluate, budget, names, table.space), strict=True))
     for name in names:
         for number in range(5):
             searcher = make_searcher("random", table.space, seed=1000 * number + int(name))
@@ -44,15 +60,14 @@ def test_the_count_is_that_of_a_single_search_one_chain_at_a_time() -> None:
             assert found[name][number] == (right[0] if right else budget + 1)
 
 
-def test_hard_inputs_are_told_from_easy_ones_and_random_answers_are_not() -> None:
-    names = [str(row) for row in range(60)]
-    table = additive(4, 0, inputs=60)
-    wrong = [name for name, each in count(table, names=names, budget=30).items() if each[0] > 1]
-    assert len(wrong) > 15
-    counts = np.array([each for name, each in count(table, names=names, budget=30).items() if name in wrong], float)
-    assert pairwise_retest(counts) > 0.3
-    luck = np.array([each for each in count(null(4, 0, inputs=60), names=names, budget=30).values() if each[0] > 1])
-    assert abs(pairwise_retest(luck.astype(float))) < 0.15
+def test_hard_inputs_are_told_from_easy_ones_and_equal_ones_are_not() -> None:
+    shares = {name: 0.5 ** (1 + int(name) % 6) for name in NAMES}
+    graded = count(planted(shares), 60)
+    assert pairwise_retest(graded) > 0.5
+    assert spearman_brown(pairwise_retest(graded), 5) > 0.8
+    assert spearman(graded.mean(axis=1), [-shares[name] for name in NAMES]) > 0.8
+    equal = count(planted(dict.fromkeys(NAMES, 0.1)), 60)
+    assert abs(pairwise_retest(equal)) < 0.2
 
 
 def test_spearman_brown_is_the_textbook_formula_and_never_negative() -> None:

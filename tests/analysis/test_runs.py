@@ -87,7 +87,7 @@ def test_the_study_itself_is_left_as_it_was(study: Study) -> None:
 
 
 def test_what_cannot_be_analysed_is_refused(study: Study, tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="unknown analysis 'lense'.*lens"):
+    with pytest.raises(InvalidInput, match=r"unknown analysis 'lense'.*lens"):
         analyze(study.out, ["lense"])
     with pytest.raises(InvalidInput, match="no such setting"):
         analyze(study.out, ["edits"], settings={"edits": {"beta": 1}})
