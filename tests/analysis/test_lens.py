@@ -14,6 +14,7 @@ from skiploop.chain import Chain
 from skiploop.model import LayeredModel
 from skiploop.study import load_study, search
 from skiploop.tasks import make_task
+from tests.conformance.tiny import prompts, tiny_model
 from tests.fakes import FakeModel, FakeRunner, fake_task, options
 
 
@@ -31,6 +32,18 @@ def test_the_last_slot_is_what_the_model_says(model: LayeredModel, text: str) ->
     for slots in range(1, len(chain)):  # an earlier slot is what the chain says that ends there
         shorter = Chain(chain.layers[:slots], model.num_layers)
         assert torch.allclose(found[slots - 1], model.logits(torch.tensor([ids]), shorter)[0, -1], atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "gemma2", "qwen3", "bloom", "mamba", "olmoe", "gptj"])
+def test_the_last_slot_is_what_other_architectures_say_too(kind: str) -> None:
+    other = LayeredModel(tiny_model(kind))
+    ids = prompts(1)["input_ids"][0].tolist()
+    for layers in ((0, 1, 2, 3), (0, 2, 2, 3, 1)):
+        chain = Chain(layers, 4)
+        found = lens_logits(other, ids, chain)
+        assert found.shape[0] == len(chain)
+        want = other.logits(torch.tensor([ids]), chain)[0, -1]
+        assert torch.allclose(found[-1], want, atol=1e-4), kind
 
 
 def test_the_place_is_where_the_identity_leaves_the_gold_answer(model: LayeredModel) -> None:

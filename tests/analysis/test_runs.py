@@ -16,6 +16,7 @@ from skiploop.analysis.intervals import holm, mean_figure, pooled_figure, rank_i
 from skiploop.analysis.reading import reading
 from skiploop.analysis.robustness import neighbours
 from skiploop.analysis.runs import ANALYSES, analyze
+from skiploop.analysis.subject import open_subject
 from skiploop.chain import Chain
 from skiploop.cli import app
 from skiploop.errors import InvalidInput
@@ -63,6 +64,18 @@ def test_analyses_that_were_stopped_end_in_the_same_results(study: Study, tmp_pa
     found = analyze(other.out, TABLES, settings=QUICK, model=FakeModel(), runner=last)
     assert found.results == want.results
     assert spent + sum(map(len, last.calls)) == sum(map(len, whole.calls)), "nothing is evaluated twice"
+
+
+def test_rewards_are_those_by_the_gold_answer_whoever_asked_for_the_chain(study: Study) -> None:
+    runner, task = FakeRunner(), fake_task(20)
+    with open_subject(study.out, model=FakeModel(), runner=FakeRunner()) as subject:
+        assert subject.task.examples == task.examples
+        for result, example in zip(study.inputs, task.examples, strict=True):
+            chains = [chain for arm in result.arms.values() for chain, _ in arm.evaluations]
+            wanted = [runner.answer(Request(example.prompt, c, expected=example.answer)).matched for c in chains]
+            assert subject.evaluate([(example.id, chain) for chain in chains]) == list(map(float, wanted))
+        with pytest.raises(InvalidInput, match="another process"):
+            analyze(study.out, TABLES, model=FakeModel(), runner=FakeRunner())
 
 
 def test_what_is_there_is_read_unless_settings_differ(study: Study) -> None:
