@@ -99,6 +99,7 @@ def test_a_study_is_seen_through_the_lens(model: LayeredModel, tmp_path: Path) -
     groups = found["groups"]
     assert groups["identity_right"]["n"] == right
     assert groups["identity_wrong"]["n"] == 10 - right
+    assert groups["still_wrong_identity"]["n"] == study.summary["transitions"]["still_wrong"]
     assert groups["shorter"]["n"] == study.summary["transitions"]["right_shorter"]
     assert groups["corrected"]["n"] == groups["corrected_identity"]["n"] == study.summary["transitions"]["corrected"]
     assert len(groups["identity_right"]["curves"]["gold_rank"]) == model.num_layers

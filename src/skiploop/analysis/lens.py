@@ -18,7 +18,8 @@ way it does may be one. Right and wrong inputs differ in more than their being r
 
     version, name, settings {inputs, resamples, seed}, n (inputs), positions (grid, L numbers)
     groups      identity_right, identity_wrong (the identity, by whether it is right), corrected, shorter (the best
-                chains of these transitions), corrected_identity (the identity on the corrected inputs):
+                chains of these transitions), corrected_identity, still_wrong_identity (the identity on the inputs that
+                are corrected, and on those for which nothing right was found):
         n           inputs
         curves      {gold_probability, gold_rank, identity_probability, identity_rank, entropy}: L figures each;
                     ranks from 1, entropy in nats
@@ -105,7 +106,9 @@ def analyse(subject: Subject, settings: LensSettings | None = None) -> dict[str,
             lines.append(about | {"position": place.position, "gold": place.gold, "identity": place.said} | found)
     groups = {name: [line for line in lines if line["group"] in names] for name, names in _GROUPS.items()}
     corrected = {line["input"] for line in groups["corrected"]}
-    groups["corrected_identity"] = [line for line in groups["identity_wrong"] if line["input"] in corrected]
+    wrong = groups["identity_wrong"]
+    groups["corrected_identity"] = [line for line in wrong if line["input"] in corrected]
+    groups["still_wrong_identity"] = [line for line in wrong if line["input"] not in corrected]
     grid = subject.space.num_layers
     return {
         "version": VERSION,

@@ -93,10 +93,10 @@ def _lens(result: dict[str, Any]) -> list[str]:
     lines = []
     for name, group in result["groups"].items():
         if group["n"]:
-            last = {key: group["curves"][key][-1]["value"] for key in ("gold_probability", "entropy")}
+            last = {key: group["curves"][key][-1] for key in ("gold_probability", "gold_rank")}
             lines.append(
                 f"{name.replace('_', ' ')}: {group['n']} inputs, turn at {number(group['turn'])} of the chain; "
-                f"at its end p(gold) {last['gold_probability']:.2f}, entropy {last['entropy']:.2f} nats"
+                f"at its end p(gold) {number(last['gold_probability'])}, rank of gold {number(last['gold_rank'])}"
             )
     lines.append(f"turn of the best chain less that of the identity, corrected: {number(result['turn_difference'])}")
     for row in result["letters"] or []:
