@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import random
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from skiploop.analysis.similarity import (
     REFUSED,
     SimilaritySettings,
     analyse,
+    gold_score,
     phase_report,
     prior,
     prompt_matrices,
@@ -26,8 +28,10 @@ from skiploop.chain import Chain
 from skiploop.influence import block_influence
 from skiploop.model import LayeredModel
 from skiploop.replay import run_chain
+from skiploop.request import Result
 from skiploop.resampling import Floats
 from skiploop.study import search
+from tests.fakes import fake_task
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +137,17 @@ def test_a_prior_is_allowed_only_where_it_predicts() -> None:
     assert prior(influence[:4], influence[:4], influence[:4])["verdict"] == REFUSED, "four layers show nothing"
     allowed = sum(prior(influence, rng.permutation(influence), influence)["verdict"] == ALLOWED for _ in range(40))
     assert allowed <= 4
+
+
+def test_of_options_the_right_ones_share_counts_and_a_broken_chain_is_told() -> None:
+    task = fake_task(1, "choice")
+    example = task.examples[0]
+    scores = gold_score(task, example, Result((-2.0, -3.0, -8.0, -3.0), (1, 1, 2, 1)))
+    odds = np.exp([-2.0, -3.0, -4.0, -3.0])
+    assert scores == pytest.approx(np.log(odds[example.gold] / odds.sum()))
+    assert math.isnan(gold_score(task, example, Result((-2.0, math.nan, -8.0, -3.0), (1, 1, 2, 1))))
+    free = fake_task(1)
+    assert gold_score(free, free.examples[0], Result((-6.0,), (3,))) == -2.0
 
 
 def test_on_a_study_drops_are_those_of_the_identity_without_a_layer(model: LayeredModel, tmp_path: Path) -> None:

@@ -22,8 +22,9 @@ correlation passes. A prior for skips says nothing about loops.
     prior            {log_probability, reward: {n (layers), value, interval, p}, verdict, reason}
     broken           pairs of input and layer whose log-probability isn't a number; they are left out
 
-The log-probability is that of the gold answer directly after the prompt; where a task lets the model reason first, it
-is a stand-in.
+The log-probability is that of the gold answer directly after the prompt, per token; where a task lets the model reason
+first, it is a stand-in. Where options are scored it is the logarithm of the right option's share among the options, since
+none of them need be likely as a text.
 
 Shapes: S states (L + 1), T tokens of a prompt, D width.
 """
@@ -47,7 +48,7 @@ from skiploop.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.model import LayeredModel
 from skiploop.notation import whole_number
-from skiploop.request import Request
+from skiploop.request import Request, Result
 from skiploop.resampling import Floats
 from skiploop.tasks import Example, Task
 
@@ -159,15 +160,13 @@ def skip_drops_of_reward(subject: Subject, names: Sequence[str]) -> list[list[fl
 
 
 def skip_drops_of_log_probability(subject: Subject, examples: Sequence[Example]) -> tuple[list[list[float]], int]:
-    """The same of the gold answer's mean log-probability per token; and how many weren't numbers."""
+    """The same of the gold answer's log-probability; and how many weren't numbers."""
     total = subject.space.num_layers
     chains = [Chain.identity(total), *(without(layer, total) for layer in range(total))]
-    wanted = [
-        Request(example.prompt, chain, continuations=(gold_continuation(subject.task, example),))
-        for chain in chains
-        for example in examples
-    ]
-    scores = [each.loglikelihoods[0] / each.num_tokens[0] for each in subject.runner.run(wanted)]
+    pairs = [(chain, example) for chain in chains for example in examples]
+    wanted = [Request(each.prompt, chain, continuations=_continuations(subject.task, each)) for chain, each in pairs]
+    found = subject.runner.run(wanted)
+    scores = [gold_score(subject.task, each, result) for (_, each), result in zip(pairs, found, strict=True)]
     rows = [scores[i : i + len(examples)] for i in range(0, len(scores), len(examples))]
     drops = [[old - new for old, new in zip(rows[0], row, strict=True)] for row in rows[1:]]
     kept = [[drop for drop in row if math.isfinite(drop)] for row in drops]
@@ -176,6 +175,21 @@ def skip_drops_of_log_probability(subject: Subject, examples: Sequence[Example])
             f"without layer {kept.index([])} no log-probability is a number; the study's dtype is too narrow to tell"
         )
     return kept, sum(len(row) for row in drops) - sum(len(row) for row in kept)
+
+
+def gold_score(task: Task, example: Example, result: Result) -> float:
+    """The gold answer's log-probability per token, or that of the right option among all."""
+    scores = [total / count for total, count in zip(result.loglikelihoods, result.num_tokens, strict=True)]
+    if not task.scores_options or example.gold is None:
+        return scores[0]
+    if not all(map(math.isfinite, scores)):
+        return math.nan
+    top = max(scores)
+    return scores[example.gold] - top - math.log(math.fsum(math.exp(score - top) for score in scores))
+
+
+def _continuations(task: Task, example: Example) -> tuple[str, ...]:
+    return task.continuations(example) if task.scores_options else (gold_continuation(task, example),)
 
 
 def gold_continuation(task: Task, example: Example) -> str:
