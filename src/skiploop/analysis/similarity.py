@@ -23,8 +23,8 @@ correlation passes. A prior for skips says nothing about loops.
     broken           pairs of input and layer whose log-probability isn't a number; they are left out
 
 The log-probability is that of the gold answer directly after the prompt, per token; where a task lets the model reason
-first, it is a stand-in. Where options are scored it is the logarithm of the right option's share among the options, since
-none of them need be likely as a text.
+first, it is a stand-in. Where options are scored it is the logarithm of the right option's share among the options,
+since none of them need be likely as a text.
 
 Shapes: S states (L + 1), T tokens of a prompt, D width.
 """
