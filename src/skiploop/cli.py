@@ -139,20 +139,9 @@ def search(
     yes: Yes = False,
 ) -> None:
     """Search chains for each input of a task, with controls. Given again, the same command resumes."""
+    given = dict(locals())
     with _errors(json):
-        numbers = constants(setting, length_penalty=length_penalty, exploration=exploration)
-        settings = {
-            "searcher": searcher, "searcher_settings": numbers, "space": space, "max_block": max_block,
-            "max_repeats": max_repeats, "max_length": max_length, "budget": budget, "seed": seed,
-            "limit": limit or None, "per_round": per_round or 4, "random_peer": not no_random_peer,
-            "control": not no_control, "verify": not no_verify, "stop_early": stop_early, "engine": engine,
-            "batch_tokens": batch_tokens, "dtype": dtype, "device": device,
-            "trust_remote_code": trust_remote_code,
-        }  # fmt: skip
-        options = {
-            "levels": level_list(levels), "families": word_list(families), "split": split, "prompt": prompt,
-            "scoring": scoring, "max_new_tokens": max_new_tokens,
-        }  # fmt: skip
+        settings, options = asked(given)
         if static:
             from skiploop.static import StaticSettings
 
@@ -161,6 +150,24 @@ def search(
         else:
             found = _search(model, task, out, settings, options, threads=threads, json=json, yes=yes)
         _show(found, json)
+
+
+def asked(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The settings of a study and the options of its task, from the values of the flags of `search`."""
+    numbers = constants(given["setting"], length_penalty=given["length_penalty"], exploration=given["exploration"])
+    same = (
+        "searcher", "space", "max_block", "max_repeats", "max_length", "budget", "seed", "stop_early", "engine",
+        "batch_tokens", "dtype", "device", "trust_remote_code",
+    )  # fmt: skip
+    settings = {name: given[name] for name in same} | {
+        "searcher_settings": numbers, "limit": given["limit"] or None, "per_round": given["per_round"] or 4,
+        "random_peer": not given["no_random_peer"], "control": not given["no_control"],
+        "verify": not given["no_verify"],
+    }  # fmt: skip
+    options = {name: given[name] for name in ("split", "prompt", "scoring", "max_new_tokens")} | {
+        "levels": level_list(given["levels"]), "families": word_list(given["families"]),
+    }  # fmt: skip
+    return settings, options
 
 
 def _search(
@@ -370,3 +377,6 @@ def _print_json(value: dict[str, Any]) -> None:
 
 def _say(text: str) -> None:
     typer.echo(text, err=True)
+
+
+from skiploop import cli_analyze  # noqa: E402, F401  (registers its commands on `app`)

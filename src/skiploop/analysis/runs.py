@@ -1,0 +1,107 @@
+"""Runs analyses of a finished study and keeps their results; what `skiploop analyze` calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from skiploop.analysis.subject import open_subject
+from skiploop.errors import InvalidInput
+from skiploop.opening import StudyModel
+from skiploop.progress import Progress
+from skiploop.request import Runner
+from skiploop.store import read_json, write_json
+
+# In the order in which they are run: those that only evaluate first, as the others profit from nothing.
+SETTINGS = {
+    "difficulty": "DifficultySettings",
+    "edits": "EditSettings",
+    "robustness": "RobustnessSettings",
+    "similarity": "SimilaritySettings",
+    "lens": "LensSettings",
+}
+ANALYSES = tuple(SETTINGS)
+
+
+@dataclass(frozen=True, slots=True)
+class Analysed:
+    """What analyses of a study say.
+
+    Attributes:
+        folder: where the files are, one NAME.json each.
+        results: by name, as in the files.
+        read: names of those that were there already, with the same settings.
+    """
+
+    folder: Path
+    results: dict[str, dict[str, Any]]
+    read: tuple[str, ...]
+
+
+def analyze(
+    path: str | Path,
+    only: Sequence[str] | None = None,
+    *,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    again: bool = False,
+    model: StudyModel | None = None,
+    runner: Runner | None = None,
+    progress: Progress | None = None,
+    **changes: Any,
+) -> Analysed:
+    """Analyses a finished study. Evaluations are kept, so that a call that was stopped goes on when made again.
+
+    Args:
+        path: the study's folder.
+        only: names out of `ANALYSES`; None: all.
+        settings: for each name the fields of its settings that aren't to be the defaults.
+        again: also those whose file is there with the same settings.
+        model: the study's model, where it is loaded already.
+        runner: evaluates; by default what the study's settings say.
+        progress: is told how far it is.
+        **changes: settings of opening the model, such as `device`.
+
+    Raises:
+        InvalidInput: an unknown name or setting, or a study that can't be analysed.
+    """
+    names = _checked(only)
+    made = {name: _make_settings(name, (settings or {}).get(name, {})) for name in names}
+    folder = Path(path) / "analysis"
+    done = {} if again else {name: found for name in names if (found := _kept(folder, name, made[name])) is not None}
+    results = dict(done)
+    if len(done) < len(names):
+        with open_subject(path, model=model, runner=runner, progress=progress, **changes) as subject:
+            for name in names:
+                if name not in done:
+                    subject.progress.note(f"{name} ...")
+                    results[name] = import_module(f"skiploop.analysis.{name}").analyse(subject, made[name])
+                    write_json(folder / f"{name}.json", results[name])
+    return Analysed(folder, {name: results[name] for name in names}, tuple(done))
+
+
+def _checked(only: Sequence[str] | None) -> list[str]:
+    unknown = [name for name in only or () if name not in ANALYSES]
+    if unknown:
+        raise InvalidInput(f"unknown analysis {unknown[0]!r}; there are {', '.join(ANALYSES)}")
+    return [name for name in ANALYSES if only is None or name in only]
+
+
+def _make_settings(name: str, values: Mapping[str, Any]) -> Any:
+    settings_type = getattr(import_module(f"skiploop.analysis.{name}"), SETTINGS[name])
+    try:
+        return settings_type(**values)
+    except TypeError as error:
+        raise InvalidInput(f"the analysis {name!r} has no such setting: {error}") from None
+
+
+def _kept(folder: Path, name: str, settings: Any) -> dict[str, Any] | None:
+    """A result that is there already, made with the same settings by this version of the analysis."""
+    place = folder / f"{name}.json"
+    if not place.exists():
+        return None
+    found = read_json(place)
+    version = import_module(f"skiploop.analysis.{name}").VERSION
+    return found if (found.get("version"), found.get("settings")) == (version, asdict(settings)) else None

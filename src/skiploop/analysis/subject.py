@@ -1,0 +1,215 @@
+"""A finished study, opened to be examined: its inputs, its model, and evaluations that are never done twice.
+
+    with open_subject("runs/arc") as subject:
+        subject.evaluate([("arc-17", chain)])       # rewards by the gold answer
+
+What the study has evaluated is known from its journal. What an analysis evaluates on top goes to
+`RUN/analysis/evaluations.jsonl`, is shared by all analyses, and so an analysis that was stopped goes on where it was.
+No torch until the model is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from skiploop.chain import Chain
+from skiploop.errors import InvalidInput
+from skiploop.evaluate import request, shown_verdict
+from skiploop.journal import JsonlJournal, Line, writing
+from skiploop.lock import Lock
+from skiploop.opening import StudyModel, open_model, open_runner
+from skiploop.progress import Progress
+from skiploop.request import Result, Runner
+from skiploop.settings import StudySettings
+from skiploop.space import Space
+from skiploop.store import read_inputs
+from skiploop.study import Study, load_study
+from skiploop.summary import InputResult
+from skiploop.tasks import Example, Task
+
+Pair = tuple[str, Chain]  # an input's id, and a chain to run on it
+Evaluate = Callable[[Sequence[Pair]], Sequence[float]]  # rewards, in the order of the pairs
+_EXAMPLE_FIELDS = tuple(field.name for field in fields(Example))
+
+
+class Evaluations:
+    """Evaluates pairs of input and chain, each once.
+
+    Args:
+        task: how answers are judged.
+        runner: evaluates.
+        known: the rewards of the study.
+        journal: what earlier analyses evaluated, and where new evaluations go.
+        per_call: about how many requests go into one call of the engine, and are lost when it is killed.
+        progress: is told how far a call is.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        runner: Runner,
+        known: Mapping[tuple[str, tuple[int, ...]], float],
+        journal: JsonlJournal,
+        *,
+        per_call: int = 1024,
+        progress: Progress | None = None,
+    ) -> None:
+        self._task, self._runner, self._journal = task, runner, journal
+        self._per_call, self._progress = per_call, progress or Progress()
+        self._examples = {example.id: example for example in task.examples}
+        self._known = dict(known)
+        for batch in journal.read():
+            for line in batch:
+                self._known.setdefault((line["input"], tuple(line["chain"])), line["reward"])
+        self.new = 0  # evaluations that were really run by this object
+
+    def __call__(self, pairs: Sequence[Pair]) -> list[float]:
+        """The reward of each pair, by the gold answer."""
+        keys = [(name, chain.layers) for name, chain in pairs]
+        fresh = {key: pair for key, pair in zip(keys, pairs, strict=True) if key not in self._known}
+        waiting = list(fresh.items())
+        for start in range(0, len(waiting), self._per_call):
+            self._run(waiting[start : start + self._per_call])
+            done = min(start + self._per_call, len(waiting))
+            right = sum(self._known[key] >= 1 for key, _ in waiting[:done]) / done
+            self._progress.update(self.new, self.new + len(waiting) - done, right)
+        return [self._known[key] for key in keys]
+
+    def _run(self, part: Sequence[tuple[tuple[str, tuple[int, ...]], Pair]]) -> None:
+        examples = [self._examples[name] for _, (name, _) in part]
+        wanted = [request(self._task, each, chain) for each, (_, (_, chain)) in zip(examples, part, strict=True)]
+        lines: list[Line] = []
+        for (key, _), example, result in zip(part, examples, self._runner.run(wanted), strict=True):
+            self._known[key] = reward = self._reward(example, result)
+            lines.append({"input": key[0], "chain": list(key[1]), "reward": reward})
+        self._journal.append(lines)
+        self.new += len(lines)
+
+    def _reward(self, example: Example, result: Result) -> float:
+        if self._task.canonical:
+            return float(bool(result.matched))
+        return shown_verdict(self._task, example, result).reward
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A study with everything that an analysis needs.
+
+    Attributes:
+        study: as its folder has it.
+        task: its inputs, and how answers are judged.
+        space: its chains.
+        settings: its settings.
+        model: its model, or what stands for it.
+        runner: runs requests.
+        evaluate: rewards of pairs, each evaluated once.
+        progress: for notes.
+    """
+
+    study: Study
+    task: Task
+    space: Space
+    settings: StudySettings
+    model: Any
+    runner: Runner
+    evaluate: Evaluations
+    progress: Progress
+
+    @property
+    def folder(self) -> Path:
+        """Where results of analyses are."""
+        return self.study.out / "analysis"
+
+    @property
+    def inputs(self) -> tuple[InputResult, ...]:
+        """What the study found."""
+        return self.study.inputs
+
+    def example(self, name: str) -> Example:
+        """An input by its id."""
+        return next(each for each in self.task.examples if each.id == name)
+
+
+@contextmanager
+def open_subject(
+    path: str | Path,
+    *,
+    model: StudyModel | None = None,
+    runner: Runner | None = None,
+    progress: Progress | None = None,
+    **changes: Any,
+) -> Iterator[Subject]:
+    """Opens a finished study; nobody else can analyse it meanwhile.
+
+    Args:
+        path: the study's folder.
+        model: the study's model, where it is loaded already.
+        runner: evaluates; by default what the study's settings say.
+        progress: is told how far an analysis is.
+        **changes: settings of opening the model: `dtype`, `device`, `trust_remote_code`, `engine`, `batch_tokens`.
+
+    Raises:
+        InvalidInput: no study, an unfinished one, one of a static chain, or the model is another one.
+    """
+    study = load_study(path)
+    if not study.complete:
+        raise InvalidInput(f"the study in {study.out} isn't finished; give its search command again to go on with it")
+    settings = study_settings(study.run).changed(**{"dtype": study.run["model"]["dtype"]} | changes)
+    opened = model if model is not None else open_model(study.run["model"]["name"], settings)
+    _check_model(study.run["model"], opened)
+    folder = study.out / "analysis"
+    with writing(folder):
+        folder.mkdir(exist_ok=True)
+        lock = Lock(folder / ".lock")
+    try:
+        task = study_task(study)
+        run = runner if runner is not None else open_runner(opened, settings)[0]
+        progress = progress or Progress()
+        evaluate = Evaluations(
+            task, run, known_rewards(study), JsonlJournal(folder / "evaluations.jsonl"),
+            per_call=settings.per_call, progress=progress,
+        )  # fmt: skip
+        space = settings.make_space(study.run["model"]["num_layers"])
+        with progress:
+            yield Subject(study, task, space, settings, opened, run, evaluate, progress)
+    finally:
+        lock.release()
+
+
+def study_settings(run: Mapping[str, Any]) -> StudySettings:
+    """The settings in a run.json."""
+    return StudySettings(**run["settings"])
+
+
+def study_task(study: Study) -> Task:
+    """The study's own inputs as a task; its data set isn't needed for that."""
+    examples = []
+    for line in read_inputs(study.out):
+        values = {name: line[name] for name in _EXAMPLE_FIELDS}
+        examples.append(Example(**values | {"choices": tuple(line["choices"])}))
+    about = study.run["task"]
+    settings = {name: about[name] for name in ("scoring", "max_new_tokens", "prompt_template", "length_norm")}
+    return Task(about["name"], tuple(examples), **settings)
+
+
+def known_rewards(study: Study) -> dict[tuple[str, tuple[int, ...]], float]:
+    """What the study evaluated by the gold answer; successes that didn't hold when run alone count as wrong."""
+    return {
+        (result.example["id"], chain.layers): reward
+        for result in study.inputs
+        for name, arm in result.arms.items()
+        if name != "control"  # rewarded by another answer
+        for chain, reward in arm.evaluations
+    }
+
+
+def _check_model(recorded: Mapping[str, Any], opened: Any) -> None:
+    if opened.fingerprint != recorded["fingerprint"]:
+        raise InvalidInput(
+            f"the model {opened.name} isn't the one of this study (fingerprint {opened.fingerprint[:12]}, recorded "
+            f"{recorded['fingerprint'][:12]}); put the checkpoint of the study back under that name"
+        )

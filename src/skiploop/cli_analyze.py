@@ -1,0 +1,110 @@
+"""The commands `skiploop analyze` and `skiploop ablate`; imported by `skiploop.cli`, which has the others."""
+
+from __future__ import annotations
+
+import inspect
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from skiploop import cli
+from skiploop.cli import Device, Json, Threads, Trust, Yes, app
+from skiploop.cli_values import confirm_code, set_threads, words
+
+_NOT_OF_ABLATION = ("space", "static", "train", "test", "no_references")
+
+
+@app.command()
+def analyze(
+    run: Annotated[Path, typer.Argument(help="The folder of a finished study.")],
+    only: Annotated[
+        str | None, typer.Option(help="Some of difficulty,edits,robustness,similarity,lens (default: all).")
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="difficulty: searches of each input.")] = 5,
+    inputs: Annotated[
+        int | None, typer.Option(help="edits, similarity, lens: at most so many inputs, the first ones.")
+    ] = None,
+    neighbours: Annotated[int, typer.Option(help="robustness: neighbours of each chain.")] = 16,
+    again: Annotated[bool, typer.Option("--again", help="Also what has been analysed already.")] = False,
+    device: Device = None,
+    threads: Threads = None,
+    trust_remote_code: Trust = False,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Analyse a study with its model: difficulty, edits, neighbours, phases, logit lens."""
+    with cli._errors(json):
+        from skiploop.analysis.reading import reading
+        from skiploop.analysis.runs import analyze as run_analyses
+        from skiploop.progress import make_progress
+        from skiploop.store import read_run
+
+        names = words(only)
+        limit = {} if inputs is None else {"inputs": inputs}
+        settings: dict[str, dict[str, int]] = {
+            "difficulty": {"seeds": seeds}, "robustness": {"neighbours": neighbours},
+            "edits": limit, "similarity": limit, "lens": limit,
+        }  # fmt: skip
+        confirm_code(read_run(run)["model"]["name"], trust_remote_code, yes)
+        set_threads(threads)
+        found = run_analyses(
+            run, names, settings=settings, again=again, progress=make_progress(quiet=json, figure="right"),
+            device=device, trust_remote_code=trust_remote_code,
+        )  # fmt: skip
+        if json:
+            cli._print_json(found.results)
+            return
+        for name, result in found.results.items():
+            typer.echo(f"{name}{' (done before)' if name in found.read else ''}")
+            for line in reading(result):
+                typer.echo(f"  {line}")
+        typer.echo(f"The analyses are in {found.folder}")
+
+
+def ablate(**given: Any) -> None:
+    """Search skip-only, loop-only and with both, and compare. Given again, the same command resumes."""
+    with cli._errors(given["json"]):
+        from skiploop.analysis.ablation import ablate as run_ablation
+        from skiploop.analysis.ablation import reading
+        from skiploop.progress import Progress, make_progress
+        from skiploop.settings import StudySettings
+        from skiploop.study import Interrupted
+        from skiploop.tasks import make_task
+
+        settings, options = cli.asked({**given, "space": "cola"})
+        checked = StudySettings(**settings)
+        whole = make_task(given["task"], **options)
+        confirm_code(given["model"], given["trust_remote_code"], given["yes"])
+        set_threads(given["threads"])
+
+        def progress() -> Progress:
+            return make_progress(quiet=given["json"])
+
+        try:
+            found = run_ablation(given["model"], whole, out=given["out"], settings=checked, progress=progress)
+        except Interrupted as stop:
+            cli._say(f"Interrupted after {stop.done} of {stop.total} evaluations of {stop.out.name}; they are kept")
+            cli._say(f"To go on from there: {shlex.join(['skiploop', *sys.argv[1:]])}")
+            raise typer.Exit(130) from None
+        if given["json"]:
+            cli._print_json(found.table | {"out": str(found.out)})
+            return
+        for line in reading(found.table):
+            typer.echo(line)
+        typer.echo(f"The studies are in {found.out}; oracle figures need the gold answer")
+
+
+def _with_options_of(source: Callable[..., None], target: Callable[..., None], left_out: tuple[str, ...]) -> None:
+    """Gives a command the options of another one, apart from a few."""
+    whole = inspect.signature(source, eval_str=True)
+    kept = [value for name, value in whole.parameters.items() if name not in left_out]
+    target.__signature__ = whole.replace(parameters=kept)  # type: ignore[attr-defined]
+    target.__annotations__ = {each.name: each.annotation for each in kept}
+
+
+_with_options_of(cli.search, ablate, _NOT_OF_ABLATION)
+app.command()(ablate)

@@ -1,0 +1,119 @@
+"""Edits: what is planted is found, and nothing where answers are random."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from skiploop.analysis.edits import EditSettings, Finding, edits_of, layer_effects, report, trace_edits
+from skiploop.analysis.subject import Evaluate, Pair
+from skiploop.chain import Chain
+from skiploop.chainbench import Table, harmful_layer, null
+from skiploop.errors import InvalidInput
+from skiploop.searchers import make_searcher
+
+QUICK = EditSettings(resamples=9999)
+
+
+def over(table: Table) -> Evaluate:
+    rewards = table.rewards("binary")
+    return lambda pairs: [float(rewards[int(name), table.column[chain.layers]]) for name, chain in pairs]
+
+
+def found_by_search(table: Table, budget: int = 60) -> list[Finding]:
+    """For each input the right chain that a search finds: the shortest, as in a study."""
+    evaluate, findings = over(table), []
+    for row in range(table.inputs):
+        searcher = make_searcher("cola", table.space, seed=row)
+        tried = [(table.space.identity, evaluate([(str(row), table.space.identity)])[0])]
+        searcher.tell(*tried[0])
+        while len(tried) < budget and (chains := searcher.ask(4)):
+            for chain in chains:
+                tried.append((chain, evaluate([(str(row), chain)])[0]))
+                searcher.tell(*tried[-1])
+        base_right = tried[0][1] >= 1
+        right = sorted((chain for chain, reward in tried[1:] if reward >= 1), key=len)
+        if right and not (base_right and len(right[0]) >= table.space.num_layers):
+            findings.append(Finding(str(row), right[0], not base_right))
+    return findings
+
+
+def effects_on(table: Table, settings: EditSettings = QUICK) -> list[dict[str, object]]:
+    names = [str(row) for row in range(table.inputs)]
+    layers = table.space.num_layers
+    return layer_effects(names, edits_of(table.space), over(table), num_layers=layers, settings=settings)
+
+
+def counted(effects: Sequence[dict[str, object]]) -> list[str]:
+    return [f"{each['kind']} {each['layer']}" for each in effects if each["counts"]]
+
+
+@pytest.mark.parametrize("layer", [0, 2, 4])
+def test_the_planted_harmful_layer_is_found_and_nothing_else(layer: int) -> None:
+    table = harmful_layer(5, layer, inputs=40, seed=layer)
+    assert counted(effects_on(table)) == [f"skip {layer}"]
+    findings = found_by_search(table)
+    assert len(findings) > 20
+    traced = trace_edits(findings, over(table))
+    for each in traced:
+        (needed,) = [each.edits[i] for i in each.minimal or ()]  # one edit is enough
+        assert needed.kind == "skip"
+        assert layer in needed.layers
+    summary = report(traced, effects_on(table), QUICK)
+    assert summary["counted"] == {"helps": [f"skip {layer}"], "hurts": []}
+    in_minimal = {(row["kind"], row["layer"]): row["minimal"] for row in summary["layers"]}
+    assert in_minimal["skip", layer] == len(findings)
+
+
+def test_an_edit_that_spoils_most_inputs_is_said_to_hurt() -> None:
+    table = harmful_layer(4, 1, inputs=60, share=0.0, keeps=0.6)
+    effects = effects_on(table)
+    assert counted(effects) == ["skip 0", "skip 2", "skip 3"]
+    assert report([], effects, QUICK)["counted"]["helps"] == []
+
+
+def test_random_answers_give_the_empty_set_although_chains_look_necessary() -> None:
+    false = uncorrected = 0
+    for seed in range(60):
+        effects = effects_on(null(5, seed, inputs=60), EditSettings(resamples=1999))
+        false += bool(counted(effects))
+        uncorrected += any(each["p"] < 0.05 for each in effects)
+    assert false <= 3, "alpha is 0.05"
+    assert uncorrected > 3, "without the correction there would be more"
+    table = null(4, 0, inputs=40)
+    assert counted(effects_on(table)) == []
+    traced = trace_edits(found_by_search(table), over(table))
+    figures = report(traced, [], QUICK)["corrected"]
+    assert figures["necessity"]["interval"][0] > 0.5, "that is why necessity counts for nothing by itself"
+
+
+def test_undone_and_alone_are_what_the_chains_without_and_with_the_edit_get() -> None:
+    asked: list[Pair] = []
+
+    def evaluate(pairs: Sequence[Pair]) -> list[float]:
+        asked.extend(pairs)
+        return [float(1 not in chain.layers and chain.layers.count(3) == 2) for _, chain in pairs]
+
+    chain = Chain.parse("0 2 3x2 5", 6)
+    (traced,) = trace_edits([Finding("a", chain, True)], evaluate)
+    assert [str(edit) for edit in traced.edits] == ["skip 1", "loop 3 x2", "skip 4"]
+    assert traced.undone == (0.0, 0.0, 1.0)
+    assert traced.alone == (0.0, 0.0, 0.0)
+    assert traced.minimal == (0, 1)
+    assert {name for name, _ in asked} == {"a"}
+    figures = report([traced], [], QUICK)
+    assert figures["corrected"]["necessity"]["value"] == pytest.approx(2 / 3)
+    assert figures["inputs"][0]["minimal"] == ["skip 1", "loop 3 x2"]
+
+
+def test_chains_of_one_edit_say_nothing_about_necessity() -> None:
+    finding = Finding("a", Chain.parse("0-2 4-5", 6), True)
+    figures = report(trace_edits([finding], lambda pairs: [float(3 not in c.layers) for _, c in pairs]), [], QUICK)
+    assert figures["corrected"]["one_edit"] == 1
+    assert figures["corrected"]["necessity"]["value"] is None
+
+
+def test_settings_that_cannot_work_are_refused() -> None:
+    with pytest.raises(InvalidInput, match=r"alpha=2.*0\.05"):
+        EditSettings(alpha=2)

@@ -1,0 +1,239 @@
+"""Analyses of a study: resumed, kept, refused; neighbours; the ablation; the commands."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from skiploop.analysis.ablation import SPACES, ablate
+from skiploop.analysis.intervals import holm, mean_figure, pooled_figure, rank_interval, resampled_figure
+from skiploop.analysis.reading import reading
+from skiploop.analysis.robustness import neighbours
+from skiploop.analysis.runs import ANALYSES, analyze
+from skiploop.analysis.subject import open_subject
+from skiploop.chain import Chain
+from skiploop.cli import app
+from skiploop.errors import InvalidInput
+from skiploop.request import Request, Result
+from skiploop.space import make_space
+from skiploop.study import Study, search
+from tests.fakes import FakeModel, FakeRunner, fake_task, options
+
+TABLES = ["difficulty", "edits", "robustness"]  # those that need no hidden states
+QUICK = {"difficulty": {"seeds": 2, "resamples": 20}, "edits": {"resamples": 999}}
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Study:
+    return search(FakeModel(), fake_task(20), out=tmp_path / "run", runner=FakeRunner(), **options())
+
+
+class Failing(FakeRunner):
+    """Is killed after so many calls."""
+
+    def __init__(self, after: int) -> None:
+        super().__init__()
+        self._left = after
+
+    def run(self, requests: Sequence[Request]) -> list[Result]:
+        self._left -= 1
+        if self._left < 0:
+            raise KeyboardInterrupt
+        return super().run(requests)
+
+
+def test_analyses_that_were_stopped_end_in_the_same_results(study: Study, tmp_path: Path) -> None:
+    whole = FakeRunner()
+    want = analyze(study.out, TABLES, settings=QUICK, model=FakeModel(), runner=whole)
+    other = search(FakeModel(), fake_task(20), out=tmp_path / "other", runner=FakeRunner(), **options())
+    spent = 0
+    for after in (1, 3, 5):
+        runner = Failing(after)
+        with pytest.raises(KeyboardInterrupt):
+            analyze(other.out, TABLES, settings=QUICK, model=FakeModel(), runner=runner)
+        spent += sum(map(len, runner.calls))
+    with (other.out / "analysis" / "evaluations.jsonl").open("ab") as file:
+        file.write(b'{"input": "e1", "ch')
+    last = FakeRunner()
+    found = analyze(other.out, TABLES, settings=QUICK, model=FakeModel(), runner=last)
+    assert found.results == want.results
+    assert spent + sum(map(len, last.calls)) == sum(map(len, whole.calls)), "nothing is evaluated twice"
+
+
+def test_rewards_are_those_by_the_gold_answer_whoever_asked_for_the_chain(study: Study) -> None:
+    runner, task = FakeRunner(), fake_task(20)
+    with open_subject(study.out, model=FakeModel(), runner=FakeRunner()) as subject:
+        assert subject.task.examples == task.examples
+        for result, example in zip(study.inputs, task.examples, strict=True):
+            chains = [chain for arm in result.arms.values() for chain, _ in arm.evaluations]
+            wanted = [runner.answer(Request(example.prompt, c, expected=example.answer)).matched for c in chains]
+            assert subject.evaluate([(example.id, chain) for chain in chains]) == list(map(float, wanted))
+        with pytest.raises(InvalidInput, match="another process"):
+            analyze(study.out, TABLES, model=FakeModel(), runner=FakeRunner())
+
+
+def test_what_is_there_is_read_unless_settings_differ(study: Study) -> None:
+    first = analyze(study.out, TABLES, settings=QUICK, model=FakeModel(), runner=FakeRunner())
+    assert first.read == ()
+    again = analyze(study.out, TABLES, settings=QUICK)  # no model is opened
+    assert again.read == tuple(TABLES)
+    assert again.results == json.loads(json.dumps(first.results))
+    changed = QUICK | {"difficulty": {"seeds": 3, "resamples": 20}}
+    third = analyze(study.out, TABLES, settings=changed, model=FakeModel(), runner=FakeRunner())
+    assert third.read == ("edits", "robustness")
+    for name in TABLES:
+        assert json.loads((study.out / "analysis" / f"{name}.json").read_text()) == third.results[name]
+        assert reading(third.results[name])
+
+
+def test_the_study_itself_is_left_as_it_was(study: Study) -> None:
+    before = {path.name: path.read_bytes() for path in study.out.iterdir() if path.is_file()}
+    analyze(study.out, TABLES, settings=QUICK, model=FakeModel(), runner=FakeRunner())
+    assert {path.name: path.read_bytes() for path in study.out.iterdir() if path.is_file()} == before
+    search(FakeModel(), fake_task(20), out=study.out, runner=FakeRunner(), **options())  # and is still read
+
+
+def test_what_cannot_be_analysed_is_refused(study: Study, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"unknown analysis 'lense'.*lens"):
+        analyze(study.out, ["lense"])
+    with pytest.raises(InvalidInput, match="no such setting"):
+        analyze(study.out, ["edits"], settings={"edits": {"beta": 1}})
+    with pytest.raises(InvalidInput, match="isn't the one of this study"):
+        analyze(study.out, TABLES, model=FakeModel("beef"), runner=FakeRunner())
+    (study.out / "summary.json").unlink()
+    with pytest.raises(InvalidInput, match="isn't finished"):
+        analyze(study.out, TABLES, model=FakeModel(), runner=FakeRunner())
+    with pytest.raises(InvalidInput, match="holds no study"):
+        analyze(tmp_path / "nothing", model=FakeModel(), runner=FakeRunner())
+
+
+# Neighbours
+
+
+@pytest.mark.parametrize("name", ["cola", "skip", "loop"])
+def test_neighbours_are_one_edit_away_without_the_identity(name: str) -> None:
+    space, rng = make_space(name, 6), random.Random(0)
+    for _ in range(20):
+        chain = space.sample(rng)
+        near = neighbours(chain, space)
+        assert len(set(near)) == len(near)
+        assert chain not in near
+        assert space.identity not in near
+        assert all(each in space for each in near)
+        assert set(space.children(chain)) - {space.identity} <= set(near)
+    if name == "cola":
+        near = neighbours(Chain.parse("0 2 4-5", 6), space)
+        assert Chain.parse("0-2 4-5", 6) in near, "an edit undone"
+
+
+def test_robustness_is_the_mean_reward_of_neighbours(study: Study) -> None:
+    runner = FakeRunner()
+    found = analyze(study.out, ["robustness"], model=FakeModel(), runner=runner).results["robustness"]
+    space = make_space("cola", 5)
+    kinds = {line["kind"] for line in found["inputs"]}
+    assert kinds == {"best", "found", "random", "identity"}
+    prompts = {result.example["id"]: result.example["prompt"] for result in study.inputs}
+    answers = {example.id: example.answer for example in fake_task(20).examples}
+    for line in found["inputs"]:
+        near = neighbours(Chain(line["chain"], 5), space)
+        assert line["neighbours"] == min(16, len(near))
+        if len(near) <= 16:
+            name = line["input"]
+            rewards = [runner.answer(Request(prompts[name], c, expected=answers[name])).matched for c in near]
+            assert line["reward"] == pytest.approx(sum(map(bool, rewards)) / len(near))
+
+
+# Figures
+
+
+def test_holm_is_the_textbook_correction() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_inputs_are_resampled_whole_and_an_undefined_figure_has_no_interval() -> None:
+    alike = pooled_figure([(5, 5), (0, 5)] * 10)
+    low, high = alike["interval"]
+    assert alike["value"] == 0.5
+    assert high - low > 0.3, "twenty inputs, not a hundred things"
+    assert mean_figure([1.0, 1.0, 1.0])["interval"] is None
+    assert mean_figure([])["value"] is None
+    rare = resampled_figure([[0.0]] * 9 + [[1.0]], lambda rows: None if rows.sum() == 0 else 1.0)
+    assert rare == {"n": 10, "value": 1.0, "interval": None}
+    assert rank_interval(0.9, 3) == [-1.0, 1.0]
+    assert rank_interval(0.5, 20)[0] == pytest.approx(0.04, abs=0.02)
+
+
+# Ablation
+
+
+def test_an_ablation_compares_the_same_inputs_in_three_spaces(tmp_path: Path) -> None:
+    found = ablate(FakeModel(), fake_task(20), out=tmp_path, runner=FakeRunner(), **options())
+    assert tuple(found.studies) == SPACES
+    assert [study.run["settings"]["space"] for study in found.studies.values()] == list(SPACES)
+    assert found.table == json.loads((tmp_path / "ablation.json").read_text())
+    assert found.table["base_differs"] == 0
+    right = {space: [each.search.right for each in study.inputs] for space, study in found.studies.items()}
+    line = next(each for each in found.table["comparisons"] if each["measure"] == "oracle_accuracy")
+    assert (line["first"], line["second"]) == ("skip", "loop")
+    pairs = list(zip(right["skip"], right["loop"], strict=True))
+    assert line["both"] == pairs.count((True, True))
+    assert line["only_first"] == pairs.count((True, False))
+    assert line["difference"] == pytest.approx((sum(right["skip"]) - sum(right["loop"])) / 20)
+    assert line["interval"][0] <= line["difference"] <= line["interval"][1]
+    assert all(each["p_holm"] >= each["p"] for each in found.table["comparisons"])
+    shorter = [each for each in found.table["comparisons"] if each["measure"] == "shorter"]
+    assert [(each["first"], each["second"]) for each in shorter] == [("skip", "cola")]
+
+
+def test_an_ablation_that_was_stopped_goes_on(tmp_path: Path) -> None:
+    whole = ablate(FakeModel(), fake_task(), out=tmp_path / "whole", runner=FakeRunner(), **options())
+    for after in (2, 30, 40):
+        with pytest.raises(KeyboardInterrupt):
+            ablate(FakeModel(), fake_task(), out=tmp_path / "cut", runner=Failing(after), **options())
+    cut = ablate(FakeModel(), fake_task(), out=tmp_path / "cut", runner=FakeRunner(), **options())
+    assert cut.table["comparisons"] == whole.table["comparisons"]
+    ready = FakeRunner()
+    ablate(FakeModel(), fake_task(), out=tmp_path / "cut", runner=ready, **options())
+    assert not ready.calls
+
+
+def test_a_folder_with_a_study_is_no_place_for_an_ablation(study: Study) -> None:
+    with pytest.raises(InvalidInput, match="holds a study"):
+        ablate(FakeModel(), fake_task(), out=study.out, runner=FakeRunner(), **options())
+
+
+# Commands
+
+
+def test_the_commands_work_on_the_embedded_model(tmp_path: Path) -> None:
+    run = CliRunner().invoke
+    flags = ["--limit", "3", "--budget", "3", "--no-random-peer", "--threads", "1"]
+    made = run(app, ["ablate", *flags, "--out", str(tmp_path / "abl"), "--json"])
+    assert made.exit_code == 0, made.output
+    assert set(json.loads(made.stdout)["spaces"]) == set(SPACES)
+    told = run(app, ["ablate", *flags, "--out", str(tmp_path / "abl")])
+    assert "skip less loop" in told.stdout
+    study = str(tmp_path / "abl" / "cola")
+    found = run(app, ["analyze", study, "--seeds", "2", "--inputs", "2", "--json", "--threads", "1"])
+    assert found.exit_code == 0, found.output
+    assert tuple(json.loads(found.stdout)) == ANALYSES
+    shown = run(app, ["analyze", study, "--seeds", "2", "--inputs", "2"])
+    assert shown.stdout.count("done before") == len(ANALYSES)
+    refused = run(app, ["analyze", study, "--only", "nonsense"])
+    assert refused.exit_code == 2
+    assert "unknown analysis 'nonsense'" in refused.output
+
+
+def test_ablate_has_the_options_of_search_but_its_own_spaces() -> None:
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    own, searching = ({each.name for each in commands[name].params} for name in ("ablate", "search"))
+    assert searching - own == {"space", "static", "train", "test", "no_references"}
+    assert own < searching
