@@ -65,7 +65,7 @@ def root(
 @app.command()
 def search(
     model: Annotated[str, typer.Option(help="nano, a folder, or a name on the hub.")] = "nano",
-    task: Annotated[str, typer.Option(help="nano, jsonl:FILE, gsm8k, arc-easy, math:FILE, ...")] = "nano",
+    task: Annotated[str, typer.Option(help="nano, jsonl:FILE, gsm8k, arc-easy, math:FILE, rg:NAME, ...")] = "nano",
     limit: Annotated[int, typer.Option(help="Sample so many inputs; 0: all of them.")] = 50,
     budget: Annotated[int, typer.Option(help="Distinct evaluations per input and arm.")] = 100,
     searcher: Annotated[str, typer.Option(help="How chains are looked for.")] = "cola",
@@ -109,10 +109,16 @@ def search(
         str | None, typer.Option(help="A template with {question}, or @FILE.", rich_help_panel=TASK)
     ] = None,
     scoring: Annotated[
-        str | None, typer.Option(help="verbatim, exact, numeric, choice or letter.", rich_help_panel=TASK)
+        str | None, typer.Option(help="verbatim, exact, numeric, math, choice or letter.", rich_help_panel=TASK)
     ] = None,
     max_new_tokens: Annotated[
         int | None, typer.Option(help="Limit of an answer, its end included.", rich_help_panel=TASK)
+    ] = None,
+    difficulty: Annotated[
+        str | None, typer.Option(help="File of fail rates, for dart-1 to dart-5.", rich_help_panel=TASK)
+    ] = None,
+    difficulty_cuts: Annotated[
+        str | None, typer.Option(help="Where its levels begin, such as .2,.4,.6,.8.", rich_help_panel=TASK)
     ] = None,
     max_block: Annotated[int | None, typer.Option(help="Most layers of an edit (4).", rich_help_panel=SEARCHER)] = None,
     max_repeats: Annotated[int, typer.Option(help="Most extra runs of a loop.", rich_help_panel=SEARCHER)] = 4,
@@ -150,7 +156,8 @@ def search(
         }  # fmt: skip
         options = {
             "levels": level_list(levels), "families": word_list(families), "split": split, "prompt": prompt,
-            "scoring": scoring, "max_new_tokens": max_new_tokens,
+            "scoring": scoring, "max_new_tokens": max_new_tokens, "difficulty": difficulty,
+            "difficulty_cuts": number_list("--difficulty-cuts", difficulty_cuts),
         }  # fmt: skip
         if static:
             from skiploop.static import StaticSettings
