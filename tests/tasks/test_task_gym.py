@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -105,6 +106,12 @@ def test_options_are_read_as_json_or_text() -> None:
         "a",
         {"size": 3, "seed": 0, "b": True, "c": "word", "d": [1]},
     )
+
+
+def test_a_task_can_be_sent_to_another_process(sums: Task) -> None:
+    copy = pickle.loads(pickle.dumps(sums))
+    assert copy.fingerprint == sums.fingerprint
+    assert copy.judge_text(copy.examples[0], copy.examples[0].answer).reward == 1.0
 
 
 def test_a_study_runs_on_it_and_resumes(tmp_path: Path) -> None:

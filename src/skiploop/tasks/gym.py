@@ -3,7 +3,7 @@
 Procedural and seeded: the same specification gives the same problems in every process (of one version of
 reasoning-gym, which is part of the task's fingerprint). An answer is right where the data set's own `score_answer`
 gives at least `THRESHOLD`; it gives less for an answer that is close, or right but in the wrong form. Generation and
-scoring run in a process of their own (worker.py): many data sets read answers with sympy.
+scoring run in a process of their own (worker.py): some data sets read answers with sympy or eval.
 """
 
 from __future__ import annotations

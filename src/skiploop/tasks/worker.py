@@ -44,6 +44,9 @@ class Worker:
             self.stop()
             return None
 
+    def __reduce__(self) -> tuple[type[Worker], tuple[str, ...]]:
+        return Worker, self._arguments  # a copy in another process starts its own
+
     def stop(self) -> None:
         """End the process, if there is one."""
         _end(self._held)
