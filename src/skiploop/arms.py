@@ -147,6 +147,8 @@ def _candidates(pool: Task, example: Example, rings: _Rings, seed: int) -> tuple
         return _other_options(example, example.gold, seed)
     found: list[Example] = []
     for donor in rings.after(example):
+        if not donor.answer:  # a problem with many right answers and no reference
+            continue
         rivals = [example, *found]
         if any(pool.judge_text(rival, donor.answer).reward > 0 for rival in rivals):
             continue

@@ -66,7 +66,7 @@ def root(
 @app.command()
 def search(
     model: Annotated[str, typer.Option(help="nano, a folder, or a name on the hub.")] = "nano",
-    task: Annotated[str, typer.Option(help="nano, jsonl:FILE, gsm8k, arc-easy, math:FILE, ...")] = "nano",
+    task: Annotated[str, typer.Option(help="nano, jsonl:FILE, gsm8k, arc-easy, math:FILE, rg:NAME, ...")] = "nano",
     limit: Annotated[int, typer.Option(help="Sample so many inputs; 0: all of them.")] = 50,
     budget: Annotated[int, typer.Option(help="Distinct evaluations per input and arm.")] = 100,
     searcher: Annotated[str, typer.Option(help="How chains are looked for.")] = "cola",
@@ -110,10 +110,16 @@ def search(
         str | None, typer.Option(help="A template with {question}, or @FILE.", rich_help_panel=TASK)
     ] = None,
     scoring: Annotated[
-        str | None, typer.Option(help="verbatim, exact, numeric, choice or letter.", rich_help_panel=TASK)
+        str | None, typer.Option(help="verbatim, exact, numeric, math, choice or letter.", rich_help_panel=TASK)
     ] = None,
     max_new_tokens: Annotated[
         int | None, typer.Option(help="Limit of an answer, its end included.", rich_help_panel=TASK)
+    ] = None,
+    difficulty: Annotated[
+        str | None, typer.Option(help="File of fail rates, for dart-1 to dart-5.", rich_help_panel=TASK)
+    ] = None,
+    difficulty_cuts: Annotated[
+        str | None, typer.Option(help="Where its levels begin, such as .2,.4,.6,.8.", rich_help_panel=TASK)
     ] = None,
     max_block: Annotated[int | None, typer.Option(help="Most layers of an edit (4).", rich_help_panel=SEARCHER)] = None,
     max_repeats: Annotated[int, typer.Option(help="Most extra runs of a loop.", rich_help_panel=SEARCHER)] = 4,
@@ -164,8 +170,9 @@ def asked(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         "random_peer": not given["no_random_peer"], "control": not given["no_control"],
         "verify": not given["no_verify"],
     }  # fmt: skip
-    options = {name: given[name] for name in ("split", "prompt", "scoring", "max_new_tokens")} | {
+    options = {name: given[name] for name in ("split", "prompt", "scoring", "max_new_tokens", "difficulty")} | {
         "levels": level_list(given["levels"]), "families": word_list(given["families"]),
+        "difficulty_cuts": number_list("--difficulty-cuts", given["difficulty_cuts"]),
     }  # fmt: skip
     return settings, options
 

@@ -98,6 +98,7 @@ def describe(model: StudyModel, pool: Task, space: Space, settings: StudySetting
             "max_new_tokens": pool.max_new_tokens,
             "prompt_template": pool.prompt_template,
             "length_norm": pool.length_norm,
+            "description": dict(pool.description),
         },
         "space": space.settings,
         "engine": engine,

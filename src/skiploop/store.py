@@ -26,8 +26,13 @@ from skiploop.journal import JsonlJournal, Line, dump, parse, raw_lines, writing
 from skiploop.lock import Lock
 
 SCHEMA = 1
-# Not what a study is about: how the model was asked for (what was resolved is compared), and its name.
-_IGNORED = {"settings": ("dtype", "device", "trust_remote_code"), "model": ("name", "revision")}
+# Not what a study is about: how the model was asked for (what was resolved is compared), its name, and a description
+# of the task, whose fingerprint has all that can change a verdict.
+_IGNORED = {
+    "settings": ("dtype", "device", "trust_remote_code"),
+    "model": ("name", "revision"),
+    "task": ("description",),
+}
 _COMPARED = ("schema", "settings", "model", "task", "space", "engine")
 _LEFTOVERS = (".lock", ".tmp")
 

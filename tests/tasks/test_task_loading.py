@@ -295,7 +295,7 @@ def test_odd_but_valid_files(tmp_path: Path) -> None:
         ("GSM8K", "Did you mean 'gsm8k'"),
         ("my.jsonl", "write 'jsonl:my.jsonl'"),
         ("", "Unknown task ''"),
-        ("rg:sudoku", "Unknown task 'rg:sudoku'"),
+        ("rg", "needs the name of a data set of reasoning-gym"),
         ("jsonl", "needs a file: jsonl:PATH"),
         ("jsonl:", "no path after the colon"),
         ("nano:x.jsonl", "'nano' takes no path"),

@@ -2,30 +2,39 @@
 
 nano                        the test problems that ship with the embedded model
 jsonl:PATH                  own rows: prompt or question, answer, and choices where there are any
-arc-easy arc-challenge gsm8k math svamp           from the hub, needs `pip install skiploop[hub]`
-arc-easy:PATH ... svamp:PATH                      the same formats from a local JSON or JSONL file
+arc-easy arc-challenge commonsenseqa mmlu-pro     from the hub, needs `pip install skiploop[hub]`
+gsm8k svamp asdiv math math-500 dart dart-1 .. dart-5
+arc-easy:PATH ... dart-5:PATH                     the same formats from a local JSON or JSONL file (ASDiv: XML, too)
+rg:NAME  rg:NAME,size=200,seed=1,OPTION=VALUE     problems of reasoning-gym, needs `pip install skiploop[eval]`
+
+docs/tasks.md has a table of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from skiploop.errors import InvalidInput
+from skiploop.tasks.dart import check_cuts, difficulties, read_difficulty, row_rate, with_levels
 from skiploop.tasks.example import Example
 from skiploop.tasks.formats import FORMATS, PLAIN, WITH_OPTIONS, Format
+from skiploop.tasks.gym import THRESHOLD, gym_examples
+from skiploop.tasks.hub import hub_source
 from skiploop.tasks.numeric import parse_number
 from skiploop.tasks.prompts import check_template, read_template, render
-from skiploop.tasks.rows import Row, hub_rows, parse_text, read_file
+from skiploop.tasks.rows import Row, parse_text, read_file
+from skiploop.tasks.sample import first_of_each
 from skiploop.tasks.scoring import letters
-from skiploop.tasks.task import Task
+from skiploop.tasks.task import Scorer, Task
 
 NANO_SPLITS = ("test", "train")
 # A byte-level tokenizer needs one token a byte at most; a few more for EOS and word-boundary marks.
 _EXTRA_TOKENS = 4
+_GYM_TOKENS = 64  # at least: a model may lead up to its answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +52,8 @@ class TaskOptions:
         max_new_tokens: limit of a generation.
         length_norm: what the log-likelihood of a choice is divided by: tokens, bytes, none.
         rotate: by how many places the options are moved up cyclically.
+        difficulty: for `dart`: a file that gives each question's fail rate, see dart.py.
+        difficulty_cuts: for `dart`: the four fail rates at which levels 2 to 5 begin; None: fifths.
     """
 
     split: str | None = None
@@ -55,6 +66,8 @@ class TaskOptions:
     max_new_tokens: int | None = None
     length_norm: str = "tokens"
     rotate: int = 0
+    difficulty: str | None = None
+    difficulty_cuts: Sequence[float] | None = None
 
 
 def make_task(spec: str, options: TaskOptions | None = None, **changes: Any) -> Task:
@@ -70,30 +83,92 @@ def make_task(spec: str, options: TaskOptions | None = None, **changes: Any) -> 
     """
     options = replace(options or TaskOptions(), **changes)
     name, path = _parse_spec(spec)
-    form = FORMATS[name]
     template = None if options.prompt is None else read_template(options.prompt)
     if template is not None:
         check_template(template)
-    rows = _rows(name, path, options.split)
-    examples = _read(rows, form, path.stem if path is not None and name == "jsonl" else name)
-    if form.family:
-        examples = [replace(e, family=e.family or name) for e in examples]
+    source = _source(name, path, options)
+    form, examples = source.form, source.examples
     max_new_tokens = options.max_new_tokens
     if max_new_tokens is None:
-        max_new_tokens = form.max_new_tokens or max(len(e.answer.encode()) for e in examples) + _EXTRA_TOKENS
+        longest = max(len(e.answer.encode()) for e in examples) + _EXTRA_TOKENS
+        max_new_tokens = form.max_new_tokens or (max(longest, _GYM_TOKENS) if name == "rg" else longest)
     # Filtered before prompts and scoring are settled: a mixed file is fine if only its choices are kept.
     drafts = tuple(replace(e, prompt=e.prompt or e.question) for e in examples)
-    draft = Task(spec, drafts, "exact", max_new_tokens, length_norm=options.length_norm)
+    repeated = len(examples) - len(first_of_each(examples))
+    draft = Task(
+        spec, drafts, "exact", max_new_tokens, length_norm=options.length_norm, scorer=source.scorer,
+        description={**source.description, "repeated_questions": repeated},
+    )  # fmt: skip
     kept = {e.id for e in draft.filter(levels=options.levels, families=options.families).examples}
-    task = _settle(draft, [e for e in examples if e.id in kept], template, options.scoring or form.scoring)
+    task = _settle(draft, form, [e for e in examples if e.id in kept], template, options.scoring or form.scoring)
+    if task.checker is not None:
+        task = replace(task, description={**task.description, "checker": task.checker})
     task = task.rotated(options.rotate) if options.rotate else task
     return task if options.limit is None else task.limit(options.limit, options.seed)
 
 
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What a specification names: examples without prompts, and what is known of them."""
+
+    form: Format
+    examples: list[Example]
+    description: dict[str, Any]
+    scorer: Scorer | None = None
+
+
+def _source(name: str, path: Path | None, options: TaskOptions) -> _Source:
+    dart = name.startswith("dart")
+    if not dart and (options.difficulty is not None or options.difficulty_cuts is not None):
+        raise InvalidInput(f"A difficulty is for the tasks dart and dart-1 to dart-5; {name!r} has none.")
+    if options.difficulty_cuts is not None:
+        check_cuts(options.difficulty_cuts)
+    if name == "rg":
+        return _gym_source(str(path), options.split, options.scoring)
+    rates = {} if options.difficulty is None else read_difficulty(Path(options.difficulty).expanduser())
+    rows, origin = _rows(name, path, options.split)
+    form = FORMATS[name]
+    stem = path.stem if path is not None and name == "jsonl" else "dart" if dart else name
+    read, examples = _read(rows, form, stem)
+    description: dict[str, Any] = {"source": origin, "rows": len(rows), "rows_left_out": len(rows) - len(examples)}
+    if not examples:
+        raise InvalidInput(f"None of the {len(rows)} rows of {origin} can be used for the task {name!r}.")
+    if dart:
+        found = difficulties(examples, [row_rate(row) for row in read], rates, name)
+        examples, cut = with_levels(examples, found, options.difficulty_cuts)
+        description |= cut
+        examples = [e for e in examples if name == "dart" or e.level == int(name[-1])]
+        if not examples:
+            raise InvalidInput(f"The task {name!r} has no questions: {cut['levels']} gave {cut['level_ranges']}.")
+    if form.family:
+        examples = [replace(e, family=e.family or name) for e in examples]
+    return _Source(form, examples, description)
+
+
+def _gym_source(spec: str, split: str | None, scoring: str | None) -> _Source:
+    if split is not None:
+        raise InvalidInput(f"The split {split!r} can't be chosen: problems of reasoning-gym are made; use seed=N.")
+    examples, scorer = gym_examples(spec)
+    lacking = [e.id for e in examples if not e.answer]
+    if lacking and scoring not in (None, "gym"):
+        raise InvalidInput(
+            f"{len(lacking)} problems of 'rg:{spec}' have no reference answer, the first is {lacking[0]!r}: many "
+            f"answers are right. The scoring {scoring!r} needs one; leave it out, the data set judges by itself."
+        )
+    description = {"source": f"reasoning-gym {spec}", "rows": len(examples), "right_from_reward": THRESHOLD}
+    return _Source(Format(lambda *_: None, "gym", max_new_tokens=None), examples, description, scorer)
+
+
 def _parse_spec(spec: str) -> tuple[str, Path | None]:
     name, colon, rest = spec.partition(":")
+    if name == "rg" and rest.strip():
+        return name, Path(rest)
+    if name == "rg":
+        raise InvalidInput(
+            "The task 'rg' needs the name of a data set of reasoning-gym: rg:NAME, such as rg:chain_sum."
+        )
     if name not in FORMATS:
-        known = ", ".join([*(n for n in FORMATS if n != "jsonl"), "jsonl:PATH"])
+        known = ", ".join([*(n for n in FORMATS if n != "jsonl"), "jsonl:PATH", "rg:NAME"])
         close = get_close_matches(name.strip().casefold().replace("_", "-"), FORMATS, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         if Path(spec).suffix in (".json", ".jsonl"):
@@ -110,12 +185,16 @@ def _parse_spec(spec: str) -> tuple[str, Path | None]:
     return name, Path(rest).expanduser() if rest else None
 
 
-def _rows(name: str, path: Path | None, split: str | None) -> list[Row]:
+def _rows(name: str, path: Path | None, split: str | None) -> tuple[list[Row], str]:
+    """The rows, and what they are called."""
     if path is not None:
         if split is not None:
             raise InvalidInput(f"The split {split!r} can't be chosen: a file has no splits. Leave it out.")
-        return read_file(path)
-    return _nano_rows(split or "test") if name == "nano" else _hub(name, split or "test")
+        return read_file(path), path.name
+    if name == "nano":
+        split = split or "test"
+        return _nano_rows(split), f"nano ({split})"
+    return hub_source(name, split)
 
 
 def _nano_rows(split: str) -> list[Row]:
@@ -129,45 +208,28 @@ def _nano_rows(split: str) -> list[Row]:
     return parse_text(source.read_text(encoding="utf-8"), f"nano/{split}.jsonl")
 
 
-def _hub(name: str, split: str) -> list[Row]:
-    hub = FORMATS[name].hub
-    assert hub is not None, "every format without a path but nano has a hub name"
-    repository, config, splits = hub
-    if split not in splits:
-        raise InvalidInput(f"The task {name!r} has no split {split!r}; {repository} has {', '.join(splits)}.")
-    local = f"pass a local JSON or JSONL file of that format: {name}:PATH"
-    try:
-        from datasets import load_dataset
-    except ImportError as error:
-        raise InvalidInput(
-            f"The task {name!r} comes from the hub and needs `pip install skiploop[hub]`; or {local}."
-        ) from error
-    try:
-        return hub_rows(load_dataset(repository, config, split=split), f"{repository} ({split})")
-    except Exception as error:  # offline, a proxy, a moved dataset: datasets raises a dozen unrelated types
-        raise InvalidInput(
-            f"{repository} couldn't be loaded from the hub ({type(error).__name__}: {error}). Without network {local}."
-        ) from error
-
-
-def _read(rows: list[Row], form: Format, stem: str) -> list[Example]:
-    examples = []
+def _read(rows: list[Row], form: Format, stem: str) -> tuple[list[Row], list[Example]]:
+    """The rows that are used, and their examples."""
+    used, examples = [], []
     seen: dict[str, str] = {}
     for number, row in enumerate(rows):
         example = form.read(row, f"{stem}-{number}")
+        if example is None:
+            continue
         if example.id in seen:
             row.fail(f"the id {example.id!r} was used before ({seen[example.id]}).")
         seen[example.id] = row.where
+        used.append(row)
         examples.append(example)
-    return examples
+    return used, examples
 
 
-def _settle(draft: Task, examples: list[Example], template: str | None, scoring: str | None) -> Task:
+def _settle(draft: Task, form: Format, examples: list[Example], template: str | None, scoring: str | None) -> Task:
     """Settle scoring, template and prompts; a prompt of the data yields to a template of the user."""
     if scoring is None:
         scoring = _default_scoring(draft.name, examples)
     if template is None:
-        template = FORMATS[draft.name.partition(":")[0]].template
+        template = form.template
         asked = [e for e in examples if not e.prompt]
         if scoring != "choice" and template == PLAIN and any(e.choices for e in asked):
             template = WITH_OPTIONS

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
+from xml.etree import ElementTree
 
 from skiploop.errors import InvalidInput
 
@@ -78,12 +79,18 @@ class Row:
 
 
 def read_file(path: Path) -> list[Row]:
-    """Read a JSONL file, or a JSON file that holds one list of objects."""
+    """Read a JSONL file, a JSON file that holds one list of objects, or the XML file of ASDiv."""
+    text = read_text(path)
+    return _xml_rows(text, path.name) if path.suffix.casefold() == ".xml" else parse_text(text, path.name)
+
+
+def read_text(path: Path) -> str:
+    """Read a UTF-8 file."""
     if path.is_dir():
         raise InvalidInput(f"{str(path)!r} is a folder; give a JSONL or JSON file in it.")
     try:
         # Bytes from here: universal newlines would also split lines at a lone carriage return.
-        text = path.read_bytes().decode("utf-8-sig")
+        return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise InvalidInput(f"There is no file {str(path)!r} (looked in {str(Path.cwd())!r}).") from None
     except UnicodeDecodeError as error:
@@ -91,7 +98,6 @@ def read_file(path: Path) -> list[Row]:
         raise InvalidInput(f"{path.name}, line {line}: not UTF-8 text ({error.reason}).") from error
     except OSError as error:
         raise InvalidInput(f"The file {str(path)!r} can't be read: {error.strerror}.") from error
-    return parse_text(text, path.name)
 
 
 def parse_text(text: str, name: str) -> list[Row]:
@@ -105,6 +111,24 @@ def parse_text(text: str, name: str) -> list[Row]:
 def hub_rows(records: Iterable[Mapping[str, Any]], name: str) -> list[Row]:
     """Give the records of a hub dataset their places."""
     return [Row(f"{name}, row {number}", record) for number, record in enumerate(records, 1)]
+
+
+def _xml_rows(text: str, name: str) -> list[Row]:
+    """The `Problem` elements of ASDiv's own file, with the field names of its copy on the hub, and Grade as level."""
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        raise InvalidInput(f"The file {name!r} declares XML entities, which are not read; take them out.")
+    try:
+        problems = list(ElementTree.fromstring(text.encode()).iter("Problem"))
+    except ElementTree.ParseError as error:
+        raise InvalidInput(f"{name}, line {error.position[0]}: bad XML: {error}.") from error
+    if not problems:
+        raise InvalidInput(f"The file {name!r} has no <Problem>: it isn't the XML file of ASDiv.")
+    rows = []
+    for number, problem in enumerate(problems, 1):
+        fields: dict[str, Any] = {each.tag.casefold().replace("-", "_"): each.text for each in problem}
+        fields |= {key: problem.get(key.upper() if key == "id" else "Grade") for key in ("id", "level")}
+        rows.append(Row(f"{name}, problem {number}", fields))
+    return rows
 
 
 def _jsonl_rows(text: str, name: str) -> list[Row]:

@@ -45,7 +45,7 @@ def question_key(example: Example) -> Key:
     Punctuation counts (3+4 isn't 3-4), and so do the options: "Which is a chemical change?" is asked in many
     different ways.
     """
-    return _fold(example.question or example.prompt), tuple(sorted(map(_fold, example.choices)))
+    return fold(example.question or example.prompt), tuple(sorted(map(fold, example.choices)))
 
 
 def _family_order(turn: int, levels: int, families: int) -> list[int]:
@@ -57,7 +57,8 @@ def _family_order(turn: int, levels: int, families: int) -> list[int]:
     return [(r * levels + turn + r * common // families) % families for r in range(families)]
 
 
-def _fold(text: str) -> str:
+def fold(text: str) -> str:
+    """Return a text without differences of case and white space."""
     return " ".join(unicodedata.normalize("NFC", text).casefold().split())
 
 

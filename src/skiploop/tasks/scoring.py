@@ -24,7 +24,9 @@ __all__ = [
     "extract_boxed",
     "extract_letter",
     "extract_number",
+    "final_statement",
     "letters",
+    "marked_math",
     "normalise",
     "numeric_equal",
     "numeric_verdict",
@@ -36,6 +38,7 @@ _MAX_MARKERS = 16
 _MARKER = re.compile(r"####|\banswer\s*(?:is|was|=|:)\s*:?", re.IGNORECASE)
 _EMPHASIS = re.compile(r"(?<![\w)])\*\*|\*\*(?![\w(])")
 _SENTENCE_END = re.compile(r"(?<=\S)[.;!?](?=\s|$)")
+_TAGGED = re.compile(r"<answer>(.*?)</answer>", re.DOTALL | re.IGNORECASE)
 _MATH = re.compile(r"\$([^$]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 _DROPPED = "\"'`“”‘’"
 _SPACED = re.compile(r"[()\[\]{},;!?*_]|(?<![0-9])[:](?![0-9])|-(?![0-9])|\.(?![0-9])|(?<=[0-9]):(?![0-9])")
@@ -119,6 +122,24 @@ def exact_verdict(gold: str, text: str) -> tuple[bool, str | None]:
         if normalise(candidate) == wanted:
             return True, candidate
     return False, candidates[0]
+
+
+def final_statement(text: str) -> str:
+    """Return what a text gives as its answer: in <answer> tags, behind the last marker, or the whole of it."""
+    tagged = _TAGGED.findall(text)
+    if tagged:
+        return str(tagged[-1]).strip()
+    for statement in _final_statements(text):
+        return _SENTENCE_END.split(statement, maxsplit=1)[0].strip()
+    return text.strip()
+
+
+def marked_math(text: str) -> str | None:
+    """Return the mathematics that a text marks as its answer: in a box, or between $ signs behind "answer is"."""
+    for content, boxed in _marked(_without_emphasis(text)):
+        inline = _inline_math(content)
+        return content if boxed else inline[0] if inline else None
+    return None
 
 
 def cut_at_label(text: str, label: str) -> str:

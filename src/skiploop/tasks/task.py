@@ -6,6 +6,8 @@ study asks the model for the log-likelihood of each of `continuations` and `judg
     verbatim   the text up to EOS is the answer, character by character: one forced pass can decide it
     exact      the final statement is the answer, whatever its case, white space and punctuation
     numeric    the final number is the answer (a LaTeX expression where the gold answer is one)
+    math       the same, and where that isn't equal, math-verify decides if it is installed: see mathcheck.py
+    gym        the data set's own judgement: problems of reasoning-gym, see gym.py
     choice     the continuation with the highest log-likelihood is the right option's text
     letter     the same with the letters A, B, ... as continuations
 """
@@ -16,12 +18,14 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import astuple, dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import astuple, dataclass, field, replace
 from functools import cached_property
+from typing import Any, Protocol
 
 from skiploop.errors import InvalidInput
 from skiploop.tasks.example import Example, Verdict
+from skiploop.tasks.mathcheck import checker, math_verdict
 from skiploop.tasks.prompts import question_label, rotate_options
 from skiploop.tasks.sample import balanced_order, first_of_each
 from skiploop.tasks.scoring import (
@@ -33,10 +37,22 @@ from skiploop.tasks.scoring import (
     numeric_verdict,
 )
 
-SCORINGS = ("verbatim", "exact", "numeric", "choice", "letter")
+SCORINGS = ("verbatim", "exact", "numeric", "math", "gym", "choice", "letter")
+_FREE_FORM = SCORINGS[:4]
 LENGTH_NORMS = ("tokens", "bytes", "none")
 # After these a word follows without a space: "12+30=", "(", or an open quotation mark.
 _NO_SPACE_AFTER = "=([{<\"'“"
+
+
+class Scorer(Protocol):
+    """A data set's own judgement."""
+
+    @property
+    def name(self) -> str:
+        """What it is, with its version."""
+
+    def judge(self, example: Example, text: str) -> tuple[float, str | None]:
+        """The reward of a text, and the answer found in it."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +66,9 @@ class Task:
         max_new_tokens: limit of a generation, the EOS token included.
         prompt_template: what the prompts were rendered with.
         length_norm: what the log-likelihood of a `choice` is divided by, one of `LENGTH_NORMS`.
+        description: where the examples come from, how many rows and repeated questions there were, what judges
+            answers; for run.json. Not part of what makes two tasks equal.
+        scorer: the data set's own judgement, for the scoring `gym`.
     """
 
     name: str
@@ -58,10 +77,14 @@ class Task:
     max_new_tokens: int = 64
     prompt_template: str = "{question}"
     length_norm: str = "tokens"
+    description: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    scorer: Scorer | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         _one_of("scoring", self.scoring, SCORINGS)
         _one_of("length_norm", self.length_norm, LENGTH_NORMS)
+        if self.scoring == "gym" and self.scorer is None:
+            raise InvalidInput(f"The scoring 'gym' is for tasks of reasoning-gym (rg:NAME); {self.name!r} isn't one.")
         if self.max_new_tokens < 1:
             raise InvalidInput(f"max_new_tokens is {self.max_new_tokens}; it must be at least 1.")
         if not self.examples:
@@ -95,10 +118,18 @@ class Task:
         """The families that occur, in alphabetical order."""
         return tuple(sorted({e.family for e in self.examples}))
 
+    @property
+    def checker(self) -> str | None:
+        """What judges answers, with its version, where that isn't this package alone."""
+        if self.scoring == "gym" and self.scorer is not None:
+            return self.scorer.name
+        return checker() if self.scoring == "math" else None
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of everything that can change a verdict, except for the model."""
         settings = [self.scoring, self.max_new_tokens, self.prompt_template, self.length_norm]
+        settings += [] if self.checker is None else [self.checker]
         content = json.dumps([settings, [astuple(e) for e in self.examples]], separators=(",", ":"))
         return hashlib.sha256(content.encode()).hexdigest()
 
@@ -117,7 +148,9 @@ class Task:
         text = cut_at_label(text, question_label(self.prompt_template))
         if self.scores_options:
             return self._judge_option(example, text)
-        judge = numeric_verdict if self.scoring == "numeric" else exact_verdict
+        if self.scoring == "gym" and self.scorer is not None:
+            return Verdict(*self.scorer.judge(example, text))
+        judge = {"numeric": numeric_verdict, "math": math_verdict}.get(self.scoring, exact_verdict)
         right, answer = judge(example.answer, text)
         return Verdict(float(right), answer)
 
@@ -139,7 +172,9 @@ class Task:
 
     def deduplicated(self) -> Task:
         """Keep the first example of each question: the options are part of it, case and space aren't."""
-        return self._keep(first_of_each(self.examples))
+        kept = self._keep(first_of_each(self.examples))
+        dropped = len(self) - len(kept)
+        return replace(kept, description={**self.description, "repeated_questions_dropped": dropped})
 
     def limit(self, n: int, seed: int = 0) -> Task:
         """Keep a sample of at most `n` examples, balanced over levels, then families; the order stays.
@@ -190,7 +225,7 @@ class Task:
             raise InvalidInput(
                 f"The scoring {self.scoring!r} needs two or more options, none of them empty; the example "
                 f"{example.id!r} of the task {self.name!r} has {example.choices!r}. Use one of "
-                f"{', '.join(SCORINGS[:3])}, or keep the families with options only."
+                f"{', '.join(_FREE_FORM)}, or keep the families with options only."
             )
         if example.gold is None or not 0 <= example.gold < len(example.choices):
             raise InvalidInput(
