@@ -78,6 +78,9 @@ def search(
     no_random_peer: Annotated[
         bool, typer.Option("--no-random-peer", help="Without random chains beside it.", rich_help_panel=STUDY)
     ] = False,
+    no_nearby_peer: Annotated[
+        bool, typer.Option("--no-nearby-peer", help="Without chains near the identity.", rich_help_panel=STUDY)
+    ] = False,
     no_control: Annotated[
         bool, typer.Option("--no-control", help="Without a search for wrong answers.", rich_help_panel=STUDY)
     ] = False,
@@ -144,7 +147,7 @@ def search(
             "searcher": searcher, "searcher_settings": numbers, "space": space, "max_block": max_block,
             "max_repeats": max_repeats, "max_length": max_length, "budget": budget, "seed": seed,
             "limit": limit or None, "per_round": per_round or 4, "random_peer": not no_random_peer,
-            "control": not no_control, "verify": not no_verify, "stop_early": stop_early, "engine": engine,
+            "nearby_peer": not no_nearby_peer, "control": not no_control, "verify": not no_verify, "stop_early": stop_early, "engine": engine,
             "batch_tokens": batch_tokens, "dtype": dtype, "device": device,
             "trust_remote_code": trust_remote_code,
         }  # fmt: skip
