@@ -147,7 +147,8 @@ def search(
             "searcher": searcher, "searcher_settings": numbers, "space": space, "max_block": max_block,
             "max_repeats": max_repeats, "max_length": max_length, "budget": budget, "seed": seed,
             "limit": limit or None, "per_round": per_round or 4, "random_peer": not no_random_peer,
-            "nearby_peer": not no_nearby_peer, "control": not no_control, "verify": not no_verify, "stop_early": stop_early, "engine": engine,
+            "nearby_peer": not no_nearby_peer, "control": not no_control, "verify": not no_verify,
+            "stop_early": stop_early, "engine": engine,
             "batch_tokens": batch_tokens, "dtype": dtype, "device": device,
             "trust_remote_code": trust_remote_code,
         }  # fmt: skip
@@ -207,11 +208,15 @@ def show(
 ) -> None:
     """Show a study, also one that is still running."""
     with _errors(json):
+        from skiploop.full_study import is_full, load_full
         from skiploop.static import is_static, load_static
         from skiploop.store import read_run
         from skiploop.study import load_study
         from skiploop.tables import input_json, make_console, print_input
 
+        if is_full(run):
+            cli_study.show_full(load_full(run), json)
+            return
         if is_static(read_run(run)):
             _show(load_static(run), json)
             return
@@ -369,3 +374,6 @@ def _print_json(value: dict[str, Any]) -> None:
 
 def _say(text: str) -> None:
     typer.echo(text, err=True)
+
+
+from skiploop import cli_study  # noqa: E402  its command is put on `app`; it needs what is above

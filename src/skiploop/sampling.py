@@ -8,8 +8,8 @@ greedy answer, which decides ties, is one of the passes: k samples cost (k + 1) 
 chosen on training inputs. Test inputs are sampled at the chosen temperatures only.
 
 Where options are scored (`choice`, `letter`) a sample is an option drawn from the softmax of the scores over the
-temperature. All samples of an input come from one pass, and their vote tends to the arg-max, which is the greedy answer:
-voting can't gain anything there, and what any of the samples hits is a lottery.
+temperature. All samples of an input come from one pass, and their vote tends to the arg-max, which is the greedy
+answer: voting can't gain anything there, and what any of the samples hits is a lottery.
 """
 
 from __future__ import annotations
@@ -269,7 +269,8 @@ def _reported(
     report: dict[str, Any] = {}
     for name in ("vote", "vote_all"):
         if name in chosen:
-            report[name] = chosen[name] | _vote(tested[chosen[name]["temperature"]], chosen[name], test, reference, seed)
+            inputs = tested[chosen[name]["temperature"]]
+            report[name] = chosen[name] | _vote(inputs, chosen[name], test, reference, seed)
     if "any" in chosen:
         inputs = tested[chosen["any"]["temperature"]]
         report["any"] = chosen["any"] | _any(inputs, chosen["any"]["samples"], test, reference, beside_search)

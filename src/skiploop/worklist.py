@@ -23,7 +23,7 @@ class Unit:
     Attributes:
         key: what tells it from all others; the line begins with it.
         requests: at least one.
-        judge: makes the rest of the line.
+        judge: makes the rest of the line, with the `rewards` among it.
     """
 
     key: Line
@@ -45,12 +45,13 @@ class Worklist:
         self, runner: Runner, journal: Journal, *, per_call: int = 1024, progress: Progress | None = None
     ) -> None:
         self.done, self.total = 0, 0  # requests
+        self._right, self._judged = 0, 0
         self._runner, self._journal, self._per_call = runner, journal, per_call
         self._progress = progress or Progress()
         self._recorded = deque(journal.read())
 
-    def run(self, units: Sequence[Unit], figure: Callable[[], float] = lambda: 0.0) -> list[Line]:
-        """The lines of these units, in order; `figure` is what the progress shows."""
+    def run(self, units: Sequence[Unit]) -> list[Line]:
+        """The lines of these units, in order. The progress shows the share of `rewards` in them that are 1."""
         self.total = max(self.total, self.done + sum(len(unit.requests) for unit in units))
         lines: list[Line] = []
         for part in self._parts(units):
@@ -58,7 +59,10 @@ class Worklist:
             found = self._read(part) if replayed else self._run(part)
             lines += found
             self.done += sum(len(unit.requests) for unit in part)
-            self._progress.update(self.done, self.total, figure(), replayed=replayed)
+            rewards = [reward for line in found for reward in line["rewards"]]
+            self._right += sum(reward >= 1 for reward in rewards)
+            self._judged += len(rewards)
+            self._progress.update(self.done, self.total, self._right / max(1, self._judged), replayed=replayed)
         return lines
 
     def finish(self) -> None:
