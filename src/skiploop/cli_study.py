@@ -24,11 +24,11 @@ from skiploop.cli import (
     _print_json,
     _say,
     app,
-    level_list,
-    number_list,
-    word_list,
 )
 from skiploop.cli_values import confirm_code, constants, set_threads
+from skiploop.cli_values import levels as level_list
+from skiploop.cli_values import numbers as number_list
+from skiploop.cli_values import words as word_list
 
 if TYPE_CHECKING:
     from skiploop.full_study import FullStudy

@@ -56,7 +56,7 @@ def _accuracies(parts: dict[str, Figures]) -> Iterator[list[str]]:
         for name in ("identity", "search"):
             row = static["chosen"][name]
             title = "  identity" if name == "identity" else f"  static chain {row['notation']}"
-            found = {"difference": row["difference"], "interval": row["difference_interval"], "mcnemar_p": row["mcnemar_p"]}
+            found = row | {"interval": row["difference_interval"]}
             yield _row(title, static["test_inputs"], row["depth"], row["test"], row["test_interval"], found)
     sampling = parts.get("sampling")
     if sampling is not None:
