@@ -112,6 +112,11 @@ def test_the_curve_agrees_with_brute_force() -> None:
         assert row["layer_calls"] == (k + 1) * LAYERS
         right = [brute_vote(each.greedy.ballot, [s.ballot for s in each.drawn[:k]]) == "right" for each in inputs]
         assert row["accuracy"] == sum(right) / 25
+        groups = [
+            [brute_vote(each.greedy.ballot, [s.ballot for s in each.drawn[i * k : (i + 1) * k]]) for i in range(9 // k)]
+            for each in inputs
+        ]
+        assert row["mean_accuracy"] == pytest.approx(sum(g.count("right") / len(g) for g in groups) / 25)
         counts = [sum(s.reward >= 1 for s in each.drawn) for each in inputs]
         assert row["any_oracle_accuracy"] == pytest.approx(sum(pass_at_k(9, c, k) for c in counts) / 25)
         both = [1.0 if each.greedy.reward else pass_at_k(9, c, k) for each, c in zip(inputs, counts, strict=True)]

@@ -114,7 +114,7 @@ def sampling_study(
     work = Worklist(runner, journal, per_call=settings.per_call, progress=progress)
     sampler = _Sampler(task, identity, settings, work, most)
     tuned = train[: settings.tune]
-    shares = len(settings.temperatures), min(len(settings.temperatures), len(paid) * 3)
+    shares = len(settings.temperatures), min(len(settings.temperatures), len(paid) * 2)
     drawn = 0 if task.scores_options else most * (len(tuned) * shares[0] + len(test) * shares[1])
     work.total = len(tuned) + len(test) + drawn  # at most
     tuning = sampler.run("train", tuned, settings.temperatures)
@@ -228,26 +228,27 @@ def _said(task: Task, line: Line) -> tuple[Said, ...]:
 
 
 def _choose(tuning: Mapping[float, Sequence[Samples]], most: int) -> dict[str, dict[str, Any]]:
-    """On training inputs: the best vote of any size, the best of the full size, and the best temperature for any-of-k.
+    """On training inputs: the best temperature and size of a vote, and the best temperature for any of all samples.
 
-    Among equals fewer samples, then the lower temperature.
+    What is compared is the mean over all groups of k samples: by the first k alone, small votes would win by luck.
+    Among equals fewer samples, then the lower temperature. `vote_all` is the vote of all that the budget pays for, at
+    the temperature of the best.
     """
     if not most:
         return {}
 
     def accuracy(temperature: float, k: int) -> float:
-        return sum(each.vote(k).reward >= 1 for each in tuning[temperature]) / len(tuning[temperature])
+        return sum(each.mean_vote(k) for each in tuning[temperature]) / len(tuning[temperature])
 
     def hits(temperature: float) -> float:
         return sum(each.oracle(most, greedy=True) for each in tuning[temperature]) / len(tuning[temperature])
 
     pairs = [(k, temperature) for k in powers(most) for temperature in tuning]
     k, best = max(pairs, key=lambda pair: (accuracy(pair[1], pair[0]), -pair[0], -pair[1]))
-    full = max(tuning, key=lambda temperature: (accuracy(temperature, most), -temperature))
     widest = max(tuning, key=lambda temperature: (hits(temperature), -temperature))
     return {
         "vote": {"samples": k, "temperature": best, "train": accuracy(best, k)},
-        "vote_all": {"samples": most, "temperature": full, "train": accuracy(full, most)},
+        "vote_all": {"samples": most, "temperature": best, "train": accuracy(best, most)},
         "any": {"samples": most, "temperature": widest, "train_oracle": hits(widest)},
     }
 

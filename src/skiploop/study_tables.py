@@ -39,8 +39,8 @@ def print_full(study: FullStudy, console: Console) -> None:
 def full_table(parts: dict[str, Figures]) -> Table:
     """Accuracies first; below the line what needs the gold answer to pick."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("", "inputs", "layer calls", "%", "95 %", "difference", "95 %", "p"):
-        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    for name in ("", "inputs", "layer\ncalls", "%", "95 %", "diff.", "95 %", "p"):
+        table.add_column(name, justify="right" if name else "left", no_wrap=bool(name))
     for row in _accuracies(parts):
         table.add_row(*row)
     table.add_section()
@@ -90,7 +90,7 @@ def _oracles(parts: dict[str, Figures]) -> Iterator[list[str]]:
         row = sampling["budgets"]["search"]["any"]
         minus = beside["search_minus_any"]
         yield _row(
-            f"  any of {row['samples']} samples or greedy, T {row['temperature']:g}", beside["inputs"],
+            f"  any of {row['samples']} samples, or greedy", beside["inputs"],
             (row["samples"] + 1) * sampling["num_layers"], beside["any_oracle_accuracy"], None,
             _negated(minus["difference"], minus["interval"], minus["mcnemar_p"]),
         )  # fmt: skip

@@ -37,19 +37,24 @@ class Samples:
     greedy: Said
     drawn: tuple[Said, ...]
 
-    def vote(self, k: int) -> Said:
-        """What the first k samples agree on most.
+    def vote(self, k: int, first: int = 0) -> Said:
+        """What k samples agree on most, by default the first.
 
         Ties go to the greedy answer if it is among the tied, else to the ballot that was cast first. Where all
         abstain it is the greedy answer.
         """
-        cast = [said for said in self.drawn[:k] if said.ballot is not None]
+        cast = [said for said in self.drawn[first : first + k] if said.ballot is not None]
         if not cast:
             return self.greedy
         counts = Counter(said.ballot for said in cast)
         most = max(counts.values())
         tied = [said for said in cast if counts[said.ballot] == most]
         return next((said for said in tied if said.ballot == self.greedy.ballot), tied[0])
+
+    def mean_vote(self, k: int) -> float:
+        """Share of the votes that are right when the samples are cut into as many groups of k as there are."""
+        starts = range(0, len(self.drawn) - k + 1, k)
+        return sum(self.vote(k, first).reward >= 1 for first in starts) / len(starts)
 
     @property
     def right(self) -> int:
@@ -79,6 +84,8 @@ def powers(most: int) -> list[int]:
 def curve(inputs: Sequence[Samples], most: int, num_layers: int, *, seed: int = 0) -> list[dict[str, Any]]:
     """One row for each number of samples: the vote's accuracy, and the oracle accuracy of any of them.
 
+    `accuracy` is that of the first k samples, `mean_accuracy` the mean over all groups of k, which shakes less.
+
     Layer calls are those of an input: L for each sample and L for the greedy answer, which decides ties.
     """
     rows = []
@@ -90,6 +97,7 @@ def curve(inputs: Sequence[Samples], most: int, num_layers: int, *, seed: int = 
                 "layer_calls": (k + 1) * num_layers,
                 "accuracy": right / len(inputs),
                 "accuracy_interval": wilson(right, len(inputs)),
+                "mean_accuracy": sum(each.mean_vote(k) for each in inputs) / len(inputs),
                 "any_oracle_accuracy": mean_pass_at_k([(len(each.drawn), each.right) for each in inputs], k),
                 "any_oracle_interval": _interval([each.oracle(k, greedy=False) for each in inputs], seed),
                 "any_or_greedy_oracle_accuracy": sum(each.oracle(k, greedy=True) for each in inputs) / len(inputs),
