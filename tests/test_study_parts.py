@@ -108,10 +108,10 @@ def test_a_planted_harmful_layer_is_found_and_shown(tmp_path: Path) -> None:
 
 def test_where_answers_have_nothing_to_do_with_the_question_nothing_is_shown(tmp_path: Path) -> None:
     claimed = {"excess": 0, "static": 0, "vote": 0, "nearby": 0}
-    seeds = 10
-    for seed in range(seeds):
+    for seed in range(8):
         table = null_table(LAYERS, seed, inputs=110)
-        found = run(tmp_path / f"s{seed}", TableRunner(table), rows(table), study={"seed": seed, "budget": 6})
+        found = run(tmp_path / f"s{seed}", TableRunner(table), rows(table), study={"seed": seed, "budget": 6},
+                    sampling=SamplingSettings(tune=20, most=4, per_call=60, seed=seed))  # fmt: skip
         summary, chosen = found.parts["search"], found.parts["static"]["chosen"]["search"]
         assert summary["corrected_share"] > 0.5, "a lottery with many tickets"
         vote = found.parts["sampling"]["budgets"]["search"]["vote"]["minus_identity"]["interval"]
@@ -121,7 +121,7 @@ def test_where_answers_have_nothing_to_do_with_the_question_nothing_is_shown(tmp
         claimed["nearby"] += not _holds(summary["nearby_difference"]["interval"])
         text = " ".join(full_reading(found.parts))
         assert ("It isn't shown that chains correct" in text) == (summary["excess_interval"][0] <= 0)
-    # A 95 % interval misses 0 once in 20 times; three of ten would be more than luck (p = 0.012).
+    # A 95 % interval misses 0 once in 20 times; three of eight would be more than luck (p = 0.006).
     assert all(count <= 2 for count in claimed.values()), claimed
 
 
