@@ -114,7 +114,7 @@ def sampling_study(
     work = Worklist(runner, journal, per_call=settings.per_call, progress=progress)
     sampler = _Sampler(task, identity, settings, work, most)
     tuned = train[: settings.tune]
-    shares = len(settings.temperatures), min(len(settings.temperatures), len(paid) * 2)
+    shares = len(settings.temperatures), min(len(settings.temperatures), 2 * sum(map(bool, paid.values())))
     drawn = 0 if task.scores_options else most * (len(tuned) * shares[0] + len(test) * shares[1])
     work.total = len(tuned) + len(test) + drawn  # at most
     tuning = sampler.run("train", tuned, settings.temperatures)

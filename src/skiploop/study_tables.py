@@ -204,7 +204,12 @@ def _options(figures: Figures) -> Iterator[str]:
         f"{percent(own['right_at_all']['share'])}."
     )
     survival = figures["survival"]
-    corrected, right = survival["corrected"], survival["identity_right"]
+    corrected, right, shorter = (survival[name] for name in ("corrected", "identity_right", "right_shorter"))
+    if shorter["inputs"]:
+        yield (
+            f"Of {shorter['inputs']} shorter chains that are right as the options stand, {percent(shorter['all'])} stay "
+            f"right wherever they stand (95 %: {_range(shorter['all_interval'])})."
+        )
     if not corrected["inputs"]:
         yield "No input with options was corrected, so there is nothing that could survive."
         return
