@@ -193,7 +193,7 @@ def test_stopped_in_any_part_and_resumed_nothing_differs(tmp_path: Path, scoring
         task = _listed(task)
     whole = run_study(FakeModel(), task, out=tmp_path / "whole", settings=small(), runner=reference)
     stopped_in = set()
-    for at in range(0, len(reference.calls), max(1, len(reference.calls) // 12)):
+    for at in range(0, len(reference.calls), max(1, len(reference.calls) // 7)):
         out = tmp_path / f"cut{at}"
         with pytest.raises(Stopped) as caught:
             run_study(FakeModel(), task, out=out, settings=small(), runner=Killed(at))

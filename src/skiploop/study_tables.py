@@ -207,8 +207,8 @@ def _options(figures: Figures) -> Iterator[str]:
     corrected, right, shorter = (survival[name] for name in ("corrected", "identity_right", "right_shorter"))
     if shorter["inputs"]:
         yield (
-            f"Of {shorter['inputs']} shorter chains that are right as the options stand, {percent(shorter['all'])} stay "
-            f"right wherever they stand (95 %: {_range(shorter['all_interval'])})."
+            f"Of {shorter['inputs']} shorter chains that are right as the options stand, {percent(shorter['all'])} "
+            f"stay right wherever they stand (95 %: {_range(shorter['all_interval'])})."
         )
     if not corrected["inputs"]:
         yield "No input with options was corrected, so there is nothing that could survive."
