@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import random
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from skiploop.chainbench import harmful_layer
@@ -29,7 +31,8 @@ from skiploop.settings import StudySettings
 from skiploop.static import StaticSettings
 from skiploop.study import search
 from skiploop.study_parts import PARTS, Context, FullSettings, Part
-from skiploop.study_tables import full_reading
+from skiploop.study_tables import full_reading, full_table
+from skiploop.tables import study_table
 from skiploop.tasks import Example, Task
 from skiploop.tasks.sample import question_key
 from tests.fakes import LAYERS, FakeModel, FakeRunner, digest, fake_task
@@ -319,8 +322,9 @@ def test_the_command_prints_one_table_and_what_it_means(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["study", *FLAGS, "--out", str(tmp_path / "s")])
     assert done.exit_code == 0, done.output
     for text in (
-        "static chain", "best vote", "uniform random chains", "random chains near the identity", "any of",
-        "oracle: some", "No router was tested", "options moved: not applicable: not multiple choice", "3/4 sampling",
+        "static chain", "(best), T", "uniform random chains", "random chains near identity", "any of",
+        "oracle: some answer", "No router was tested", "options moved: not applicable: not multiple choice",
+        "3/4 sampling",
     ):  # fmt: skip
         assert text in done.output
     shown = CliRunner().invoke(app, ["show", str(tmp_path / "s")])
@@ -335,6 +339,16 @@ def test_json_is_one_object_and_the_same_command_only_reads(tmp_path: Path, fake
     assert found["figures"]["sampling"]["samples"] == 2 and found["out"] == str(tmp_path / "s")
     before = len(fakes)
     assert json.loads(CliRunner().invoke(app, words).stdout) == found and len(fakes) == before
+
+
+def test_the_tables_fit_into_80_columns(tmp_path: Path) -> None:
+    found = run_study(FakeModel(), fake_task(60), out=tmp_path / "s", settings=small(), runner=FakeRunner())
+    for table in (full_table(found.parts, dense=True), study_table(found.parts["search"], dense=True)):
+        console = Console(width=80, record=True, file=io.StringIO())
+        console.print(table)
+        lines = [line.rstrip() for line in console.export_text().splitlines()]
+        assert "\u2026" not in "".join(lines), "nothing is cut off"
+        assert any(line.split()[:1] in (["identity"], ["all"]) for line in lines)
 
 
 @pytest.mark.usefixtures("fakes")

@@ -16,7 +16,7 @@ Figures = dict[str, Any]
 _NAMES = {
     "oracle_accuracy": "chains of the search",
     "random_oracle_accuracy": "uniform random chains",
-    "nearby_oracle_accuracy": "random chains near the identity",
+    "nearby_oracle_accuracy": "random chains near identity",
 }
 
 
@@ -25,7 +25,7 @@ def print_full(study: FullStudy, console: Console) -> None:
     record, parts = study.record, study.parts
     state = "" if study.complete else " (not complete)"
     console.print(f"{record['model']['name']} on {record['task']['name']}{state}", markup=False)
-    console.print(full_table(parts))
+    console.print(full_table(parts, dense=console.width < 95))
     for line in full_reading(parts):
         console.print(f"- {line}", markup=False, soft_wrap=True)
     for line in record["parts"].values():
@@ -36,16 +36,18 @@ def print_full(study: FullStudy, console: Console) -> None:
     console.print(f"\n{seconds:.0f} s. The study is in {study.out}", markup=False, soft_wrap=True)
 
 
-def full_table(parts: dict[str, Figures]) -> Table:
-    """Accuracies first; below the line what needs the gold answer to pick."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("", "inputs", "layer\ncalls", "%", "95 %", "diff.", "95 %", "p"):
+def full_table(parts: dict[str, Figures], *, dense: bool = False) -> Table:
+    """Accuracies first; below the line what needs the gold answer to pick. `dense` fits into 80 columns, without p."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0 if dense else (0, 1, 0, 0))
+    columns = ("", "inputs", "layer\ncalls", "%", "95 %", "diff.", "95 %", "p")
+    columns = columns[:-1] if dense else columns
+    for name in columns:
         table.add_column(name, justify="right" if name else "left", no_wrap=bool(name))
     for row in _accuracies(parts):
-        table.add_row(*row)
+        table.add_row(*row[: len(columns)])
     table.add_section()
     for row in _oracles(parts):
-        table.add_row(*row, style="dim")
+        table.add_row(*row[: len(columns)], style="dim")
     return table
 
 
@@ -61,10 +63,10 @@ def _accuracies(parts: dict[str, Figures]) -> Iterator[list[str]]:
     sampling = parts.get("sampling")
     if sampling is not None:
         layers = sampling["num_layers"]
-        for how, title in (("vote", "best vote"), ("vote_all", "vote of all")):
+        for how, title in (("vote", "best"), ("vote_all", "all")):
             row = sampling["budgets"]["search"].get(how)
             if row is not None:
-                name = f"  {title}: {row['samples']} samples, T {row['temperature']:g}"
+                name = f"  vote of {row['samples']} ({title}), T {row['temperature']:g}"
                 calls = (row["samples"] + 1) * layers
                 yield _row(
                     name, sampling["test_inputs"], calls, row["test"], row["test_interval"], row["minus_identity"]
@@ -75,7 +77,7 @@ def _oracles(parts: dict[str, Figures]) -> Iterator[list[str]]:
     search, sampling = parts.get("search"), parts.get("sampling")
     if search is None:
         return
-    yield ["oracle: some of the answers is right"]
+    yield ["oracle: some answer is right"]
     calls = None if sampling is None else round(sampling["budgets"]["search"]["layer_calls"])
     for name, title in _NAMES.items():
         if search.get(name) is not None:

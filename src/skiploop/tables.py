@@ -16,7 +16,7 @@ from skiploop.summary import InputResult
 
 COLUMNS = (
     "\nlevel", "\ninputs", "base\n%", "oracle\n%", "random\n%", "nearby\n%", "right,\nshorter", "wrong\n->right",
-    "still\nwrong", "identity\nbest", "mean\ndepth",
+    "still\nwrong", "ident.\nbest", "mean\ndepth",
 )  # fmt: skip
 _SHARES = ("base_accuracy", "oracle_accuracy", "random_oracle_accuracy", "nearby_oracle_accuracy")
 EXAMPLES = 3
