@@ -39,8 +39,7 @@ def print_full(study: FullStudy, console: Console) -> None:
 def full_table(parts: dict[str, Figures], *, dense: bool = False) -> Table:
     """Accuracies first; below the line what needs the gold answer to pick. `dense` fits into 80 columns, without p."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0 if dense else (0, 1, 0, 0))
-    columns = ("", "inputs", "layer\ncalls", "%", "95 %", "diff.", "95 %", "p")
-    columns = columns[:-1] if dense else columns
+    columns = ["", "inputs", "layer\ncalls", "%", "95 %", "diff.", "95 %", *([] if dense else ["p"])]
     for name in columns:
         table.add_column(name, justify="right" if name else "left", no_wrap=bool(name))
     for row in _accuracies(parts):
@@ -184,8 +183,8 @@ def _search(figures: Figures) -> Iterator[str]:
             yield f"Chains correct the model oftener than they hit one particular wrong answer ({_points(one)})."
         else:
             yield (
-                "It isn't shown that chains correct the model: the search for a wrong answer hits it as often, within "
-                f"the interval ({_points(one)})."
+                "It isn't shown that chains correct the model oftener than they hit one particular wrong answer "
+                f"({_points(one)})."
             )
     form = figures.get("format")
     if form is not None and form["corrected"]:
