@@ -96,7 +96,8 @@ def test_json_is_one_object_on_stdout(tmp_path: Path) -> None:
     for key in (
         "inputs", "evaluations", "base_accuracy", "oracle_accuracy", "shorter_share", "corrected_share",
         "mean_base_depth", "mean_best_depth", "layer_calls", "seconds", "by_level", "random_oracle_accuracy",
-        "control_hit_share", "excess", "transitions", "right_chain_share", "flip_rate", "out",
+        "control_hit_share", "excess", "transitions", "right_chain_share",
+        "nearby_oracle_accuracy", "nearby_difference", "flip_rate", "out",
     ):  # fmt: skip
         assert key in summary
     assert summary["searcher_settings"]["widening"] == 3 and done.stderr == ""
@@ -107,13 +108,15 @@ def test_json_is_one_object_on_stdout(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("fakes")
 def test_flags_reach_the_study(tmp_path: Path) -> None:
     flags = "--budget 9 --per-round 2 --searcher cola --space skip --seed 3 --limit 0 --max-block 2 --stop-early"
-    flags += " --no-random-peer --no-control --no-verify --length-penalty 0 --exploration 2 --engine plain"
+    flags += " --no-random-peer --no-nearby-peer --no-control --no-verify --length-penalty 0"
+    flags += " --exploration 2 --engine plain"
     done = call("search", *flags.split(), "--out", tmp_path / "s", "--json")
     assert done.exit_code == 0, done.output
     settings = json.loads((tmp_path / "s" / "run.json").read_text())["settings"]
     expected = {
         "budget": 9, "per_round": 2, "space": "skip", "seed": 3, "limit": None, "max_block": 2,
-        "stop_early": True, "random_peer": False, "control": False, "verify": False, "engine": "plain",
+        "stop_early": True, "random_peer": False, "nearby_peer": False, "control": False,
+        "verify": False, "engine": "plain",
     }  # fmt: skip
     assert {key: settings[key] for key in expected} == expected
     assert settings["searcher_settings"]["length_penalty"] == 0

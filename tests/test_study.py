@@ -22,6 +22,7 @@ from skiploop.arms import seed_for, wrong_candidates
 from skiploop.errors import InvalidInput
 from skiploop.request import Request, Result
 from skiploop.settings import StudySettings
+from skiploop.stats import mcnemar
 from skiploop.study import Interrupted, Study, load_study, search
 from skiploop.summary import TRANSITIONS
 from tests.fakes import LAYERS, FakeModel, FakeRunner, fake_task, options
@@ -43,6 +44,10 @@ def evaluations(out: Path) -> list[dict[str, Any]]:
     return [line for line in lines(out) if "end" not in line]
 
 
+def found_of(lines: list[dict[str, Any]], arm: str) -> list[dict[str, Any]]:
+    return [line for line in lines if line["arm"] == arm]
+
+
 def contents(out: Path) -> dict[str, bytes]:
     return {name: (out / name).read_bytes() for name in FILES}
 
@@ -54,7 +59,7 @@ def test_budgets_are_distinct_evaluations_per_input_and_arm(tmp_path: Path, scor
     chains = Counter((line["input"], line["arm"], tuple(line["chain"])) for line in found)
     assert set(chains.values()) == {1}
     per_arm = Counter((line["input"], line["arm"]) for line in found)
-    assert all(per_arm[f"e{i}", arm] == 19 for i in range(10) for arm in ("search", "random"))
+    assert all(per_arm[f"e{i}", arm] == 19 for i in range(10) for arm in ("search", "random", "nearby"))
     assert all(per_arm[f"e{i}", "identity"] == 1 for i in range(10))  # the 20th of each arm
     assert not [line for line in found if line["arm"] != "identity" and line["chain"] == IDENTITY]
     wrong = {line["input"] for line in found if line["arm"] == "identity" and line["reward"] < 1}
@@ -104,7 +109,7 @@ def test_the_figures_agree_with_the_journal(tmp_path: Path) -> None:
     summary = run(tmp_path / "s").summary
     found = evaluations(tmp_path / "s")
     base = {line["input"]: line["reward"] for line in found if line["arm"] == "identity"}
-    hit: dict[str, set[str]] = {"search": set(), "random": set(), "control": set()}
+    hit: dict[str, set[str]] = {"search": set(), "random": set(), "nearby": set(), "control": set()}
     for line in found:
         if line["reward"] >= 1 and line["arm"] in hit:
             hit[line["arm"]].add(line["input"])
@@ -113,12 +118,23 @@ def test_the_figures_agree_with_the_journal(tmp_path: Path) -> None:
     assert summary["inputs"] == 10 and summary["base_accuracy"] == len(right) / 10 == 0.4
     assert summary["oracle_accuracy"] == len(right | hit["search"]) / 10
     assert summary["random_oracle_accuracy"] == len(right | hit["random"]) / 10
+    assert summary["nearby_oracle_accuracy"] == len(right | hit["nearby"]) / 10
+    for peer in ("random", "nearby"):
+        apart = summary[f"{peer}_difference"]
+        assert apart["oracle_accuracy"] == pytest.approx((len(right | hit["search"]) - len(right | hit[peer])) / 10)
+        assert apart["interval"][0] <= apart["oracle_accuracy"] <= apart["interval"][1]
+        only = [len(hit["search"] - hit[peer] - right), len(hit[peer] - hit["search"] - right)]
+        assert apart["mcnemar_p"] == pytest.approx(mcnemar(*only))
+    for arm in ("search", "control"):
+        own = [line["reward"] for line in found_of(found, arm) if line["input"] in wrong]
+        assert summary["right_chain_share_control_inputs"][arm] == pytest.approx(sum(own) / len(own))
     assert summary["corrected_share"] == len(wrong & hit["search"]) / len(wrong)
     assert summary["control_hit_share"] == len(hit["control"]) / len(wrong)
     assert summary["excess"] == pytest.approx(summary["corrected_share"] - summary["control_hit_share"])
     low, high = summary["excess_interval"]
     assert low <= summary["excess"] <= high
-    assert summary["evaluations"] == 200 and summary["evaluations_by_arm"]["random"] == 200
+    assert summary["evaluations"] == 200
+    assert [summary["evaluations_by_arm"][arm] for arm in ("random", "nearby")] == [200, 200]
     shorter = {
         line["input"]
         for line in found
@@ -143,13 +159,15 @@ def test_wrong_to_wrong_counts_the_identity(tmp_path: Path) -> None:
 
 
 def test_arms_can_be_left_out(tmp_path: Path) -> None:
-    summary = run(tmp_path / "a", random_peer=False, control=False, verify=False).summary
+    summary = run(tmp_path / "a", random_peer=False, nearby_peer=False, control=False, verify=False).summary
     assert set(summary["evaluations_by_arm"]) == {"search"}
     assert summary["random_oracle_accuracy"] is None and summary["control_hit_share"] is None
     assert summary["excess"] is None and summary["flips"] is None
-    summary = run(tmp_path / "b", searcher="random").summary
-    assert set(summary["evaluations_by_arm"]) == {"search", "control"}
-    assert summary["random_oracle_accuracy"] is None
+    assert summary["nearby_oracle_accuracy"] is None and summary["nearby_difference"] is None
+    for searcher, other in (("random", "nearby"), ("nearby", "random")):
+        summary = run(tmp_path / searcher, searcher=searcher).summary
+        assert set(summary["evaluations_by_arm"]) == {"search", other, "control"}
+        assert summary[f"{searcher}_oracle_accuracy"] is None
     summary = run(tmp_path / "c", budget=1).summary
     assert summary["oracle_accuracy"] == summary["random_oracle_accuracy"] == summary["base_accuracy"]
 

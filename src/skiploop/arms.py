@@ -2,6 +2,7 @@
 
     search    the chosen searcher; a chain is rewarded when the answer is right
     random    uniform random chains from the same space, at the same budget: what luck alone finds
+    nearby    random chains a few edits from the identity, at the same budget: luck that starts where the search starts
     control   the same searcher again, rewarded for one particular *wrong* answer: how easily some chain
               says anything that it is paid for. Only run where the identity is wrong, because there its
               hits are compared with the search's
@@ -26,7 +27,8 @@ from skiploop.space import Space
 from skiploop.tasks import Example, Task
 from skiploop.tasks.scoring import letters
 
-ARMS = ("search", "random", "control")
+ARMS = ("search", "random", "nearby", "control")
+PEERS = ("random", "nearby")  # they learn nothing; each bears the name of its searcher
 GOLD, WRONG = 0, 1  # the targets: positions in InputState.targets and Outcome.rewards
 # Two answers suffice: at most one of them is what the identity says. A third is for ambiguous verdicts.
 _CANDIDATES = 3
@@ -120,12 +122,11 @@ class InputState:
         """Sets the arms up, once the identity's verdict is known; `wrong` is None where it is right."""
         self.targets = (self.example, wrong)
         names = {"search": settings.searcher}
-        if settings.has_random_peer:
-            names["random"] = "random"
+        names |= {peer: peer for peer in settings.peers}
         if settings.control and wrong is not None:
             names["control"] = settings.searcher
         for arm, searcher in names.items():
-            constants = {} if arm == "random" else settings.searcher_settings
+            constants = {} if arm in PEERS else settings.searcher_settings
             seed = seed_for(settings.seed, arm, self.example.id)
             made = make_searcher(searcher, space, seed=seed, **constants)
             self.arms.append(Arm(arm, made, settings.budget))

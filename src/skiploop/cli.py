@@ -79,6 +79,9 @@ def search(
     no_random_peer: Annotated[
         bool, typer.Option("--no-random-peer", help="Without random chains beside it.", rich_help_panel=STUDY)
     ] = False,
+    no_nearby_peer: Annotated[
+        bool, typer.Option("--no-nearby-peer", help="Without chains near the identity.", rich_help_panel=STUDY)
+    ] = False,
     no_control: Annotated[
         bool, typer.Option("--no-control", help="Without a search for wrong answers.", rich_help_panel=STUDY)
     ] = False,
@@ -168,7 +171,7 @@ def asked(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     settings = {name: given[name] for name in same} | {
         "searcher_settings": numbers, "limit": given["limit"] or None, "per_round": given["per_round"] or 4,
         "random_peer": not given["no_random_peer"], "control": not given["no_control"],
-        "verify": not given["no_verify"],
+        "nearby_peer": not given["no_nearby_peer"], "verify": not given["no_verify"],
     }  # fmt: skip
     options = {name: given[name] for name in ("split", "prompt", "scoring", "max_new_tokens", "difficulty")} | {
         "levels": level_list(given["levels"]), "families": word_list(given["families"]),
@@ -219,11 +222,15 @@ def show(
 ) -> None:
     """Show a study, also one that is still running."""
     with _errors(json):
+        from skiploop.full_study import is_full, load_full
         from skiploop.static import is_static, load_static
         from skiploop.store import read_run
         from skiploop.study import load_study
         from skiploop.tables import input_json, make_console, print_input
 
+        if is_full(run):
+            cli_study.show_full(load_full(run), json)
+            return
         if is_static(read_run(run)):
             _show(load_static(run), json)
             return
@@ -386,4 +393,4 @@ def _say(text: str) -> None:
     typer.echo(text, err=True)
 
 
-from skiploop import cli_analyze  # noqa: E402, F401  (registers its commands on `app`)
+from skiploop import cli_analyze, cli_study  # noqa: E402, F401  (put their commands on `app`)

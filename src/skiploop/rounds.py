@@ -89,7 +89,7 @@ class Rounds:
     def total(self) -> int:
         """How many evaluations there will be at most."""
         if not self.states[-1].arms:  # the control is run on some inputs only, which is known after round 0
-            arms = 1 + self._settings.has_random_peer + self._settings.control
+            arms = 1 + len(self._settings.peers) + self._settings.control
             return len(self.states) * arms * self._settings.budget
         return sum(arm.used if arm.done else arm.budget for state in self.states for arm in state.arms)
 

@@ -31,6 +31,7 @@ class StudySettings:
         per_round: most chains that one searcher is asked for before its rewards are told.
         per_call: about how many requests go into one call of the engine, and are lost when it is killed.
         random_peer: also run uniform random search at the same budget.
+        nearby_peer: also run random chains a few edits from the identity, at the same budget.
         control: also run the same search for a wrong answer, on the inputs that the model gets wrong.
         verify: run every claimed success again, alone.
         stop_early: stop an input when nothing better can come: right, at the least depth of the space.
@@ -53,6 +54,7 @@ class StudySettings:
     per_round: int = 4
     per_call: int = 1024
     random_peer: bool = True
+    nearby_peer: bool = True
     control: bool = True
     verify: bool = True
     stop_early: bool = False
@@ -97,6 +99,7 @@ class StudySettings:
         )
 
     @property
-    def has_random_peer(self) -> bool:
-        """Whether the random arm is run: not beside a search that is random itself."""
-        return self.random_peer and self.searcher != "random"
+    def peers(self) -> tuple[str, ...]:
+        """The arms that learn nothing, each with the searcher of its name: not beside a search that is the same."""
+        wanted = {"random": self.random_peer, "nearby": self.nearby_peer}
+        return tuple(name for name, wished in wanted.items() if wished and self.searcher != name)

@@ -33,7 +33,7 @@ from skiploop.searchers import make_searcher
 from skiploop.settings import StudySettings
 from skiploop.space import Space, make_space
 from skiploop.stats import mcnemar, newcombe_paired, paired_counts, wilson
-from skiploop.store import StudyFolder, check_place, default_out, read_json, read_run
+from skiploop.store import StudyFolder, check_place, default_out, read_inputs, read_json, read_run
 from skiploop.study import Interrupted
 from skiploop.tasks import Example, Task, make_task
 from skiploop.tasks.sample import balanced_order
@@ -142,6 +142,23 @@ def load_static(path: str | Path) -> StaticStudy:
     if not (out / "summary.json").exists():
         raise InvalidInput(f"the study in {out} isn't finished; give its command again to go on")
     return StaticStudy(out, run, read_json(out / "summary.json") | {"out": str(out)})
+
+
+def rewards_on_test(path: str | Path) -> dict[str, dict[str, float]]:
+    """The reward of each chosen chain on each test input, by what chose it and by the input's id."""
+    study = load_static(path)
+    alone = study.run["settings"]["verify"]
+    rewards = {
+        (line["input"], tuple(line["chain"])): line["reward"]
+        for batch in JsonlJournal(study.out / "journal.jsonl").read()
+        for line in batch
+        if line["alone"] == alone
+    }
+    tested = [line["id"] for line in read_inputs(study.out) if line["split"] == "test"]
+    return {
+        name: {each: rewards[each, tuple(row["chain"])] for each in tested}
+        for name, row in study.summary["chosen"].items()
+    }
 
 
 def is_static(run: dict[str, Any]) -> bool:

@@ -148,6 +148,20 @@ def newcombe_paired(both: int, first: int, second: int, neither: int) -> tuple[f
     return max(-1.0, p1 - p2 - down), min(1.0, p1 - p2 + up)
 
 
+def newcombe_independent(first: int, of: int, second: int, of_second: int) -> tuple[float, float] | None:
+    """Newcombe's 95 % interval for first / of - second / of_second, shares of different inputs (1998).
+
+    It is his method 10 for independent shares, from Wilson's intervals; None where one side has no inputs.
+    """
+    bounds1, bounds2 = wilson(first, of), wilson(second, of_second)
+    if bounds1 is None or bounds2 is None:
+        return None
+    p1, p2 = first / of, second / of_second
+    down = math.hypot(p1 - bounds1[0], bounds2[1] - p2)
+    up = math.hypot(bounds1[1] - p1, p2 - bounds2[0])
+    return p1 - p2 - down, p1 - p2 + up
+
+
 def _correlation(a: int, b: int, c: int, d: int) -> float:
     product = (a + b) * (c + d) * (a + c) * (b + d)
     if not product:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ from skiploop.store import (
     read_timing,
 )
 from skiploop.summary import InputResult, collect, summarise
-from skiploop.tasks import Task, make_task
+from skiploop.tasks import Example, Task, make_task
 
 _SECONDS_BETWEEN_TIMINGS = 5.0
 
@@ -82,6 +82,7 @@ def search(
     *,
     out: str | Path | None = None,
     settings: StudySettings | None = None,
+    inputs: Sequence[Example] | None = None,
     runner: Runner | None = None,
     progress: Progress | None = None,
     **changes: Any,
@@ -95,6 +96,7 @@ def search(
         out: the study's folder; by default one below `runs/` that is named after the settings. One that holds
             the same study is resumed.
         settings: a prepared set of settings.
+        inputs: examples of the task, where `limit` isn't to choose them.
         runner: evaluates; by default what `settings.engine` says.
         progress: is told how far the study is.
         **changes: single fields of `StudySettings`, which win over `settings`.
@@ -112,7 +114,7 @@ def search(
     if out is not None:
         check_place(Path(out))
     pool = make_task(task) if isinstance(task, str) else task
-    chosen = pool if settings.limit is None else pool.limit(settings.limit)
+    chosen = _chosen(pool, settings.limit, inputs)
     opened = open_model(model, settings) if isinstance(model, str) else model
     space = settings.make_space(opened.num_layers)
     check_lengths(chosen, chosen.examples, opened)
@@ -133,6 +135,14 @@ def search(
             )  # fmt: skip
             _work(folder, chosen, rounds, runner, settings, progress)
     return load_study(place)
+
+
+def _chosen(pool: Task, limit: int | None, inputs: Sequence[Example] | None) -> Task:
+    if inputs is None:
+        return pool if limit is None else pool.limit(limit)
+    if limit is not None:
+        raise InvalidInput(f"limit={limit} and {len(inputs)} given inputs don't go together; leave one out")
+    return replace(pool, examples=tuple(inputs))
 
 
 def load_study(path: str | Path) -> Study:

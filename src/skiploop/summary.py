@@ -17,12 +17,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from skiploop.arms import ARMS
+from skiploop.arms import ARMS, PEERS
 from skiploop.chain import Chain
 from skiploop.errors import InvalidInput
+from skiploop.format_figures import format_figures
 from skiploop.journal import Line
 from skiploop.searchers import pareto
-from skiploop.stats import newcombe_paired, share, wilson
+from skiploop.stats import mcnemar, newcombe_paired, paired_counts, share, wilson
 
 TRANSITIONS = ("right_shorter", "corrected", "still_wrong", "identity_best")
 
@@ -126,7 +127,9 @@ def collect(
 ) -> list[InputResult]:
     """The results by input; inputs whose identity wasn't evaluated yet are left out."""
     num_layers, settings = run["model"]["num_layers"], run["settings"]
-    always = ["search", *["random"] * (settings["random_peer"] and settings["searcher"] != "random")]
+    # A study of an earlier version has no nearby peer.
+    peers = [name for name in PEERS if settings.get(f"{name}_peer") and settings["searcher"] != name]
+    always = ["search", *peers]
     own: dict[str, list[Line]] = {}
     for line in lines:
         own.setdefault(line["input"], []).append(line)
@@ -184,11 +187,16 @@ def summarise(
         "base_accuracy_interval": wilson(base, count),
         "oracle_accuracy_interval": wilson(oracle, count),
         **_excess(results),
+        **{f"{peer}_difference": difference(results, peer) for peer in PEERS},
         "evaluations": _evaluations(results, "search"),
         "evaluations_by_arm": {arm: _evaluations(results, arm) for arm in _arms(results)},
         "layer_calls": layer_calls(lines, canonical=run["task"]["scoring"] == "verbatim"),
         "right_chain_share": {arm: _hit_share(results, arm) for arm in _arms(results)},
+        "right_chain_share_control_inputs": {
+            arm: _hit_share(_with_control(results), arm) for arm in _arms(_with_control(results))
+        },
         **_format_failures(results, scored=run["task"]["scoring"] in ("choice", "letter")),
+        "format": format_figures(results, lines, scoring=run["task"]["scoring"]),
         **_verification(results),
         "by_level": _by(results, "level"),
         "by_family": _by(results, "family"),
@@ -198,11 +206,10 @@ def summarise(
 def figures(results: Sequence[InputResult]) -> dict[str, Any]:
     """The figures that are given in sum, by level and by family; None where there is nothing to count."""
     transitions = _transitions(results, "search")
-    random = _transitions(results, "random")
     controls = _with_control(results)
     right = transitions["right_shorter"] + transitions["identity_best"]
     wrong = transitions["corrected"] + transitions["still_wrong"]
-    count, random_count = len(results), sum(random.values())
+    count = len(results)
     return {
         "inputs": count,
         "base_accuracy": share(right, count),
@@ -213,14 +220,35 @@ def figures(results: Sequence[InputResult]) -> dict[str, Any]:
         "mean_best_depth": _mean([len(result.search.best[0]) for result in results]),
         "transitions": transitions,
         "transition_shares": {name: share(part, count) for name, part in transitions.items()},
-        "random_oracle_accuracy": share(random_count - random["still_wrong"], random_count),
-        "random_shorter_share": share(random["right_shorter"], random["right_shorter"] + random["identity_best"]),
-        "random_corrected_share": share(random["corrected"], random["corrected"] + random["still_wrong"]),
-        "random_mean_best_depth": _mean(
-            [len(result.arms["random"].best[0]) for result in results if "random" in result.arms]
-        ),
+        **{name: value for peer in PEERS for name, value in _peer_figures(results, peer).items()},
         "control_inputs": len(controls),
         "control_hit_share": share(sum(result.arms["control"].right for result in controls), len(controls)),
+    }
+
+
+def _peer_figures(results: Sequence[InputResult], peer: str) -> dict[str, Any]:
+    moves = _transitions(results, peer)
+    count = sum(moves.values())
+    return {
+        f"{peer}_oracle_accuracy": share(count - moves["still_wrong"], count),
+        f"{peer}_shorter_share": share(moves["right_shorter"], moves["right_shorter"] + moves["identity_best"]),
+        f"{peer}_corrected_share": share(moves["corrected"], moves["corrected"] + moves["still_wrong"]),
+        f"{peer}_mean_best_depth": _mean(
+            [len(result.arms[peer].best[0]) for result in results if peer in result.arms]
+        ),
+    }
+
+
+def difference(results: Sequence[InputResult], peer: str) -> dict[str, Any] | None:
+    """Oracle accuracy of the search minus that of a peer on the same inputs, with Newcombe's interval."""
+    pairs = [(result.search.right, result.arms[peer].right) for result in results if peer in result.arms]
+    if not pairs:
+        return None
+    counts = paired_counts([first for first, _ in pairs], [second for _, second in pairs])
+    return {
+        "oracle_accuracy": share(counts.first - counts.second, len(pairs)),
+        "interval": newcombe_paired(*counts),
+        "mcnemar_p": mcnemar(counts.first, counts.second),
     }
 
 

@@ -10,13 +10,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from skiploop.arms import PEERS
 from skiploop.study import Study
 from skiploop.summary import InputResult
 
 COLUMNS = (
-    "\nlevel", "\ninputs", "base\n%", "oracle\n%", "random\n%", "right,\nshorter", "wrong\n->right",
-    "still\nwrong", "identity\nbest", "mean\ndepth",
+    "\nlevel", "\ninputs", "base\n%", "oracle\n%", "random\n%", "nearby\n%", "right,\nshorter", "wrong\n->right",
+    "still\nwrong", "ident.\nbest", "mean\ndepth",
 )  # fmt: skip
+_SHARES = ("base_accuracy", "oracle_accuracy", "random_oracle_accuracy", "nearby_oracle_accuracy")
 EXAMPLES = 3
 _WIDTH = 100  # where the output isn't a terminal, so that tables in logs aren't squeezed
 
@@ -63,7 +65,7 @@ def _cells(name: str, row: dict[str, Any]) -> list[str]:
     return [
         name,
         str(row["inputs"]),
-        *(_number(row[key], 100) for key in ("base_accuracy", "oracle_accuracy", "random_oracle_accuracy")),
+        *(_number(row[key], 100) for key in _SHARES),
         *(str(moves[key]) for key in ("right_shorter", "corrected", "still_wrong", "identity_best")),
         f"{_number(row['mean_base_depth'])} / {_number(row['mean_best_depth'])}",
     ]
@@ -78,15 +80,20 @@ def reading(summary: dict[str, Any]) -> list[str]:
         f"{summary['budget']} is right. To pick it one needs the gold answer, so this is no accuracy; the "
         f"model's own is {_with_interval(summary, 'base_accuracy')}.",
         _chance(summary),
+        _single(summary),
+        _format(summary),
         _again(summary),
     ]
     return [f"- {line}" for line in lines if line]
 
 
 def _chance(summary: dict[str, Any]) -> str:
-    parts = []
-    if summary["random_oracle_accuracy"] is not None:
-        parts.append(f"uniform random chains reach {percent(summary['random_oracle_accuracy'])} at the same budget")
+    parts = [
+        f"{_PEERS[peer]} reach {percent(summary[f'{peer}_oracle_accuracy'])} at the same budget (the search "
+        f"{_points(found['oracle_accuracy'])} points, {_points_interval(found['interval'])})"
+        for peer in PEERS
+        if (found := summary.get(f"{peer}_difference")) is not None
+    ]
     if summary["control_hit_share"] is not None:
         parts.append(
             f"on {summary['control_inputs']} inputs that the model gets wrong, the search for a wrong answer "
@@ -94,6 +101,28 @@ def _chance(summary: dict[str, Any]) -> str:
             f"one: {_points(summary['excess'])} points ({_points_interval(summary['excess_interval'])})"
         )
     return "Chance: " + "; ".join(parts) + "." if parts else ""
+
+
+def _single(summary: dict[str, Any]) -> str:
+    """How often one chain by itself reaches its target: the odds that a budget multiplies."""
+    shares = summary.get("right_chain_share_control_inputs") or {}
+    if shares.get("search") is None or shares.get("control") is None:
+        return ""
+    return (
+        f"Of single chains, on the inputs of the control, {percent(shares['search'])} are right where the search is "
+        f"paid for the right answer, and {percent(shares['control'])} hit the wrong one where it is paid for that."
+    )
+
+
+def _format(summary: dict[str, Any]) -> str:
+    found = summary.get("format")
+    if found is None or not found["unparsable_before"]:
+        return ""
+    return (
+        f"Format: {found['unparsable_before']} of {found['inputs']} answers of the identity can't be read; "
+        f"{found['corrected_unparsable_before']} of the {found['corrected']} corrected inputs are among them, where a "
+        "chain may repair no more than the format."
+    )
 
 
 def _again(summary: dict[str, Any]) -> str:
@@ -128,6 +157,7 @@ def print_static(summary: dict[str, Any], console: Console) -> None:
     console.print(_static_reading(summary), soft_wrap=True)
 
 
+_PEERS = {"random": "uniform random chains", "nearby": "random chains a few edits from the identity"}
 _STATIC_NAMES = {
     "search": "search ({searcher})",
     "random": "random chains",

@@ -159,16 +159,27 @@ class Task:
 
         A NaN among them means that the chain broke the model on this input: reward 0 and no answer.
         """
+        scores = self.option_scores(example, loglikelihoods, num_tokens)
+        if scores is None:
+            return Verdict(0.0, None)
+        return self.judge_choice(example, scores.index(max(scores)))
+
+    def judge_choice(self, example: Example, index: int) -> Verdict:
+        """Judge the option with this index, where options are scored."""
+        answer = letters(len(example.choices))[index] if self.scoring == "letter" else example.choices[index]
+        return Verdict(float(index == example.gold), answer)
+
+    def option_scores(
+        self, example: Example, loglikelihoods: Sequence[float], num_tokens: Sequence[int]
+    ) -> list[float] | None:
+        """Return the scores that decide between the options: log-likelihoods over lengths; None if one is NaN."""
         count = len(example.choices)
         if len(loglikelihoods) != count or len(num_tokens) != count:
             raise ValueError(f"{count} options, {len(loglikelihoods)} scores and {len(num_tokens)} token counts")
         if any(math.isnan(score) for score in loglikelihoods):
-            return Verdict(0.0, None)
+            return None
         lengths = self._lengths(example, num_tokens)
-        scores = [score / length for score, length in zip(loglikelihoods, lengths, strict=True)]
-        best = scores.index(max(scores))
-        answer = letters(count)[best] if self.scoring == "letter" else example.choices[best]
-        return Verdict(float(best == example.gold), answer)
+        return [score / length for score, length in zip(loglikelihoods, lengths, strict=True)]
 
     def deduplicated(self) -> Task:
         """Keep the first example of each question: the options are part of it, case and space aren't."""

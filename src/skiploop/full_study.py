@@ -1,0 +1,198 @@
+"""A full study: the search, and everything that has to stand beside it, in one folder.
+
+    found = run_study("nano", "nano", out="runs/nano")
+    found.parts["search"]["oracle_accuracy"], found.parts["static"]["chosen"]["search"]["test"]
+
+    OUT/study.json       settings, model, versions, and how far each part is
+    OUT/search           the ordinary study, on the first of the test inputs
+    OUT/static           one chain for all inputs, chosen on training inputs, reported on test inputs
+    OUT/controls/...     one JSON file for each control, and its journal
+
+The parts are those of `skiploop.study_parts.PARTS`. The same call again goes on where it was stopped; one that is
+complete is only read.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from skiploop.errors import InvalidInput
+from skiploop.journal import Line, writing
+from skiploop.lock import Lock
+from skiploop.opening import StudyModel, describe, open_model
+from skiploop.progress import Progress
+from skiploop.request import Runner
+from skiploop.static import split
+from skiploop.store import SCHEMA, check_place, check_same, default_out, read_json, write_json
+from skiploop.study_parts import PARTS, Context, FullSettings, MakeProgress, Part, settings_line
+from skiploop.tasks import Task, make_task
+
+FILE = "study.json"
+Say = Callable[[str], None]
+
+
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C during a full study. What is done is kept; the same call goes on from there.
+
+    Attributes:
+        out: the study's folder.
+        part: name of the part that was being run.
+    """
+
+    def __init__(self, out: Path, part: str) -> None:
+        super().__init__(f"interrupted during {part}; what is done is kept in {out}")
+        self.out, self.part = out, part
+
+
+@dataclass(frozen=True, slots=True)
+class FullStudy:
+    """A full study as its folder has it.
+
+    Attributes:
+        out: the folder.
+        record: study.json.
+        parts: the figures of each part that is complete.
+    """
+
+    out: Path
+    record: dict[str, Any]
+    parts: dict[str, Line]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every part is complete, or doesn't apply."""
+        return bool(self.record["status"] == "complete")
+
+
+def run_study(
+    model: str | StudyModel = "nano",
+    task: str | Task = "nano",
+    *,
+    out: str | Path | None = None,
+    settings: FullSettings | None = None,
+    runner: Runner | None = None,
+    progress: MakeProgress | None = None,
+    say: Say = lambda text: None,
+    parts: tuple[Part, ...] = PARTS,
+) -> FullStudy:
+    """Runs all parts; what `skiploop study` calls.
+
+    Args:
+        model: `nano`, the name or folder of a Hugging Face model, or a `LayeredModel`.
+        task: a specification, or a task; its questions are de-duplicated, then split.
+        out: the study's folder; by default one below `runs/` that is named after the settings.
+        settings: of all parts.
+        runner: evaluates; by default what `settings.study.engine` says.
+        progress: makes the progress of a part.
+        say: is told which part begins.
+        parts: what is run.
+
+    Raises:
+        InvalidInput: for everything that is wrong with the arguments, before any work starts.
+        UnsupportedModel: the model can't run chains exactly.
+        Stopped: on Ctrl-C.
+    """
+    settings = settings or FullSettings()
+    if out is not None:
+        _check_place(Path(out))
+    pool = make_task(task) if isinstance(task, str) else task
+    train, test = split(pool, settings.static.train, settings.static.test)
+    opened = open_model(model, settings.study) if isinstance(model, str) else model
+    space = settings.study.make_space(opened.num_layers)
+    record = describe(opened, pool, space, settings.study, "custom" if runner is not None else settings.study.engine)
+    record["settings"] |= {"study": settings_line(settings)}
+    place = Path("runs") / f"study-{default_out(record).name}" if out is None else Path(out)
+    _check_place(place)
+    with writing(place):
+        place.mkdir(parents=True, exist_ok=True)
+    lock = Lock(place / ".lock")
+    try:
+        ledger = _Ledger(place, record, parts)
+        make = progress or (lambda figure: Progress())
+        context = Context(place, pool, train, test, opened, settings, make, given=runner)
+        for number, part in enumerate(parts, start=1):
+            ledger.run(part, context, say, f"{number}/{len(parts)}")
+    finally:
+        lock.release()
+    return load_full(place, parts)
+
+
+def load_full(path: str | Path, parts: tuple[Part, ...] = PARTS) -> FullStudy:
+    """A full study from its folder, as far as it is."""
+    out = Path(path)
+    if not (out / FILE).is_file():
+        raise InvalidInput(f"{out} holds no full study: it has no {FILE}; give a folder made by `skiploop study`")
+    record = read_json(out / FILE)
+    if record.get("schema") != SCHEMA:
+        raise InvalidInput(f"{out} was written with schema {record.get('schema')!r}; this version reads {SCHEMA}")
+    figures = {
+        part.name: _figures(out / part.place)
+        for part in parts
+        if record["parts"].get(part.name, {}).get("status") == "complete"
+    }
+    return FullStudy(out, record, figures)
+
+
+def is_full(path: Path) -> bool:
+    """Whether a folder holds a full study."""
+    return (path / FILE).is_file()
+
+
+class _Ledger:
+    """study.json, kept up to date."""
+
+    def __init__(self, out: Path, record: dict[str, Any], parts: tuple[Part, ...]) -> None:
+        self._path = out / FILE
+        before = read_json(self._path) if self._path.exists() else {}
+        if before:
+            check_same(out, before, record)
+        known = before.get("parts", {})
+        self._record = before or record | {"kind": "full"}
+        self._record["parts"] = {
+            part.name: known.get(part.name, {"title": part.title, "place": part.place, "status": "pending"})
+            for part in parts
+        }
+        self._save()
+
+    def run(self, part: Part, context: Context, say: Say, number: str) -> None:
+        """Runs a part, unless it is complete or doesn't apply."""
+        line = self._record["parts"][part.name]
+        if line["status"] == "complete":
+            return
+        reason = part.why_not(context)
+        if reason is not None:
+            line |= {"status": "not applicable", "reason": reason}
+            self._save()
+            return
+        say(f"{number} {part.title}")
+        line["status"] = "running"
+        self._save()
+        begun = time.monotonic()
+        try:
+            part.run(context)
+            line["status"] = "complete"
+        except KeyboardInterrupt:
+            raise Stopped(context.out, part.name) from None
+        finally:
+            line["seconds"] = line.get("seconds", 0.0) + time.monotonic() - begun
+            self._save()
+
+    def _save(self) -> None:
+        states = {line["status"] for line in self._record["parts"].values()}
+        self._record["status"] = "complete" if states <= {"complete", "not applicable"} else "incomplete"
+        write_json(self._path, self._record)
+
+
+def _figures(place: Path) -> Line:
+    return read_json(place / "summary.json" if place.is_dir() else place)
+
+
+def _check_place(path: Path) -> None:
+    if not is_full(path):
+        check_place(path)
+        if (path / "run.json").exists():
+            raise InvalidInput(f"--out {path} holds a study that isn't a full one; choose another --out")
