@@ -4,7 +4,8 @@ A level is a set of chains one edit away from the `width` chains of its beam. Wh
 `width` of them are the next beam. The first beam is the identity. What is notable:
 
 - A level has at most width * branch chains, which the chains of its beam take in turns. Their children come in
-  random order, or by descending prior where one is given: with hundreds of edits, not all can be tried.
+  random order, edits of few slots first more often than not, or by descending prior where one is given: with
+  hundreds of edits, not all can be tried.
 - Equally good chains are ranked by depth, then in the order in which they were asked.
 - A chain that is reached twice belongs to the first parent and isn't evaluated again.
 - *Pending rewards*: a batch that is larger than what is left of the level is filled with further children of the
@@ -25,7 +26,7 @@ from typing import ClassVar
 
 from skiploop.chain import Chain, edited
 from skiploop.notation import whole_number
-from skiploop.searchers.puct import Prior, normalised
+from skiploop.searchers.puct import Prior, few_slots, normalised
 from skiploop.searchers.random import RandomSearcher
 from skiploop.searchers.reward import checked
 from skiploop.space import Space
@@ -42,8 +43,8 @@ class BeamSettings:
         branch: children of each of them in a full level; of fewer chains, each has more.
     """
 
-    width: int = 4
-    branch: int = 4
+    width: int = 2
+    branch: int = 8
 
     def __post_init__(self) -> None:
         for name in ("width", "branch"):
@@ -128,12 +129,15 @@ class BeamSearcher:
         if parent not in self._children:
             chain = Chain.unchecked(parent, self.space.num_layers)
             children = [edited(parent, edit) for edit in self.space.edits(chain)]
-            self._rng.shuffle(children)
-            if self.prior is not None:
-                chains = [Chain.unchecked(each, self.space.num_layers) for each in children]
-                shares = dict(zip(children, normalised(self.prior(chain, chains), len(chains)), strict=True))
-                children.sort(key=lambda each: shares[each])
-            self._children[parent] = children
+            chains = [Chain.unchecked(each, self.space.num_layers) for each in children]
+            if self.prior is None:  # u^(1/w): each next one is drawn in proportion to w (Efraimidis and Spirakis 2006)
+                keys = [self._rng.random() ** (1 / weight) for weight in few_slots(chain, chains)]
+            else:
+                self._rng.shuffle(chains)
+                children = [each.layers for each in chains]
+                keys = normalised(self.prior(chain, chains), len(chains))
+            ranked = sorted(zip(keys, children, strict=True), key=lambda pair: pair[0])
+            self._children[parent] = [layers for _, layers in ranked]
         return self._children[parent]
 
     def _choose(self, known: Iterable[Layers]) -> bool:

@@ -75,7 +75,7 @@ class ExhaustiveSearcher:
         if chain.layers in self._waiting:
             self._waiting.discard(chain.layers)
         else:
-            self._unasked.add(chain.layers)
+            self._unasked.add(chain.layers)  # or told again, which does no harm
 
     def _in_order(self) -> Iterator[Chain]:
         """Each chain once."""
