@@ -119,15 +119,15 @@ class InputState:
     def start(self, settings: StudySettings, space: Space, wrong: Example | None) -> None:
         """Sets the arms up, once the identity's verdict is known; `wrong` is None where it is right."""
         self.targets = (self.example, wrong)
-        names = {"search": settings.searcher}
+        names = ["search"]
         if settings.has_random_peer:
-            names["random"] = "random"
+            names.append("random")
         if settings.control and wrong is not None:
-            names["control"] = settings.searcher
-        for arm, searcher in names.items():
-            constants = {} if arm == "random" else settings.searcher_settings
+            names.append("control")
+        for arm in names:
             seed = seed_for(settings.seed, arm, self.example.id)
-            made = make_searcher(searcher, space, seed=seed, **constants)
+            random_arm = arm == "random"
+            made = make_searcher("random", space, seed=seed) if random_arm else settings.make_searcher(space, seed)
             self.arms.append(Arm(arm, made, settings.budget))
 
 

@@ -127,6 +127,12 @@ def search(
         list[str] | None,
         typer.Option("--set", help="NAME=VALUE: any other constant of it.", rich_help_panel=SEARCHER),
     ] = None,
+    warm_start: Annotated[
+        Path | None,
+        typer.Option(
+            help="Chains to try first: a JSON list, or a finished study of other inputs.", rich_help_panel=SEARCHER
+        ),
+    ] = None,
     engine: Annotated[
         str, typer.Option(help="auto, or plain: one chain after another.", rich_help_panel=MODEL)
     ] = "auto",
@@ -146,7 +152,7 @@ def search(
             "limit": limit or None, "per_round": per_round or 4, "random_peer": not no_random_peer,
             "control": not no_control, "verify": not no_verify, "stop_early": stop_early, "engine": engine,
             "batch_tokens": batch_tokens, "dtype": dtype, "device": device,
-            "trust_remote_code": trust_remote_code,
+            "trust_remote_code": trust_remote_code, "warm_start": warm_start or (),
         }  # fmt: skip
         options = {
             "levels": level_list(levels), "families": word_list(families), "split": split, "prompt": prompt,

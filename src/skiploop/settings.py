@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any
 
+from skiploop.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.notation import whole_number
-from skiploop.searchers import SEARCHERS, make_searcher
+from skiploop.searchers import SEARCHERS, Searcher, WarmStart, make_searcher
 from skiploop.space import Space, make_space
 
 ENGINES = ("auto", "plain")
@@ -39,6 +41,8 @@ class StudySettings:
         dtype: for a model that is given by name; None: the checkpoint's own.
         device: for a model that is given by name; None: a GPU where there is one.
         trust_remote_code: for a model that is given by name: may it bring its own Python code?
+        warm_start: chains that the search and its control try first on every input, each a sequence of layers; or
+            the file or the study to read them from, see `skiploop.warmstart`.
     """
 
     searcher: str = "cola"
@@ -61,6 +65,7 @@ class StudySettings:
     dtype: str | None = None
     device: str | None = None
     trust_remote_code: bool = False
+    warm_start: str | Path | Sequence[Sequence[int]] = ()
 
     def __post_init__(self) -> None:
         for name in ("budget", "per_round", "per_call"):
@@ -75,6 +80,8 @@ class StudySettings:
         make_searcher(self.searcher, smallest, seed=0, **self.searcher_settings)
         complete = asdict(SEARCHERS[self.searcher].settings_type(**self.searcher_settings))
         object.__setattr__(self, "searcher_settings", complete)
+        if not isinstance(self.warm_start, (str, Path)):
+            object.__setattr__(self, "warm_start", tuple([tuple(layers) for layers in self.warm_start]))
 
     def changed(self, **changes: Any) -> StudySettings:
         """These settings with some fields replaced; InvalidInput for a field that doesn't exist."""
@@ -95,6 +102,15 @@ class StudySettings:
             max_repeats=self.max_repeats,
             max_length=self.max_length,
         )
+
+    def make_searcher(self, space: Space, seed: int) -> Searcher:
+        """The searcher of an arm other than the random one, with the chains to try first in front of it."""
+        made: Any = make_searcher(self.searcher, space, seed=seed, **self.searcher_settings)
+        if isinstance(self.warm_start, (str, Path)):
+            raise InvalidInput(f"the warm start {str(self.warm_start)!r} wasn't read; see skiploop.warmstart.resolved")
+        first = [Chain(layers, space.num_layers) for layers in self.warm_start]
+        found: Searcher = WarmStart(made, first) if first else made
+        return found
 
     @property
     def has_random_peer(self) -> bool:

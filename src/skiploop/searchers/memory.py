@@ -11,8 +11,12 @@ is its mean reward over the earlier inputs,
 
     expected(c) = (sum of its rewards + prior * m) / (times evaluated + prior),   m: the mean of all rewards,
 
-or what the caller expected, and of each input the `per_input` chains of the largest |reward - expected(c)| are kept
-with their rewards. On a new input with embedding e, the earlier input i has the weight
+or what the caller expected. An input on which all is harder than expected doesn't say much of any chain, so the mean
+surprise of the input, its offset, is taken off first: of each input i the `per_input` chains of the largest
+
+    |reward - expected(c) - offset_i|
+
+are kept with their rewards. On a new input with embedding e, the earlier input i has the weight
 
     w_i = exp(cos(e - mean, e_i - mean) / temperature)
 
@@ -21,8 +25,9 @@ another, each the one that adds most to the expected best reward of the list,
 
     sum over i of w_i * max(0, r_i(c) - best_i),    best_i: the highest r_i of the chains before it,
 
-where r_i(c) is the reward kept, or expected(c). So the second chain is one for the inputs on which the first fails. All
-that is kept is bounded: the oldest inputs, and the chains evaluated least often, are forgotten.
+where r_i(c) is the reward kept, or else expected(c) + offset_i. So the second chain is one for the inputs on which
+the first fails. All that is kept is bounded: the oldest inputs, and the chains evaluated least often, are forgotten.
+Rewards are taken to be in [0, 1].
 
 Shapes: I inputs kept, D length of an embedding, C chains with an expectation.
 """
@@ -79,7 +84,7 @@ class MemorySettings:
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What is kept of one input: its embedding, and the rewards that surprised."""
+    """What is kept of one input: its embedding, its mean surprise, and the rewards that surprised beyond it."""
 
     embedding: tuple[float, ...]
     offset: float
@@ -123,7 +128,7 @@ class Memory:
             expected: a searcher's own expectations, where it has any; they stand for the mean over earlier inputs.
 
         Returns:
-            The chains kept, each with reward - expected, the most surprising first.
+            The chains kept, each with reward - expected - offset, the most surprising first.
         """
         vector = self._checked(embedding)
         rewards: dict[Chain, float] = {}
@@ -136,7 +141,7 @@ class Memory:
         kept = order[: self.settings.per_input]
         self._inputs.append(Remembered(tuple(vector.tolist()), offset, {c.layers: rewards[c] for c in kept}))
         self._learn(rewards)
-        return [(chain, surprise[chain]) for chain in kept]
+        return [(chain, surprise[chain] - offset) for chain in kept]
 
     def recall(self, embedding: Embedding, n: int) -> list[Chain]:
         """At most n chains to try first on an input, the most promising first; none where nothing is kept."""
@@ -170,7 +175,11 @@ class Memory:
             "total": self._total,
             "chains": [[list(layers), *entry] for layers, entry in self._known.items()],
             "inputs": [
-                {"embedding": list(each.embedding), "rewards": [[list(c), r] for c, r in each.rewards.items()]}
+                {
+                    "embedding": list(each.embedding),
+                    "offset": each.offset,
+                    "rewards": [[list(layers), reward] for layers, reward in each.rewards.items()],
+                }
                 for each in self._inputs
             ],
         }
@@ -199,7 +208,7 @@ class Memory:
         for each in value["inputs"]:
             vector = memory._checked(each["embedding"])
             rewards = {Chain(layers, memory.num_layers).layers: float(reward) for layers, reward in each["rewards"]}
-            memory._inputs.append(Remembered(tuple(vector.tolist()), rewards))
+            memory._inputs.append(Remembered(tuple(vector.tolist()), float(each["offset"]), rewards))
         return memory
 
     def _expected(self, layers: Layers) -> float:
@@ -220,7 +229,7 @@ class Memory:
         """What is known of each chain on each input kept, [I, C]."""
         column = {layers: number for number, layers in enumerate(chains)}
         expected = np.array([self._expected(layers) for layers in chains])
-        found = np.maximum(expected + np.array([[each.offset] for each in self._inputs]), 0.0)
+        found: Floats = np.clip(expected + np.array([[each.offset] for each in self._inputs]), 0.0, 1.0)
         for row, each in enumerate(self._inputs):
             for layers, reward in each.rewards.items():
                 if layers in column:
