@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,7 @@ class StudySettings:
     dtype: str | None = None
     device: str | None = None
     trust_remote_code: bool = False
-    warm_start: str | Path | Sequence[Sequence[int]] = ()
+    warm_start: str | Path | Sequence[Iterable[int]] = ()
 
     def __post_init__(self) -> None:
         for name in ("budget", "per_round", "per_call"):
@@ -81,7 +81,7 @@ class StudySettings:
         complete = asdict(SEARCHERS[self.searcher].settings_type(**self.searcher_settings))
         object.__setattr__(self, "searcher_settings", complete)
         if not isinstance(self.warm_start, (str, Path)):
-            object.__setattr__(self, "warm_start", tuple([tuple(layers) for layers in self.warm_start]))
+            object.__setattr__(self, "warm_start", _sequences(self.warm_start))
 
     def changed(self, **changes: Any) -> StudySettings:
         """These settings with some fields replaced; InvalidInput for a field that doesn't exist."""
@@ -116,3 +116,13 @@ class StudySettings:
     def has_random_peer(self) -> bool:
         """Whether the random arm is run: not beside a search that is random itself."""
         return self.random_peer and self.searcher != "random"
+
+
+def _sequences(value: Sequence[Iterable[int]]) -> tuple[tuple[int, ...], ...]:
+    """Chains as plain sequences of layers; the layers are checked once the model's number of them is known."""
+    try:
+        return tuple([tuple(layers) for layers in value])
+    except TypeError:
+        raise InvalidInput(
+            f"warm_start={value!r} doesn't work; give a list of chains, each a list of layers, or a file or folder"
+        ) from None
