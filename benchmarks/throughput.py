@@ -4,8 +4,8 @@
     python benchmarks/throughput.py --searchers random cola beam --evaluations 20000 --json
 
 Asked for one chain at a time, told at once; the rewards cost nothing. `process time` is measured, so that other
-processes don't count, and the best of `--repeats` runs is shown. Memory is what tracemalloc finds allocated, in a run of
-its own: in the middle and at the end. Where it grows linearly the bytes per evaluation of both halves are alike.
+processes don't count, and the best of `--repeats` runs is shown. Memory is what tracemalloc finds allocated, in a
+run of its own: in the middle and at the end. Where it grows linearly the bytes per evaluation of both halves are alike.
 A space with fewer chains is searched to its end.
 """
 
