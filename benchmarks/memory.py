@@ -4,7 +4,7 @@
     python benchmarks/memory.py --source random --recall 5 --json
 
 Half of the inputs are searched first, 100 evaluations each by `--source`; what was evaluated there is all that anybody
-below knows. The other half is searched anew, by the same searcher, after
+below knows. The other half is searched anew, by the same searcher, after one of these; then the halves change places.
 
     memory      the chains that `Memory.recall` gives for the input's embedding
     unweighted  the same with all earlier inputs alike (an infinite temperature); the embedding adds the difference
@@ -55,9 +55,18 @@ def fixed_list(memory: Memory, chains: Sequence[Chain], n: int) -> list[Chain]:
 def measure(
     table: Table, *, source: str = "evolution", earlier: int = 100, recall: int = 10, seed: int = 0, budget: int = 50
 ) -> dict[str, np.ndarray]:
-    """The best reward so far of each arm, [new inputs, budget]."""
+    """The best reward so far of each arm, [inputs, budget]: each half of the inputs is new once."""
     order = np.random.default_rng(seed).permutation(table.inputs)
-    old, new = order[: table.inputs // 2], order[table.inputs // 2 :]
+    halves = order[: table.inputs // 2], order[table.inputs // 2 :]
+    options: dict[str, Any] = {"source": source, "earlier": earlier, "recall": recall, "seed": seed, "budget": budget}
+    parts = [measure_half(table, old, new, **options) for old, new in (halves, halves[::-1])]
+    return {arm: np.concatenate([part[arm] for part in parts]) for arm in ARMS}
+
+
+def measure_half(
+    table: Table, old: np.ndarray, new: np.ndarray, *, source: str, earlier: int, recall: int, seed: int, budget: int
+) -> dict[str, np.ndarray]:
+    """The same for one choice of earlier and new inputs."""
     memories = {
         "memory": Memory(table.space.num_layers),
         "unweighted": Memory(table.space.num_layers, MemorySettings(temperature=1e9)),
