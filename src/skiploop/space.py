@@ -55,7 +55,8 @@ class Space:
 
     def accepts(self, layers: tuple[int, ...]) -> bool:
         """Whether the chain with these layers, all in 0..L-1, is in the space."""
-        return self.tree.accepts(layers)
+        members = self.__dict__.get("_members")  # once a search has asked for edits
+        return self.tree.accepts(layers) if members is None else layers in members
 
     def edits(self, chain: Chain) -> list[Edit]:
         """The legal edits of a chain: results are in the space, differ from the chain and from each other.
