@@ -121,14 +121,12 @@ class InputState:
     def start(self, settings: StudySettings, space: Space, wrong: Example | None) -> None:
         """Sets the arms up, once the identity's verdict is known; `wrong` is None where it is right."""
         self.targets = (self.example, wrong)
-        names = {"search": settings.searcher}
-        names |= {peer: peer for peer in settings.peers}
+        names = ["search", *settings.peers]
         if settings.control and wrong is not None:
-            names["control"] = settings.searcher
-        for arm, searcher in names.items():
-            constants = {} if arm in PEERS else settings.searcher_settings
+            names.append("control")
+        for arm in names:
             seed = seed_for(settings.seed, arm, self.example.id)
-            made = make_searcher(searcher, space, seed=seed, **constants)
+            made = make_searcher(arm, space, seed=seed) if arm in PEERS else settings.make_searcher(space, seed)
             self.arms.append(Arm(arm, made, settings.budget))
 
 

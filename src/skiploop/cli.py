@@ -137,6 +137,12 @@ def search(
         list[str] | None,
         typer.Option("--set", help="NAME=VALUE: any other constant of it.", rich_help_panel=SEARCHER),
     ] = None,
+    warm_start: Annotated[
+        Path | None,
+        typer.Option(
+            help="Chains to try first: a JSON list, or a finished study of other inputs.", rich_help_panel=SEARCHER
+        ),
+    ] = None,
     engine: Annotated[
         str, typer.Option(help="auto, or plain: one chain after another.", rich_help_panel=MODEL)
     ] = "auto",
@@ -172,6 +178,7 @@ def asked(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         "searcher_settings": numbers, "limit": given["limit"] or None, "per_round": given["per_round"] or 4,
         "random_peer": not given["no_random_peer"], "control": not given["no_control"],
         "nearby_peer": not given["no_nearby_peer"], "verify": not given["no_verify"],
+        "warm_start": given["warm_start"] or (),
     }  # fmt: skip
     options = {name: given[name] for name in ("split", "prompt", "scoring", "max_new_tokens", "difficulty")} | {
         "levels": level_list(given["levels"]), "families": word_list(given["families"]),

@@ -78,10 +78,14 @@ def open_runner(model: Any, settings: StudySettings) -> tuple[Runner, str]:
 
 def describe(model: StudyModel, pool: Task, space: Space, settings: StudySettings, engine: str) -> dict[str, Any]:
     """What goes into run.json."""
+    asked = asdict(settings)
+    first = asked.pop("warm_start")  # recorded where there is one, so that studies begun before can be resumed
+    if first:
+        asked["warm_start"] = [list(layers) for layers in first]
     return {
         "schema": SCHEMA,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "settings": asdict(settings),
+        "settings": asked,
         "model": {
             "name": model.name,
             "revision": model.revision,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any
 
+from skiploop.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.notation import whole_number
-from skiploop.searchers import SEARCHERS, make_searcher
+from skiploop.searchers import SEARCHERS, Searcher, WarmStart, make_searcher
 from skiploop.space import Space, make_space
 
 ENGINES = ("auto", "plain")
@@ -40,6 +42,8 @@ class StudySettings:
         dtype: for a model that is given by name; None: the checkpoint's own.
         device: for a model that is given by name; None: a GPU where there is one.
         trust_remote_code: for a model that is given by name: may it bring its own Python code?
+        warm_start: chains that the search and its control try first on every input, each a sequence of layers; or
+            the file or the study to read them from, see `skiploop.warmstart`.
     """
 
     searcher: str = "cola"
@@ -63,6 +67,7 @@ class StudySettings:
     dtype: str | None = None
     device: str | None = None
     trust_remote_code: bool = False
+    warm_start: str | Path | Sequence[Iterable[int]] = ()
 
     def __post_init__(self) -> None:
         for name in ("budget", "per_round", "per_call"):
@@ -77,6 +82,8 @@ class StudySettings:
         make_searcher(self.searcher, smallest, seed=0, **self.searcher_settings)
         complete = asdict(SEARCHERS[self.searcher].settings_type(**self.searcher_settings))
         object.__setattr__(self, "searcher_settings", complete)
+        if not isinstance(self.warm_start, (str, Path)):
+            object.__setattr__(self, "warm_start", _sequences(self.warm_start))
 
     def changed(self, **changes: Any) -> StudySettings:
         """These settings with some fields replaced; InvalidInput for a field that doesn't exist."""
@@ -98,8 +105,27 @@ class StudySettings:
             max_length=self.max_length,
         )
 
+    def make_searcher(self, space: Space, seed: int) -> Searcher:
+        """The searcher of an arm other than the random one, with the chains to try first in front of it."""
+        made: Any = make_searcher(self.searcher, space, seed=seed, **self.searcher_settings)
+        if isinstance(self.warm_start, (str, Path)):
+            raise InvalidInput(f"the warm start {str(self.warm_start)!r} wasn't read; see skiploop.warmstart.resolved")
+        first = [Chain(layers, space.num_layers) for layers in self.warm_start]
+        found: Searcher = WarmStart(made, first) if first else made
+        return found
+
     @property
     def peers(self) -> tuple[str, ...]:
         """The arms that learn nothing, each with the searcher of its name: not beside a search that is the same."""
         wanted = {"random": self.random_peer, "nearby": self.nearby_peer}
         return tuple(name for name, wished in wanted.items() if wished and self.searcher != name)
+
+
+def _sequences(value: Sequence[Iterable[int]]) -> tuple[tuple[int, ...], ...]:
+    """Chains as plain sequences of layers; the layers are checked once the model's number of them is known."""
+    try:
+        return tuple([tuple(layers) for layers in value])
+    except TypeError:
+        raise InvalidInput(
+            f"warm_start={value!r} doesn't work; give a list of chains, each a list of layers, or a file or folder"
+        ) from None

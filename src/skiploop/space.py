@@ -31,6 +31,9 @@ from skiploop.groups import Group, Limits, loop_edits_of, looped, read_groups, s
 from skiploop.notation import LONGEST, whole_number
 from skiploop.words import Blocks, Choice, Run, Window, Word, from_json
 
+_LISTED = 1024  # chains whose edits are remembered, some kilobytes each
+_SMALL = 8192  # chains of a space that are all remembered, to know them by sight
+
 
 class Space:
     """A set of chains over the layers 0..L-1 with the edits that lead from one to the next.
@@ -52,7 +55,8 @@ class Space:
 
     def accepts(self, layers: tuple[int, ...]) -> bool:
         """Whether the chain with these layers, all in 0..L-1, is in the space."""
-        return self.tree.accepts(layers)
+        members = self.__dict__.get("_members")  # once a search has asked for edits
+        return self.tree.accepts(layers) if members is None else layers in members
 
     def edits(self, chain: Chain) -> list[Edit]:
         """The legal edits of a chain: results are in the space, differ from the chain and from each other.
@@ -60,14 +64,42 @@ class Space:
         Where several edits give one chain (any pass of a loop can be skipped), the first stands for all: skips
         before loops before moves, each by ascending size and then from the left.
         """
+        if chain.num_layers == self.num_layers and chain.layers in self._listed:
+            return self._listed[chain.layers].copy()
         if chain not in self:
             raise self._outside(chain)
+        members = self._members
         found: dict[tuple[int, ...], Edit] = {chain.layers: Edit("skip", 0, 1)}
-        for edit in self._candidates(len(chain)):
+        for edit in self._candidates_of(len(chain)):
             result = edited(chain.layers, edit)
-            if result not in found and self.accepts(result):
+            if result not in found and (self.accepts(result) if members is None else result in members):
                 found[result] = edit
-        return list(found.values())[1:]
+        return self._keep(chain, list(found.values())[1:])
+
+    def _keep(self, chain: Chain, edits: list[Edit]) -> list[Edit]:
+        """Remembers the edits of the last few chains: a search asks for those of one chain again and again."""
+        if len(self._listed) >= _LISTED:
+            del self._listed[next(iter(self._listed))]
+        self._listed[chain.layers] = edits
+        return edits.copy()
+
+    @cached_property
+    def _listed(self) -> dict[tuple[int, ...], list[Edit]]:
+        return {}
+
+    @cached_property
+    def _members(self) -> frozenset[tuple[int, ...]] | None:
+        """All chains of a small space: looking one up is much faster than reading it."""
+        return frozenset([chain.layers for chain in self.enumerate()]) if self.count() <= _SMALL else None
+
+    def _candidates_of(self, slots: int) -> tuple[Edit, ...]:
+        if slots not in self._by_slots:
+            self._by_slots[slots] = tuple(self._candidates(slots))
+        return self._by_slots[slots]
+
+    @cached_property
+    def _by_slots(self) -> dict[int, tuple[Edit, ...]]:
+        return {}
 
     def _candidates(self, slots: int) -> Iterator[Edit]:
         """Every edit of so many slots within the limits, legal or not."""
@@ -195,6 +227,8 @@ class BlockSpace(Space):
         return groups if self.skips or kept == self.num_layers else None
 
     def edits(self, chain: Chain) -> list[Edit]:
+        if chain.num_layers == self.num_layers and chain.layers in self._listed:
+            return self._listed[chain.layers].copy()
         groups = self._read(chain.layers) if chain.num_layers == self.num_layers else None
         if groups is None:
             raise self._outside(chain)
@@ -202,7 +236,7 @@ class BlockSpace(Space):
         if self.loops:
             for group in groups:
                 found += loop_edits_of(group, self.limits, self.limits.max_length - len(chain))
-        return found
+        return self._keep(chain, found)
 
 
 class EarlyExitSpace(Space):

@@ -37,6 +37,7 @@ from skiploop.store import StudyFolder, check_place, default_out, read_inputs, r
 from skiploop.study import Interrupted
 from skiploop.tasks import Example, Task, make_task
 from skiploop.tasks.sample import balanced_order
+from skiploop.warmstart import resolved
 
 _MOST_MAPPED = 64  # training inputs on which the whole map of blocks is measured
 _KEPT_OF_MAP = 8  # its best chains, which go on to all training inputs
@@ -113,6 +114,7 @@ def search_static(
     opened = open_model(model, settings) if isinstance(model, str) else model
     space = settings.make_space(opened.num_layers)
     check_lengths(pool, [*splits[0], *splits[1]], opened)
+    settings = resolved(settings, space, [*splits[0], *splits[1]])
     engine = "custom"
     if runner is None:
         runner, engine = open_runner(opened, settings)
@@ -242,9 +244,11 @@ class _Work:
         } | extra
 
     def _search(self, arm: str, base: Candidate) -> StaticSearch:
-        name = self._settings.searcher if arm == "search" else "random"
-        constants = self._settings.searcher_settings if arm == "search" else {}
-        searcher = make_searcher(name, self._space, seed=seed_for(self._settings.seed, arm, "static"), **constants)
+        seed = seed_for(self._settings.seed, arm, "static")
+        if arm == "search":
+            searcher = self._settings.make_searcher(self._space, seed)
+        else:
+            searcher = make_searcher("random", self._space, seed=seed)
         searcher.tell(base.chain, base.mean)
         search = StaticSearch(searcher, self._plan, self._settings.budget, self._rewards)
         for _ in search.run():

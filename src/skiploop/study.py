@@ -36,6 +36,7 @@ from skiploop.store import (
 )
 from skiploop.summary import InputResult, collect, summarise
 from skiploop.tasks import Example, Task, make_task
+from skiploop.warmstart import resolved
 
 _SECONDS_BETWEEN_TIMINGS = 5.0
 
@@ -118,6 +119,7 @@ def search(
     opened = open_model(model, settings) if isinstance(model, str) else model
     space = settings.make_space(opened.num_layers)
     check_lengths(chosen, chosen.examples, opened)
+    settings = resolved(settings, space, chosen.examples)
     if runner is None:
         runner, engine = open_runner(opened, settings)
     else:

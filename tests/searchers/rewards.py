@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from skiploop.chain import Chain
+from skiploop.searchers.contract import scattered
 
-
-def scattered(chain: Chain) -> float:
-    """No structure to speak of; sixteenths, so that sums are exact in any order."""
-    return sum((slot + 1) * (layer + 3) ** 2 for slot, layer in enumerate(chain)) * 7919 % 17 / 16
+__all__ = ["planted", "scattered"]
 
 
 def planted(chain: Chain) -> float:

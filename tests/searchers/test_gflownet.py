@@ -14,22 +14,14 @@ from numpy.typing import NDArray
 
 from skiploop.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.searchers import SEARCHERS, RandomSearcher
+from skiploop.searchers import RandomSearcher
 from skiploop.searchers.flows import EditGraph, Flow, Policy, Trajectory, Tree, fit
 from skiploop.searchers.gflownet import GFlowNetSearcher, GFlowNetSettings
 from skiploop.space import Space, make_space, per_layer
 from tests.searchers.rewards import scattered
-from tests.searchers.test_metropolis import contract, found, noise, planted_table
+from tests.searchers.test_metropolis import found, noise, planted_table
 
 SMALL = [("cola", 3, 4.0), ("skip", 5, 4.0), ("loop", 4, 6.0), ("per-layer", 3, 4.0), ("permute", 4, 4.0)]
-
-
-@pytest.mark.parametrize("space_name", ["cola"])
-@pytest.mark.parametrize("name", ["gflownet"])
-class TestGFlowNetContract(contract()):  # type: ignore[misc]
-    @pytest.fixture(autouse=True)
-    def known(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setitem(SEARCHERS, "gflownet", GFlowNetSearcher)
 
 
 def tree(space: Space) -> Tree:

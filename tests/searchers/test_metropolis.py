@@ -12,27 +12,12 @@ import pytest
 
 from skiploop.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.searchers import SEARCHERS, RandomSearcher, Searcher
+from skiploop.searchers import RandomSearcher, Searcher
 from skiploop.searchers.metropolis import MetropolisSearcher, MetropolisSettings, walk
 from skiploop.searchers.moves import JUMP
 from skiploop.space import Space, make_space, per_layer
-from tests.searchers import test_searchers
 from tests.searchers.rewards import scattered
 from tests.searchers.test_moves import transitions
-
-
-def contract(**extra: object) -> type:
-    """The tests of TestContract without their parameters, which a subclass couldn't change."""
-    return type("Contract", (), {key: value for key, value in vars(test_searchers.TestContract).items()
-                                 if key.startswith("test_") or key in ("large", "small")} | extra)  # fmt: skip
-
-
-@pytest.mark.parametrize("space_name", ["cola", "permute"])
-@pytest.mark.parametrize("name", ["metropolis"])
-class TestMetropolisContract(contract()):  # type: ignore[misc]
-    @pytest.fixture(autouse=True)
-    def known(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setitem(SEARCHERS, "metropolis", MetropolisSearcher)
 
 
 def exact(space: Space, reward: Callable[[Chain], float], beta: float) -> dict[Chain, float]:

@@ -11,22 +11,13 @@ from hypothesis import strategies as st
 
 from skiploop.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.searchers import SEARCHERS, RandomSearcher
+from skiploop.searchers import RandomSearcher
 from skiploop.searchers.hypervolume import dominates, hypervolume, non_dominated
 from skiploop.searchers.pareto_search import Archive, ParetoSearcher, ParetoSettings
 from skiploop.space import make_space, per_layer
 from tests.searchers.rewards import scattered
-from tests.searchers.test_puct import contract
 
 grid = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 4)), max_size=8)
-
-
-@pytest.mark.parametrize("space_name", ["cola", "early-exit", "permute"])
-@pytest.mark.parametrize("name", ["pareto"])
-class TestParetoContract(contract()):  # type: ignore[misc]
-    @pytest.fixture(autouse=True)
-    def known(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setitem(SEARCHERS, "pareto", ParetoSearcher)
 
 
 def test_incomparable_chains_do_not_dominate_each_other() -> None:
@@ -125,6 +116,5 @@ def shares_of_the_front(searcher_type: type, seed: int, budget: int) -> float:
 def test_150_of_728_evaluations_find_most_of_the_front() -> None:
     found = [shares_of_the_front(ParetoSearcher, seed, 150) for seed in range(20)]
     chance = [shares_of_the_front(RandomSearcher, seed, 150) for seed in range(20)]
-    print(sum(found) / 20, min(found), sum(chance) / 20, min(chance))
     assert sum(found) / 20 >= 0.95
     assert sum(found) > sum(chance)

@@ -1,4 +1,4 @@
-"""PUCT's rule, priors, values at first, pessimism, and warm starts."""
+"""PUCT's rule, priors, values at first, and pessimism."""
 
 from __future__ import annotations
 
@@ -11,50 +11,25 @@ import pytest
 
 from skiploop.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.searchers import SEARCHERS, ColaSearcher, ColaSettings, RandomSearcher
-from skiploop.searchers.puct import PuctSearcher, PuctSettings, WarmStart, few_slots, normalised
+from skiploop.searchers import ColaSearcher, ColaSettings
+from skiploop.searchers.contract import SearcherContract
+from skiploop.searchers.puct import PuctSearcher, PuctSettings, normalised
 from skiploop.searchers.tree import ValuedNode, Valuing
-from skiploop.space import make_space
-from tests.searchers import test_searchers
+from skiploop.space import Space, make_space
 from tests.searchers.rewards import planted, scattered
 
 
-def contract() -> type:
-    """The tests of TestContract without their parameters, which a subclass couldn't change."""
-    return type("Contract", (), {key: value for key, value in vars(test_searchers.TestContract).items()
-                                 if key.startswith("test_") or key in ("large", "small")})  # fmt: skip
-
-
-class PessimistSettings(PuctSettings):
-    """Its defaults are those of a searcher with all options on."""
-
-
-class Pessimist(PuctSearcher):
-    """All options at once."""
-
-    def __init__(self, space: Any, *, seed: int = 0, settings: PuctSettings | None = None) -> None:
-        options = PuctSettings(pessimism=0.5, random_child=0.1, length_penalty=0.5)
-        super().__init__(space, seed=seed, settings=options, first_value=lambda chain: (planted(chain), 0.5))
-
-
-class Warm(WarmStart):
-    """A warm start as if it were a searcher of its own; the identity is in the list."""
-
-    settings_type = ColaSettings
-
-    def __init__(self, space: Any, *, seed: int = 0, settings: ColaSettings | None = None) -> None:
-        rng = random.Random(seed)
-        chains = [space.identity, Chain([3, 1, 2, 1], space.num_layers), *(space.sample(rng) for _ in range(6))]
-        super().__init__(ColaSearcher(space, seed=seed, settings=settings), chains)
-
-
 @pytest.mark.parametrize("space_name", ["cola", "early-exit", "permute"])
-@pytest.mark.parametrize("name", ["puct", "pessimist", "warm"])
-class TestPuctContract(contract()):  # type: ignore[misc]
+class TestPessimistContract(SearcherContract):
+    """All options of the tree at once."""
+
     @pytest.fixture(autouse=True)
-    def known(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        for name, searcher in {"puct": PuctSearcher, "pessimist": Pessimist, "warm": Warm}.items():
-            monkeypatch.setitem(SEARCHERS, name, searcher)
+    def chosen(self, space_name: str) -> None:
+        self.space_name = space_name
+
+    def make(self, space: Space, seed: int = 0) -> PuctSearcher:
+        options = PuctSettings(pessimism=0.5, random_child=0.1, length_penalty=0.5)
+        return PuctSearcher(space, seed=seed, settings=options, first_value=lambda chain: (planted(chain), 0.5))
 
 
 def evaluations_to(searcher: Any, target: float, reward: Any, budget: int = 400) -> int:
@@ -73,9 +48,7 @@ def test_a_child_is_selected_by_alphazeros_rule() -> None:
         (chain,) = searcher.ask(1)
         searcher.tell(chain, scattered(chain))
     root = searcher._root
-    shares = dict(zip(map(str, space.children(space.identity)),
-                      normalised(few_slots(space.identity, list(space.children(space.identity))), 99**9)
-                      if False else _shares(space), strict=True))  # fmt: skip
+    shares = dict(zip(map(str, space.children(space.identity)), _shares(space), strict=True))
     bounds = {
         str(child.chain): child.total / child.visits
         + 1.25 * shares[str(child.chain)] * math.sqrt(root.visits) / (1 + child.visits)
@@ -172,32 +145,45 @@ def test_first_values_change_where_the_tree_goes() -> None:
     assert lengths[0] < lengths[1] - 3
 
 
+def test_a_first_value_that_is_right_saves_evaluations_as_far_as_it_is_certain() -> None:
+    space = make_space("cola", 10, max_repeats=1)
+
+    def mean(certainty: float) -> float:
+        searchers = [
+            PuctSearcher(space, seed=seed, settings=PuctSettings(first_weight=5.0),
+                         first_value=lambda chain: (planted(chain), certainty))
+            for seed in range(12)
+        ]  # fmt: skip
+        return sum(evaluations_to(searcher, 0.9, planted) for searcher in searchers) / 12
+
+    plain = [evaluations_to(PuctSearcher(space, seed=seed), 0.9, planted) for seed in range(12)]
+    assert mean(0.0) == sum(plain) / 12
+    assert mean(1.0) < 0.8 * mean(0.0)
+
+
+def share_of_gambles(pessimism: float, coin: float) -> float:
+    """How many evaluations go to chains without layer 0, worth 1 or 0 by a coin; all others are worth 0.5."""
+    space, gambles = make_space("skip", 8, max_block=1), 0
+    for seed in range(30):
+        rng = random.Random(seed)
+        settings = PuctSettings(pessimism=pessimism, exploration=0.3, widening=8.0)
+        searcher = PuctSearcher(space, seed=seed, settings=settings)
+        for _ in range(80):
+            (chain,) = searcher.ask(1)
+            gambles += 0 not in chain
+            searcher.tell(chain, float(rng.random() < coin) if 0 not in chain else 0.5)
+    return gambles / (30 * 80)
+
+
+def test_pessimism_prefers_what_is_steady_to_what_is_as_good_on_average() -> None:
+    assert share_of_gambles(0.5, coin=0.5) < share_of_gambles(0.0, coin=0.5) - 0.05
+    assert share_of_gambles(0.5, coin=0.6) < share_of_gambles(0.0, coin=0.6) - 0.1, "that is its price"
+
+
 @pytest.mark.parametrize("bad", [(math.nan, 1.0), (0.5, 2.0), (0.5, -1.0)])
 def test_bad_first_values_are_refused(bad: tuple[float, float]) -> None:
     with pytest.raises(InvalidInput, match="first_value gave"):
         ColaSearcher(make_space("cola", 4), first_value=lambda chain: bad)
-
-
-def noisy_best(pessimism: float, seed: int) -> float:
-    """The true value of the node most visited, where some chains are lucky now and then."""
-    space, rng = make_space("skip", 6, max_block=1), random.Random(seed)
-    risky = {chain: rng.random() < 0.5 for chain in space.enumerate()}
-    searcher = PuctSearcher(space, seed=seed, settings=PuctSettings(pessimism=pessimism))
-    for _ in range(40):
-        for chain in searcher.ask(1):
-            searcher.tell(chain, float(rng.random() < 0.5) if risky[chain] else 0.5)
-    return max(child.total / child.visits for child in searcher._root.children.values())
-
-
-def test_a_warm_start_asks_its_chains_first_and_each_once() -> None:
-    space = make_space("cola", 8)
-    rng = random.Random(3)
-    chains = [space.sample(rng) for _ in range(8)]
-    searcher = WarmStart(RandomSearcher(space), [*chains, chains[0], Chain([3, 1, 2, 1], 8)])
-    searcher.tell(chains[2], 1.0)
-    asked = searcher.ask(5) + searcher.ask(100)
-    assert asked[:7] == [chain for chain in chains if chain != chains[2]]
-    assert len(set(asked)) == 105 and chains[2] not in asked
 
 
 @pytest.mark.parametrize("setting", ["exploration", "random_child", "pessimism", "first_weight"])

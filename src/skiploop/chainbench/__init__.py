@@ -6,12 +6,23 @@
     for chain in searcher.ask(10):
         searcher.tell(chain, table.reward(0, chain))
 
-`load` gives a small trained transformer's table, `additive`, `harmful_layer` and `null` planted ones without a model.
+`load` gives a small trained transformer's table; `additive`, `clustered`, `harmful_layer` and `null` planted ones
+without a model.
 """
 
 from skiploop.chainbench.cached import load
 from skiploop.chainbench.modules import module_reward, module_space
-from skiploop.chainbench.planted import additive, harmful_layer, null
+from skiploop.chainbench.planted import additive, clustered, harmful_layer, null
 from skiploop.chainbench.table import DEPTH_PRICE, Table
 
-__all__ = ["DEPTH_PRICE", "Table", "additive", "harmful_layer", "load", "module_reward", "module_space", "null"]
+__all__ = [
+    "DEPTH_PRICE",
+    "Table",
+    "additive",
+    "clustered",
+    "harmful_layer",
+    "load",
+    "module_reward",
+    "module_space",
+    "null",
+]

@@ -32,6 +32,36 @@ def additive(num_layers: int, seed: int = 0, *, inputs: int = 40, noise: float =
     return _two_answers(chains, 1 / (1 + np.exp(-sums)), effects.reshape(inputs, -1))
 
 
+def clustered(
+    num_layers: int, clusters: int = 6, seed: int = 0, *, inputs: int = 200, own: float = 0.3, scatter: float = 0.3
+) -> Table:
+    """Inputs of several kinds, each kind with best chains of its own, and features that tell the kinds apart.
+
+    p(true) = sigmoid(2 * sum of the effects of all layers): those of the kind, and a share of the input's own.
+
+    Args:
+        num_layers: L.
+        clusters: number of kinds; `levels` says which an input is of.
+        seed: of kinds and effects.
+        inputs: I.
+        own: standard deviation of an input's own effects, where those of its kind have 1.
+        scatter: of the features around the centre of their kind, which is a random unit vector of length 16.
+    """
+    whole_number("clusters", clusters, 1)
+    rng = np.random.default_rng(seed)
+    chains = all_chains(num_layers)
+    kinds = rng.integers(0, clusters, whole_number("inputs", inputs, 1))
+    shared = rng.normal(size=(clusters, num_layers, len(COUNTS)))
+    effects = shared[kinds] + own * rng.normal(size=(inputs, num_layers, len(COUNTS)))
+    runs = np.array([_runs(chain) for chain in chains])
+    sums = effects[:, np.arange(num_layers), runs].sum(axis=2) / np.sqrt(num_layers)  # [I, C]
+    centres = rng.normal(size=(clusters, 16))
+    centres /= np.linalg.norm(centres, axis=1, keepdims=True)
+    features = centres[kinds] + scatter / 4 * rng.normal(size=(inputs, 16))
+    table = _two_answers(chains, 1 / (1 + np.exp(-2 * sums)), features)
+    return Table(table.chains, table.answers, table.gold, kinds, features)
+
+
 def harmful_layer(
     num_layers: int, layer: int, *, inputs: int = 40, share: float = 1.0, seed: int = 0, keeps: float = 0.3
 ) -> Table:

@@ -12,21 +12,31 @@ from typing import Any, Protocol
 
 from skiploop.chain import Chain
 from skiploop.errors import InvalidInput
+from skiploop.searchers.beam import BeamSearcher, BeamSettings
 from skiploop.searchers.cola import ColaSearcher, ColaSettings
+from skiploop.searchers.evolution import EvolutionSearcher, EvolutionSettings
+from skiploop.searchers.exhaustive import ExhaustiveSearcher, ExhaustiveSettings
 from skiploop.searchers.gflownet import GFlowNetSearcher, GFlowNetSettings
 from skiploop.searchers.gp import GPSearcher, GPSettings
 from skiploop.searchers.metropolis import MetropolisSearcher, MetropolisSettings
 from skiploop.searchers.nearby import NearbySearcher, NearbySettings
 from skiploop.searchers.pareto import pareto
 from skiploop.searchers.pareto_search import ParetoSearcher, ParetoSettings
-from skiploop.searchers.puct import PuctSearcher, PuctSettings, WarmStart
+from skiploop.searchers.puct import PuctSearcher, PuctSettings
 from skiploop.searchers.random import RandomSearcher
+from skiploop.searchers.warm import WarmStart
 from skiploop.space import Space
 
 __all__ = [
     "SEARCHERS",
+    "BeamSearcher",
+    "BeamSettings",
     "ColaSearcher",
     "ColaSettings",
+    "EvolutionSearcher",
+    "EvolutionSettings",
+    "ExhaustiveSearcher",
+    "ExhaustiveSettings",
     "GFlowNetSearcher",
     "GFlowNetSettings",
     "GPSearcher",
@@ -66,6 +76,9 @@ SEARCHERS: dict[str, type[Any]] = {
     "metropolis": MetropolisSearcher,
     "gflownet": GFlowNetSearcher,
     "gp": GPSearcher,
+    "evolution": EvolutionSearcher,
+    "beam": BeamSearcher,
+    "exhaustive": ExhaustiveSearcher,
 }
 
 

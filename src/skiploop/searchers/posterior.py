@@ -58,7 +58,7 @@ class Posterior:
     @property
     def full(self) -> bool:
         """Whether there is no room for another row."""
-        return self.count == self._lower.shape[0]
+        return bool(self.count == len(self._lower))
 
     def add(self, row: Floats, across: Floats) -> None:
         """Appends a row, given its distances from the rows, [n], and from the columns, [m]."""

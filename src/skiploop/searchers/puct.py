@@ -1,4 +1,4 @@
-"""PUCT: the tree search with priors over edits (AlphaZero, arXiv 1712.01815), and a warm start for any searcher.
+"""PUCT: the tree search with priors over edits (AlphaZero, arXiv 1712.01815).
 
 The child of a node P is selected by
 
@@ -12,13 +12,12 @@ prior, so a good prior decides what is explored at all, and is read once for eac
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from skiploop.chain import Chain, Edit, edited
 from skiploop.errors import InvalidInput
-from skiploop.notation import whole_number
 from skiploop.searchers.tree import FirstValue, Node, TreeSearcher, Valuing, check_numbers
 from skiploop.space import Space
 
@@ -133,45 +132,3 @@ def normalised(weights: Sequence[float], count: int) -> list[float]:
         )
     total = sum(numbers)
     return [number / total for number in numbers] if total else [1 / max(count, 1)] * count
-
-
-class Asker(Protocol):
-    """What a warm start needs of a searcher."""
-
-    space: Space
-
-    def ask(self, n: int) -> list[Chain]: ...
-    def tell(self, chain: Chain, reward: float) -> None: ...
-
-
-class WarmStart:
-    """Asks for given chains first, each once, then goes on with another searcher, to which all rewards are told.
-
-    Args:
-        searcher: the searcher that goes on.
-        chains: in the order in which to try them; those that aren't in the searcher's space are left out.
-    """
-
-    def __init__(self, searcher: Asker, chains: Iterable[Chain]) -> None:
-        self.searcher = searcher
-        self._first = [chain for chain in dict.fromkeys(chains) if chain in searcher.space][::-1]
-        self._asked: set[Layers] = set()  # from the list; the searcher doesn't know of them until they are told
-        self._told: set[Layers] = set()
-
-    def ask(self, n: int) -> list[Chain]:
-        """Up to n further chains; fewer when the space is exhausted."""
-        wanted = whole_number("n", n, 0)
-        chains: list[Chain] = []
-        while len(chains) < wanted and self._first:
-            chain = self._first.pop()
-            if chain.layers not in self._told:
-                self._asked.add(chain.layers)
-                chains.append(chain)
-        while len(chains) < wanted and (more := self.searcher.ask(wanted - len(chains))):
-            chains += [chain for chain in more if chain.layers not in self._asked]
-        return chains
-
-    def tell(self, chain: Chain, reward: float) -> None:
-        """Passes the reward on."""
-        self.searcher.tell(chain, reward)
-        self._told.add(chain.layers)

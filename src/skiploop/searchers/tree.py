@@ -279,20 +279,23 @@ class TreeSearcher:
 
     def _draw(self, node: Node) -> tuple[int, ...] | None:
         """The layers of a random unexplored child."""
-        layers = node.chain.layers
+        layers, level, children = node.chain.layers, node.level, node.children
+        nodes, chance = self._nodes, self._rng.random
         if node.unexplored is None:
             edits = self.space.edits(node.chain)
-            for _ in range(_FEW_DRAWS if len(node.children) < _FEW_CHILDREN and edits else 0):
-                child = edited(layers, edits[int(self._rng.random() * len(edits))])
+            for _ in range(_FEW_DRAWS if len(children) < _FEW_CHILDREN and edits else 0):
+                child = edited(layers, edits[int(chance() * len(edits))])
                 if self._may_lead(node, child):
                     return child
             node.unexplored = edits
         rest = node.unexplored
-        while rest:
-            pick = int(self._rng.random() * len(rest))
-            rest[pick], rest[-1] = rest[-1], rest[pick]
-            child = edited(layers, rest.pop())
-            if self._may_lead(node, child):
+        while rest:  # most of the time goes here, so `_may_lead` is written out
+            pick = int(chance() * len(rest))
+            edit, rest[pick] = rest[pick], rest[-1]
+            rest.pop()
+            child = edited(layers, edit)
+            known = nodes.get(child)
+            if known is None or (known.level > level and child not in children):
                 return child
         return None
 

@@ -1,0 +1,156 @@
+"""Beam search over edits from the identity, behind ask/tell.
+
+A level is a set of chains one edit away from the `width` chains of its beam. When its rewards are in, the best
+`width` of them are the next beam. The first beam is the identity. What is notable:
+
+- A level has at most width * branch chains, which the chains of its beam take in turns. Their children come in
+  random order, edits of few slots first more often than not, or by descending prior where one is given: with
+  hundreds of edits, not all can be tried.
+- Equally good chains are ranked by depth, then in the order in which they were asked.
+- A chain that is reached twice belongs to the first parent and isn't evaluated again.
+- *Pending rewards*: a batch that is larger than what is left of the level is filled with further children of the
+  same beam. They belong to the level, whose best are chosen when width * branch rewards are in.
+- *When it runs dry* (no chain of the level has a child left that wasn't seen), the beam is filled with the best of
+  all known chains that still have some, and at last, in spaces that edits don't connect, chains are drawn uniformly.
+  So a small space is searched to its end.
+- Chains told without being asked compete with those of the level for the next beam.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from skiploop.chain import Chain, edited
+from skiploop.notation import whole_number
+from skiploop.searchers.puct import Prior, few_slots, normalised
+from skiploop.searchers.random import RandomSearcher
+from skiploop.searchers.reward import checked
+from skiploop.space import Space
+
+Layers = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BeamSettings:
+    """The size of a level.
+
+    Attributes:
+        width: chains of a beam.
+        branch: children of each of them in a full level; of fewer chains, each has more.
+    """
+
+    width: int = 2
+    branch: int = 8
+
+    def __post_init__(self) -> None:
+        for name in ("width", "branch"):
+            whole_number(name, getattr(self, name), 1)
+
+
+class BeamSearcher:
+    """Asks for the children of the best few chains of the level before.
+
+    Args:
+        space: the chains and edits to search.
+        seed: seeds this searcher's own generators.
+        settings: the size of a level.
+        prior: one number of at least 0 for each child of a chain, as for `PuctSearcher`; the highest come first.
+    """
+
+    settings_type: ClassVar[type[BeamSettings]] = BeamSettings
+
+    def __init__(
+        self, space: Space, *, seed: int = 0, settings: BeamSettings | None = None, prior: Prior | None = None
+    ) -> None:
+        self.space = space
+        self.seed = whole_number("seed", seed, 0)
+        self.settings = settings or BeamSettings()
+        self.prior = prior
+        self._rng = random.Random(self.seed)
+        self._rest = RandomSearcher(space, seed=self.seed)
+        self._order: dict[Layers, int] = {}  # asked or told -> when
+        self._rewards: dict[Layers, float] = {}
+        self._level: dict[Layers, None] = {}  # told since the last beam was chosen
+        self._waiting: set[Layers] = set()  # asked, not told
+        self._beam: deque[Layers] = deque([space.identity.layers])  # whose turn it is first
+        self._children: dict[Layers, list[Layers]] = {}  # of chains that were in a beam, the next one last
+
+    def ask(self, n: int) -> list[Chain]:
+        """Up to n further chains; fewer when the space is exhausted."""
+        wanted = whole_number("n", n, 0)
+        asked: list[Chain] = []
+        if wanted and len(self._level) >= self.settings.width * self.settings.branch:
+            self._choose(self._level)
+        while len(asked) < wanted and (layers := self._next()) is not None:
+            self._order[layers] = len(self._order)
+            self._waiting.add(layers)
+            asked.append(Chain.unchecked(layers, self.space.num_layers))
+        return asked
+
+    def tell(self, chain: Chain, reward: float) -> None:
+        """Takes the reward into account for the next beam."""
+        number = checked(self.space, chain, reward)
+        layers = chain.layers
+        if layers in self._rewards or chain not in self.space:
+            return
+        self._rewards[layers] = number
+        self._order.setdefault(layers, len(self._order))
+        self._waiting.discard(layers)
+        if layers != self.space.identity.layers:  # which is the first beam
+            self._level[layers] = None
+
+    def _next(self) -> Layers | None:
+        if self.space.identity.layers not in self._order:
+            return self.space.identity.layers
+        while True:
+            if (child := self._child()) is not None:
+                return child
+            if self._waiting or not self._choose(self._level or self._rewards):
+                return self._uniform()
+
+    def _child(self) -> Layers | None:
+        """The next child of the beam, whose chains take turns; None when they have none left."""
+        while self._beam:
+            parent = self._beam.popleft()
+            children = self._children_of(parent)
+            while children:
+                child = children.pop()
+                if child not in self._order:
+                    self._beam.append(parent)
+                    return child
+        return None
+
+    def _children_of(self, parent: Layers) -> list[Layers]:
+        """Its children that weren't tried yet, the next one last."""
+        if parent not in self._children:
+            chain = Chain.unchecked(parent, self.space.num_layers)
+            children = [edited(parent, edit) for edit in self.space.edits(chain)]
+            chains = [Chain.unchecked(each, self.space.num_layers) for each in children]
+            if self.prior is None:  # u^(1/w): each next one is drawn in proportion to w (Efraimidis and Spirakis 2006)
+                keys = [self._rng.random() ** (1 / weight) for weight in few_slots(chain, chains)]
+            else:
+                self._rng.shuffle(chains)
+                children = [each.layers for each in chains]
+                keys = normalised(self.prior(chain, chains), len(chains))
+            ranked = sorted(zip(keys, children, strict=True), key=lambda pair: pair[0])
+            self._children[parent] = [layers for _, layers in ranked]
+        return self._children[parent]
+
+    def _choose(self, known: Iterable[Layers]) -> bool:
+        """The best of these that may have children left are the next beam; False where there are none."""
+        able = [layers for layers in known if self._children.get(layers, True)]
+        able.sort(key=lambda layers: (-self._rewards[layers], len(layers), self._order[layers]))
+        self._beam = deque(able[: self.settings.width])
+        self._level = {}
+        return bool(able)
+
+    def _uniform(self) -> Layers | None:
+        """Any chain that wasn't seen, of the whole space; None when it is exhausted."""
+        while found := self._rest.ask(1):
+            if found[0].layers not in self._order:
+                return found[0].layers
+        return None
