@@ -1,18 +1,28 @@
-"""The commands `skiploop analyze` and `skiploop ablate`; imported by `skiploop.cli`, which has the others."""
+"""`skiploop analyze` and `skiploop ablate`."""
 
 from __future__ import annotations
 
 import inspect
-import shlex
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from skiploop import cli
-from skiploop.cli import Device, Json, Threads, Trust, Yes, app
+from skiploop.cli_common import (
+    Device,
+    Json,
+    Threads,
+    Trust,
+    Yes,
+    app,
+    asked,
+    errors,
+    print_json,
+    say,
+    say_how_to_resume,
+)
+from skiploop.cli_search import search
 from skiploop.cli_values import confirm_code, set_threads, words
 
 _NOT_OF_ABLATION = ("space", "static", "train", "test", "no_references")
@@ -37,7 +47,7 @@ def analyze(
     json: Json = False,
 ) -> None:
     """Analyse a study with its model: difficulty, edits, neighbours, phases, logit lens."""
-    with cli._errors(json):
+    with errors(json):
         from skiploop.analysis.reading import reading
         from skiploop.analysis.runs import analyze as run_analyses
         from skiploop.progress import make_progress
@@ -56,7 +66,7 @@ def analyze(
             device=device, trust_remote_code=trust_remote_code,
         )  # fmt: skip
         if json:
-            cli._print_json(found.results)
+            print_json(found.results)
             return
         for name, result in found.results.items():
             typer.echo(f"{name}{' (done before)' if name in found.read else ''}")
@@ -67,7 +77,7 @@ def analyze(
 
 def ablate(**given: Any) -> None:
     """Search skip-only, loop-only and with both, and compare. Given again, the same command resumes."""
-    with cli._errors(given["json"]):
+    with errors(given["json"]):
         from skiploop.analysis.ablation import ablate as run_ablation
         from skiploop.analysis.ablation import reading
         from skiploop.progress import Progress, make_progress
@@ -75,7 +85,7 @@ def ablate(**given: Any) -> None:
         from skiploop.study import Interrupted
         from skiploop.tasks import make_task
 
-        settings, options = cli.asked({**given, "space": "cola"})
+        settings, options = asked({**given, "space": "cola"})
         checked = StudySettings(**settings)
         whole = make_task(given["task"], **options)
         confirm_code(given["model"], given["trust_remote_code"], given["yes"])
@@ -87,11 +97,11 @@ def ablate(**given: Any) -> None:
         try:
             found = run_ablation(given["model"], whole, out=given["out"], settings=checked, progress=progress)
         except Interrupted as stop:
-            cli._say(f"Interrupted after {stop.done} of {stop.total} evaluations of {stop.out.name}; they are kept")
-            cli._say(f"To go on from there: {shlex.join(['skiploop', *sys.argv[1:]])}")
+            say(f"Interrupted after {stop.done} of {stop.total} evaluations of {stop.out.name}; they are kept")
+            say_how_to_resume()
             raise typer.Exit(130) from None
         if given["json"]:
-            cli._print_json(found.table | {"out": str(found.out)})
+            print_json(found.table | {"out": str(found.out)})
             return
         for line in reading(found.table):
             typer.echo(line)
@@ -106,5 +116,5 @@ def _with_options_of(source: Callable[..., None], target: Callable[..., None], l
     target.__annotations__ = {each.name: each.annotation for each in kept}
 
 
-_with_options_of(cli.search, ablate, _NOT_OF_ABLATION)
+_with_options_of(search, ablate, _NOT_OF_ABLATION)
 app.command()(ablate)

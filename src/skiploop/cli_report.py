@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
+from skiploop.cli_common import app, errors, print_json
 from skiploop.cli_values import check_new, write_file
 from skiploop.errors import InvalidInput
 
 Json = Annotated[bool, typer.Option("--json", help="Print all numbers as one JSON object; write only what is named.")]
 
 
+@app.command()
 def report(
     runs: Annotated[list[Path], typer.Argument(help="Folders of studies; the first one is compared with.")],
     out: Annotated[
@@ -26,9 +28,7 @@ def report(
     json: Json = False,
 ) -> None:
     """Write a report of one study, or of several side by side: one HTML file that needs nothing else."""
-    from skiploop.cli import _errors, _print_json  # which registers this command, so not at the top
-
-    with _errors(json):
+    with errors(json):
         place = out if out is not None or json else Path("report.html")
         if place is None and title is not None:
             raise InvalidInput("--title is for the page; name its file with -o report.html")
@@ -42,7 +42,7 @@ def report(
             write_file(place, render_page(found, title=title), force=force)
         if json:
             written = {"out": None if place is None else str(place), "figures": [str(each) for each in files]}
-            _print_json(found.to_json() | written)
+            print_json(found.to_json() | written)
             return
         for run in found.runs:
             typer.echo(f"{run.name}: {run.reading.verdict}")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from skiploop.cli import (
+from skiploop.cli_common import (
     MODEL,
     SEARCHER,
     STATIC,
@@ -20,10 +18,11 @@ from skiploop.cli import (
     Threads,
     Trust,
     Yes,
-    _errors,
-    _print_json,
-    _say,
     app,
+    errors,
+    print_json,
+    say,
+    say_how_to_resume,
 )
 from skiploop.cli_values import confirm_code, constants, set_threads
 from skiploop.cli_values import levels as level_list
@@ -93,7 +92,7 @@ def study(
     yes: Yes = False,
 ) -> None:
     """Search with all controls: peers, a static chain on a test split, sampling and voting, options moved."""
-    with _errors(json):
+    with errors(json):
         from skiploop.sampling import SamplingSettings
         from skiploop.settings import StudySettings
         from skiploop.static import StaticSettings
@@ -131,11 +130,11 @@ def _run(model: str, task: Any, out: Path | None, settings: FullSettings, json: 
         return run_study(
             model, task, out=out, settings=settings,
             progress=lambda figure: make_progress(quiet=json, figure=figure),
-            say=(lambda text: None) if json else _say,
+            say=(lambda text: None) if json else say,
         )  # fmt: skip
     except Stopped as stop:
-        _say(f"Interrupted during the part {stop.part!r}; what is done is kept in {stop.out}")
-        _say(f"To go on from there: {shlex.join(['skiploop', *sys.argv[1:]])}")
+        say(f"Interrupted during the part {stop.part!r}; what is done is kept in {stop.out}")
+        say_how_to_resume()
         raise typer.Exit(130) from None
 
 
@@ -145,6 +144,6 @@ def show_full(found: FullStudy, json: bool) -> None:
     from skiploop.tables import make_console
 
     if json:
-        _print_json({**found.record, "out": str(found.out), "figures": found.parts})
+        print_json({**found.record, "out": str(found.out), "figures": found.parts})
     else:
         print_full(found, make_console())
