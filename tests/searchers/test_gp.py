@@ -10,7 +10,7 @@ from skiploop.chain import Chain
 from skiploop.chainbench import Table, additive, null
 from skiploop.errors import InvalidInput
 from skiploop.searchers import make_searcher
-from skiploop.searchers.codes import Codes
+from skiploop.searchers.codes import coded, distances
 from skiploop.searchers.posterior import expected_improvement, normal_cdf
 
 
@@ -51,14 +51,14 @@ def test_equal_rewards_do_no_harm() -> None:
 
 
 def test_only_equal_chains_have_no_distance() -> None:
-    codes = Codes(5)
     chains = [(0, 1, 2), (0, 1, 1, 2), (0, 2, 1), (0, 1, 2, 3, 4), (0, 1, 0, 1)]
-    distances = codes.left(chains) @ codes.right(chains).T
-    assert np.allclose(distances, distances.T)
-    assert (np.isclose(distances, 0) == np.eye(5, dtype=bool)).all()
+    first, second = coded(chains, 5)
+    found = distances(first, second)
+    assert (found == found.T).all()
+    assert ((found == 0) == np.eye(5, dtype=bool)).all()
 
 
-def testexpected_improvement_against_scipy() -> None:
+def test_expected_improvement_against_scipy() -> None:
     z = np.linspace(-6, 6, 101)
     assert normal_cdf(z) == pytest.approx(norm.cdf(z), abs=1e-7)
     mean, deviation = np.array([0.2, 1.0, -0.5]), np.array([0.5, 0.1, 2.0])

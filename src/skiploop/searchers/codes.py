@@ -9,50 +9,44 @@ so that order counts, too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import pairwise
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Codes = NDArray[np.float32]  # whole numbers and quarters, so nothing is lost
 Layers = tuple[int, ...]
 
 _RUNS = 8  # a layer that is run this often or more is like one that is run 7 times
 _JUMP_WEIGHT = 0.25
+_APART = np.minimum(np.abs(np.arange(_RUNS)[:, None] - np.arange(_RUNS)), 2).astype(np.float32)
 
 
-class Codes:
-    """The codes of a model's chains.
+def coded(chains: Sequence[Layers], num_layers: int) -> tuple[Codes, Codes]:
+    """Two codes of each chain, [n, K]; `coded(a)[0] @ coded(b)[1].T` are the distances, [len(a), len(b)].
 
     Args:
-        num_layers: L.
+        chains: by their layers.
+        num_layers: L of the model; K = 10 L + 2.
     """
+    total = len(chains)
+    lengths = np.array([len(layers) for layers in chains], dtype=np.intp)
+    flat = np.array([layer for layers in chains for layer in layers], dtype=np.intp)
+    owner = np.repeat(np.arange(total), lengths)
+    runs = np.bincount(owner * num_layers + flat, minlength=total * num_layers).reshape(total, num_layers)
+    jumping = (owner[1:] == owner[:-1]) & (flat[1:] != flat[:-1] + 1)
+    here, onwards = flat[:-1][jumping], (flat[1:] > flat[:-1])[jumping]
+    places = owner[:-1][jumping] * 2 * num_layers + 2 * here + onwards
+    jumps = np.bincount(places, minlength=total * 2 * num_layers).reshape(total, -1).astype(np.float32)
+    square, one = _JUMP_WEIGHT * (jumps**2).sum(axis=1, keepdims=True), np.ones((total, 1), np.float32)
+    runs = np.minimum(runs, _RUNS - 1)
+    first = np.concatenate([_APART[runs].reshape(total, -1), -2 * _JUMP_WEIGHT * jumps, square, one], axis=1)
+    one_hot = np.eye(_RUNS, dtype=np.float32)[runs].reshape(total, -1)
+    return first, np.concatenate([one_hot, jumps, one, square], axis=1)
 
-    def __init__(self, num_layers: int) -> None:
-        self._total = num_layers
-        self._known: dict[Layers, tuple[Floats, Floats]] = {}
-        runs = np.arange(_RUNS)
-        self._apart = np.minimum(np.abs(runs[:, None] - runs), 2).astype(np.float64)
 
-    def left(self, chains: Iterable[Layers]) -> Floats:
-        """[n, K]; `left(a) @ right(b).T` has the distances, 0 for equal chains."""
-        return np.array([self._code(layers)[0] for layers in chains])
-
-    def right(self, chains: Iterable[Layers]) -> Floats:
-        """[n, K]."""
-        return np.array([self._code(layers)[1] for layers in chains])
-
-    def _code(self, layers: Layers) -> tuple[Floats, Floats]:
-        code = self._known.get(layers)
-        if code is None:
-            counts = np.minimum(np.bincount(layers, minlength=self._total), _RUNS - 1)
-            jumps = np.zeros(2 * self._total)
-            for here, there in pairwise(layers):
-                if there != here + 1:
-                    jumps[2 * here + (there > here)] += 1
-            square = _JUMP_WEIGHT * float(jumps @ jumps)
-            one_hot = np.eye(_RUNS)[counts].ravel()
-            first = np.concatenate([self._apart[counts].ravel(), -2 * _JUMP_WEIGHT * jumps, [square, 1.0]])
-            code = self._known[layers] = (first, np.concatenate([one_hot, jumps, [1.0, square]]))
-        return code
+def distances(first: Codes, second: Codes) -> Floats:
+    """[n, m]; 0 for equal chains."""
+    found: Floats = (first @ second.T).astype(np.float64)
+    return found

@@ -26,7 +26,7 @@ import numpy as np
 from skiploop.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.notation import whole_number
-from skiploop.searchers.codes import Codes, Floats, Layers
+from skiploop.searchers.codes import Codes, Floats, Layers, coded, distances
 from skiploop.searchers.moves import propose
 from skiploop.searchers.nearby import NearbySearcher
 from skiploop.searchers.posterior import Posterior, expected_improvement, log_likelihood
@@ -54,7 +54,7 @@ class GPSettings:
     warmup: int = 2
     candidates: int = 256
     improvement: float = 0.01
-    front: float = 1.0
+    front: float = 0.02
 
     def __post_init__(self) -> None:
         whole_number("warmup", self.warmup, 0)
@@ -71,9 +71,9 @@ class _Fit:
 
     posterior: Posterior
     rows: list[Layers]
-    row_codes: Floats  # [room, K], filled up to the number of rows
+    row_codes: Codes  # [room, K], the first of the two codes, filled up to the number of rows
     columns: list[Layers]
-    column_codes: Floats  # [m, K]
+    column_codes: Codes  # [m, K], the second
     place: dict[Layers, int]  # of each column
     open: Floats  # [m]: 0, or -inf where the candidate is known
     depths: Floats  # [m]
@@ -98,7 +98,6 @@ class GPSearcher:
         self.settings = settings or GPSettings()
         self._rng = random.Random(self.seed)
         self._nearby = NearbySearcher(space, seed=self.seed)
-        self._codes = Codes(space.num_layers)
         self._told: dict[Layers, float] = {}
         self._pending: set[Layers] = set()
         self._turns: dict[Layers, int] = {}  # when a chain was asked, or first seen: the order of tells must not matter
@@ -167,17 +166,16 @@ class GPSearcher:
 
     def _made_anew(self) -> _Fit:
         rows, columns = self._remembered(), self._candidates()
-        codes, across = self._codes.left(rows), self._codes.right(columns) if columns else np.zeros((0, 1))
-        distances = codes @ self._codes.right(rows).T
+        (first, second), (_, across) = coded(rows, self.space.num_layers), coded(columns, self.space.num_layers)
+        between = distances(first, second)
         told = np.array([layers in self._told for layers in rows])
         targets = self._standard([self._told[layers] for layers in rows if layers in self._told])
-        mine = distances[np.ix_(told, told)]
+        mine = between[np.ix_(told, told)]
         scale = max(_SCALES, key=lambda scale: log_likelihood(mine, scale, targets))
         room = _BELIEVED + max(_REFIT, len(self._told) // 8)
-        row_codes = np.concatenate([codes, np.zeros((room, codes.shape[1]))])
-        between = codes @ across.T if columns else np.zeros((len(rows), 0))
         return _Fit(
-            Posterior(distances, between, scale, room), rows, row_codes, columns, across,
+            Posterior(between, distances(first, across), scale, room), rows,
+            np.concatenate([first, np.zeros((room, first.shape[1]), np.float32)]), columns, across,
             {layers: place for place, layers in enumerate(columns)}, np.zeros(len(columns)),
             np.array([len(layers) for layers in columns]), len(self._told), max(self._told.values()),
         )  # fmt: skip
@@ -188,10 +186,11 @@ class GPSearcher:
         if fit.posterior.full:
             self._fit = None
             return
-        code = self._codes.left([layers])[0]
+        first, second = coded([layers], self.space.num_layers)
         count = fit.posterior.count
-        fit.posterior.add(fit.row_codes[:count] @ self._codes.right([layers])[0], fit.column_codes @ code)
-        fit.row_codes[count] = code
+        before, across = distances(fit.row_codes[:count], second), distances(first, fit.column_codes)
+        fit.posterior.add(before[:, 0], across[0])
+        fit.row_codes[count] = first[0]
         fit.rows.append(layers)
 
     def _most_promising(self, fit: _Fit) -> Layers | None:
