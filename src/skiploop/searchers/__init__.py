@@ -21,6 +21,7 @@ from skiploop.searchers.pareto import pareto
 from skiploop.searchers.pareto_search import ParetoSearcher, ParetoSettings
 from skiploop.searchers.puct import PuctSearcher, PuctSettings, WarmStart
 from skiploop.searchers.random import RandomSearcher
+from skiploop.searchers.surrogate import SurrogateSearcher, SurrogateSettings
 from skiploop.space import Space
 
 __all__ = [
@@ -41,6 +42,8 @@ __all__ = [
     "PuctSettings",
     "RandomSearcher",
     "Searcher",
+    "SurrogateSearcher",
+    "SurrogateSettings",
     "WarmStart",
     "make_searcher",
     "pareto",
@@ -66,6 +69,7 @@ SEARCHERS: dict[str, type[Any]] = {
     "metropolis": MetropolisSearcher,
     "gflownet": GFlowNetSearcher,
     "gp": GPSearcher,
+    "surrogate": SurrogateSearcher,
 }
 
 
