@@ -17,6 +17,7 @@ from skiploop.searchers.gflownet import GFlowNetSearcher, GFlowNetSettings
 from skiploop.searchers.gp import GPSearcher, GPSettings
 from skiploop.searchers.metropolis import MetropolisSearcher, MetropolisSettings
 from skiploop.searchers.nearby import NearbySearcher, NearbySettings
+from skiploop.searchers.optuna_search import NSGA2Searcher, NSGA2Settings, TPESearcher, TPESettings
 from skiploop.searchers.pareto import pareto
 from skiploop.searchers.pareto_search import ParetoSearcher, ParetoSettings
 from skiploop.searchers.puct import PuctSearcher, PuctSettings, WarmStart
@@ -34,6 +35,8 @@ __all__ = [
     "GPSettings",
     "MetropolisSearcher",
     "MetropolisSettings",
+    "NSGA2Searcher",
+    "NSGA2Settings",
     "NearbySearcher",
     "NearbySettings",
     "ParetoSearcher",
@@ -44,6 +47,8 @@ __all__ = [
     "Searcher",
     "SurrogateSearcher",
     "SurrogateSettings",
+    "TPESearcher",
+    "TPESettings",
     "WarmStart",
     "make_searcher",
     "pareto",
@@ -70,6 +75,8 @@ SEARCHERS: dict[str, type[Any]] = {
     "gflownet": GFlowNetSearcher,
     "gp": GPSearcher,
     "surrogate": SurrogateSearcher,
+    "tpe": TPESearcher,
+    "nsga2": NSGA2Searcher,
 }
 
 
