@@ -15,6 +15,7 @@ from skiploop.errors import InvalidInput
 from skiploop.searchers.cola import ColaSearcher, ColaSettings
 from skiploop.searchers.gflownet import GFlowNetSearcher, GFlowNetSettings
 from skiploop.searchers.gp import GPSearcher, GPSettings
+from skiploop.searchers.hybrid import HybridSearcher, HybridSettings
 from skiploop.searchers.metropolis import MetropolisSearcher, MetropolisSettings
 from skiploop.searchers.nearby import NearbySearcher, NearbySettings
 from skiploop.searchers.optuna_search import NSGA2Searcher, NSGA2Settings, TPESearcher, TPESettings
@@ -33,6 +34,8 @@ __all__ = [
     "GFlowNetSettings",
     "GPSearcher",
     "GPSettings",
+    "HybridSearcher",
+    "HybridSettings",
     "MetropolisSearcher",
     "MetropolisSettings",
     "NSGA2Searcher",
@@ -74,6 +77,7 @@ SEARCHERS: dict[str, type[Any]] = {
     "metropolis": MetropolisSearcher,
     "gflownet": GFlowNetSearcher,
     "gp": GPSearcher,
+    "hybrid": HybridSearcher,
     "surrogate": SurrogateSearcher,
     "tpe": TPESearcher,
     "nsga2": NSGA2Searcher,

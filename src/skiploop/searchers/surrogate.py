@@ -32,7 +32,7 @@ from skiploop.searchers.reward import checked
 from skiploop.space import Space
 
 _LISTED = 2048  # chains of a space that is small enough to consider all of them
-_MOST = 400  # rewards after which nothing is learned any more
+_MOST = 256  # rewards after which nothing is learned any more
 _PARENTS = 8  # best chains from which moves start
 _SEEN = 4  # chains that must have an operation before it can be pruned
 _ROUNDS = 100  # trees
@@ -66,10 +66,10 @@ class SurrogateSettings:
         doubt: standard errors by which an operation's mean contribution must be below 0 to be pruned.
     """
 
-    warmup: int = 6
-    candidates: int = 256
+    warmup: int = 4
+    candidates: int = 192
     explore: float = 0.1
-    growth: float = 1.1
+    growth: float = 1.2
     doubt: float = 3.0
 
     def __post_init__(self) -> None:
@@ -202,22 +202,26 @@ class Trees:
         self._lightgbm = _lightgbm()
         self._booster: Any = None
         self._rows: Floats = np.zeros((0, 0))
+        self._varied: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
 
     def fit(self, chains: Sequence[Layers], rewards: Sequence[float]) -> None:
         """Forgets what was learned before."""
         self._rows = self.features.rows(chains)
+        self._varied = np.ptp(self._rows, axis=0) > 0  # the others say nothing, and cost time
         leaves = min(3 + len(chains) // 25, 8)
         parameters = _PARAMETERS | {"num_leaves": leaves}
-        data = self._lightgbm.Dataset(self._rows, label=np.array(rewards), params=parameters)
+        data = self._lightgbm.Dataset(self._rows[:, self._varied], label=np.array(rewards), params=parameters)
         self._booster = self._lightgbm.train(parameters, data, _ROUNDS)
 
     def predict(self, rows: Floats) -> Floats:
         """Expected reward of chains, given their features, [N]."""
-        return np.asarray(self._booster.predict(rows), dtype=np.float64)
+        return np.asarray(self._booster.predict(rows[:, self._varied]), dtype=np.float64)
 
     def contributions(self) -> Floats:
         """TreeSHAP of each feature in each chain that was fitted, [N, F]; they add up to prediction less mean."""
-        return np.asarray(self._booster.predict(self._rows, pred_contrib=True), dtype=np.float64)[:, :-1]
+        found = np.zeros(self._rows.shape)
+        found[:, self._varied] = self._booster.predict(self._rows[:, self._varied], pred_contrib=True)[:, :-1]
+        return found
 
     def harmful(self, doubt: float) -> NDArray[np.bool_]:
         """Operations that take away from the reward of the chains that have them, [4 L]; never all of a layer."""
