@@ -58,12 +58,12 @@ class HybridSettings:
 
     estimate_weight: float = 4.0
     first_trust: float = 0.5
-    exploration: float = 0.1
+    exploration: float = 0.05
     length_penalty: float = 0.0
     random_child: float = 0.0
-    widening: float = 4.0
+    widening: float = 12.0
     widening_power: float = 0.5
-    proposals: int = 8
+    proposals: int = 16
     diversity: float = 0.5
 
     def __post_init__(self) -> None:

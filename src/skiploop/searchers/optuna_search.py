@@ -21,6 +21,7 @@ from typing import Any, ClassVar
 from skiploop.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.notation import whole_number
+from skiploop.searchers.nearby import NearbySearcher
 from skiploop.searchers.random import RandomSearcher
 from skiploop.searchers.reward import checked
 from skiploop.space import Space
@@ -36,14 +37,14 @@ class TPESettings:
     """What the sampler does.
 
     Attributes:
-        warmup: trials that are uniform, before anything is learned.
+        warmup: trials a few edits from the identity, before anything is learned.
         candidates: answers that are weighed for each question.
         trials: after so many, Optuna isn't asked any more.
     """
 
     warmup: int = 10
     candidates: int = 24
-    trials: int = 128
+    trials: int = 100
 
     def __post_init__(self) -> None:
         _check_counts(self, {"warmup": 1, "candidates": 1, "trials": 0})
@@ -54,7 +55,7 @@ class NSGA2Settings:
     """What the sampler does.
 
     Attributes:
-        population: trials in a generation.
+        population: trials in a generation; the first are a few edits from the identity.
         trials: after so many, Optuna isn't asked any more.
     """
 
@@ -96,9 +97,14 @@ class OptunaSearcher:
         self._told: dict[Layers, float] = {}
         self._asked: dict[Layers, Any] = {}  # not told to Optuna yet -> the trial, None for a uniform draw
         self._fresh: set[Layers] = set()  # told since the last ask, and not to Optuna
+        self._nearby = NearbySearcher(space, seed=self.seed)
         self._uniform = RandomSearcher(space, seed=self.seed)
 
     def _sampler(self) -> Any:
+        raise NotImplementedError
+
+    def _warmup(self) -> int:
+        """How many trials are a few edits from the identity; uniform answers give chains that hardly ever work."""
         raise NotImplementedError
 
     def _values(self, layers: Layers) -> list[float]:
@@ -137,23 +143,28 @@ class OptunaSearcher:
 
     def _add(self, layers: Layers) -> None:
         """A trial that Optuna didn't propose."""
-        answers = self.space.decisions(Chain.unchecked(layers, self.space.num_layers))
+        chain = Chain.unchecked(layers, self.space.num_layers)
         distributions = {
             parameter(each.name, each.labels): self._optuna.distributions.CategoricalDistribution(each.labels)
-            for each in answers
+            for each in self.space.decisions(chain)
         }
-        parameters = {parameter(each.name, each.labels): each.labels[each.pick] for each in answers}
         self._study.add_trial(
             self._optuna.trial.create_trial(
-                params=parameters, distributions=distributions, values=self._values(layers)
+                params=self._parameters(chain), distributions=distributions, values=self._values(layers)
             )
         )
         self._trials += 1
+
+    def _parameters(self, chain: Chain) -> dict[str, str]:
+        """The answers that give a chain."""
+        return {parameter(each.name, each.labels): each.labels[each.pick] for each in self.space.decisions(chain)}
 
     def _next(self) -> Chain | None:
         for _ in range(_TRIES):
             if self._trials >= self.settings.trials or len(self._asked) >= _PENDING:
                 break
+            if self._trials < self._warmup():
+                self._study.enqueue_trial(self._parameters(self._nearby.draw()))
             trial = self._study.ask()
             self._trials += 1
             chain = self.space.decide(
@@ -192,6 +203,9 @@ class TPESearcher(OptunaSearcher):
 
     settings_type: ClassVar[type[Any]] = TPESettings
 
+    def _warmup(self) -> int:
+        return int(self.settings.warmup)
+
     def _sampler(self) -> Any:
         return self._optuna.samplers.TPESampler(
             n_startup_trials=self.settings.warmup,
@@ -207,6 +221,9 @@ class NSGA2Searcher(OptunaSearcher):
 
     settings_type: ClassVar[type[Any]] = NSGA2Settings
     directions: ClassVar[tuple[str, ...]] = ("maximize", "maximize")
+
+    def _warmup(self) -> int:
+        return int(self.settings.population)
 
     def _sampler(self) -> Any:
         return self._optuna.samplers.NSGAIISampler(

@@ -35,6 +35,7 @@ _LISTED = 2048  # chains of a space that is small enough to consider all of them
 _MOST = 256  # rewards after which nothing is learned any more
 _PARENTS = 8  # best chains from which moves start
 _SEEN = 4  # chains that must have an operation before it can be pruned
+_SLIGHT = 0.1  # standard deviations of the rewards: what takes away less isn't worth pruning
 _ROUNDS = 100  # trees
 _PARAMETERS = {
     "objective": "regression",
@@ -63,7 +64,7 @@ class SurrogateSettings:
         candidates: made for each fit in a space too large to list.
         explore: probability of a candidate drawn by its place in the ranking instead of the first.
         growth: the trees are fitted again when there are so many times as many rewards as at the last fit.
-        doubt: standard errors by which an operation's mean contribution must be below 0 to be pruned.
+        doubt: standard errors by which an operation's mean contribution must be clearly negative to be pruned.
     """
 
     warmup: int = 4
@@ -105,6 +106,7 @@ class SurrogateSearcher:
         self._told: dict[Layers, float] = {}
         self._asked: set[Layers] = set()
         self._ranking: list[Layers] = []  # the best last
+        self._pruned = 0  # how many of them, the first ones, have a pruned operation
         self._next_fit = 0
         self._listed: tuple[list[Layers], Floats] | None = None
 
@@ -138,7 +140,8 @@ class SurrogateSearcher:
         """Mostly the last, which is the best; else one drawn so that better ones are likelier."""
         if self._rng.random() >= self.settings.explore:
             return -1
-        return int(len(self._ranking) * self._rng.random() ** (1 / 3))
+        first = self._pruned if self._pruned < len(self._ranking) else 0
+        return first + int((len(self._ranking) - first) * self._rng.random() ** (1 / 3))
 
     def _any(self) -> Layers | None:
         """A chain near the identity that wasn't asked or told."""
@@ -162,6 +165,7 @@ class SurrogateSearcher:
         # The best last, before it what is pruned, the more so the further away; ties in random order.
         order = sorted(range(len(candidates)), key=lambda at: (-barred[at], scores[at], self._rng.random()))
         self._ranking = [candidates[at] for at in order]
+        self._pruned = int((barred > 0).sum())
 
     def _candidates(self) -> tuple[list[Layers], Floats]:
         known = self._told.keys() | self._asked
@@ -202,15 +206,16 @@ class Trees:
         self._lightgbm = _lightgbm()
         self._booster: Any = None
         self._rows: Floats = np.zeros((0, 0))
+        self._rewards: Floats = np.zeros(0)
         self._varied: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
 
     def fit(self, chains: Sequence[Layers], rewards: Sequence[float]) -> None:
         """Forgets what was learned before."""
-        self._rows = self.features.rows(chains)
+        self._rows, self._rewards = self.features.rows(chains), np.array(rewards, dtype=np.float64)
         self._varied = np.ptp(self._rows, axis=0) > 0  # the others say nothing, and cost time
         leaves = min(3 + len(chains) // 25, 8)
         parameters = _PARAMETERS | {"num_leaves": leaves}
-        data = self._lightgbm.Dataset(self._rows[:, self._varied], label=np.array(rewards), params=parameters)
+        data = self._lightgbm.Dataset(self._rows[:, self._varied], label=self._rewards, params=parameters)
         self._booster = self._lightgbm.train(parameters, data, _ROUNDS)
 
     def predict(self, rows: Floats) -> Floats:
@@ -231,7 +236,8 @@ class Trees:
         shares = self._by_op(self.contributions())
         means = (has * shares).sum(axis=0) / counts
         spreads = np.sqrt((has * (shares - means) ** 2).sum(axis=0) / counts)
-        found: NDArray[np.bool_] = (has.sum(axis=0) >= _SEEN) & (means + doubt * spreads / np.sqrt(counts) < 0)
+        least = -_SLIGHT * float(self._rewards.std())
+        found: NDArray[np.bool_] = (has.sum(axis=0) >= _SEEN) & (means + doubt * spreads / np.sqrt(counts) < least)
         best = means.reshape(-1, len(OPS)).argmax(axis=1)
         found.reshape(-1, len(OPS))[np.arange(self.features.num_layers), best] = False
         return found
