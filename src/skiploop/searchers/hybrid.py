@@ -10,8 +10,9 @@ one that may have another few children, which are then proposed one after anothe
 differs from its siblings. How many children a node may have grows with its visits (progressive widening).
 
 An estimate is trusted as far as it was right before: `trust` is the correlation of what was expected of the chains
-when they were asked with the rewards that came, drawn towards `first_trust` while there are few; and V_est is on the
-line that best fits these pairs. So an estimate that knows nothing soon counts for nothing. A leaf without an
+when they were asked with the rewards that came, less what chance gives, and drawn towards `first_trust` while there are
+few. An estimator that is given may have any scale: the line through these pairs, its slope shrunk by the trust,
+makes rewards of what it says. So an estimate that knows nothing soon counts for nothing. A leaf without an
 evaluation is worth its parent's value as far as its estimate isn't trusted.
 """
 
@@ -28,11 +29,13 @@ from skiploop.chain import Chain, Edit, edited
 from skiploop.errors import InvalidInput
 from skiploop.notation import whole_number
 from skiploop.searchers.features import Features, Floats, Layers
+from skiploop.searchers.reward import checked
 from skiploop.searchers.tree import Node, TreeSearcher, ValuedNode, check_numbers
 from skiploop.space import Space
 
 Estimator = Callable[[Chain], float]
 
+_SPREAD = 0.25  # of rewards in [0, 1] of which nothing is known
 _PAIRS = 4  # evaluations for which `first_trust` counts
 _MOST = 200  # rewards that a model is fitted to; with more, the last one stays
 _GROWTH = 1.1  # how many times as many rewards as at the last fit, before the next
@@ -53,7 +56,8 @@ class HybridSettings:
         widening: children allowed at one visit.
         widening_power: how fast that number grows with visits.
         proposals: edits that are looked at for each child proposed.
-        diversity: how much a full difference from all siblings is worth, against an estimate's standard deviation.
+        diversity: what the farthest chain from all siblings is worth more than one like them, in standard deviations of
+            the rewards.
     """
 
     estimate_weight: float = 4.0
@@ -96,14 +100,21 @@ class HybridSearcher(TreeSearcher):
         self._features = Features(space.num_layers)
         self._model: Regression | None = None
         self._given: dict[Layers, float] = {}  # what the estimator said
-        self._line = (0.0, 1.0)  # intercept and slope of rewards on estimates
+        self._line = (0.0, 0.0 if estimator else 1.0)  # intercept and slope of rewards on estimates
         self._trust = self.settings.first_trust if estimator and self.settings.estimate_weight else 0.0
         self._expected: dict[Layers, float] = {}  # estimates of what was asked, at that time
+        self._spread = _SPREAD  # standard deviation of rewards
         self._next_fit = 2
         self._by_id: list[ValuedNode] = []
         self._leaves: dict[int, ValuedNode] = {}  # made, and not asked
         self._inner: dict[int, ValuedNode] = {}  # asked, with children that could still be proposed
         super().__init__(space, seed=seed, settings=self.settings)
+
+    def tell(self, chain: Chain, reward: float) -> None:
+        """Backs up the reward along the path on which the chain was asked, or keeps it for later."""
+        checked(self.space, chain, reward)
+        if self.space.accepts(chain.layers):  # nothing is learned from others
+            super().tell(chain, reward)
 
     def _make(self, number: int, chain: Chain, parent: Node | None) -> Node:
         node = ValuedNode(number, chain, parent, self.settings.length_penalty)
@@ -187,7 +198,7 @@ class HybridSearcher(TreeSearcher):
         """Greedily, places in `rows` [N, F]: the estimate, plus the distance to the nearest sibling."""
         worth = self._trust * estimates
         farthest = max(float(np.ptp(rows, axis=0).sum()), 1.0)
-        price = self.settings.diversity * max(float(worth.std()), 1e-3) / farthest
+        price = self.settings.diversity * self._spread / farthest
         apart = np.full(len(rows), farthest)
         for sibling in self._features.rows(list(node.children)):
             apart = np.minimum(apart, np.abs(rows - sibling).sum(axis=1))
@@ -209,6 +220,7 @@ class HybridSearcher(TreeSearcher):
         if self.estimator is None and len(told) <= _MOST:
             self._model = Regression(self._features.rows(told), np.array([self._rewards[layers] for layers in told]))
         self._judge()
+        self._spread = float(np.std([self._rewards[layers] for layers in told])) or _SPREAD
         nodes = list(self._by_id)
         estimates = self._on_line(self._raw([node.chain.layers for node in nodes]))
         for node, estimate in zip(nodes, estimates, strict=True):
@@ -220,19 +232,19 @@ class HybridSearcher(TreeSearcher):
                 self._value_leaf(node, float(estimate))
 
     def _judge(self) -> None:
-        """Trust and line from the pairs of estimate and reward."""
+        """Trust, and the line for an estimator on a scale of its own, from the pairs of estimate and reward."""
         known = [layers for layers in self._expected if layers in self._rewards]
-        pairs = [(self._expected[layers], self._rewards[layers]) for layers in known]
-        if len(pairs) < 2:
+        if not known:
             return
-        estimates, rewards = np.array(pairs).T
-        spreads = float(estimates.std() * rewards.std())
-        covariance = float(((estimates - estimates.mean()) * (rewards - rewards.mean())).mean())
-        correlation = max(covariance / spreads, 0.0) if spreads > 1e-12 else 0.0
-        self._trust = (_PAIRS * self.settings.first_trust + len(pairs) * correlation) / (_PAIRS + len(pairs))
-        if self.estimator is not None and len(pairs) >= _PAIRS and spreads > 1e-12:
-            slope = max(covariance, 0.0) / float(estimates.var())
-            self._line = (float(rewards.mean() - slope * estimates.mean()), slope)
+        expected = np.array([self._expected[layers] for layers in known])
+        rewards = np.array([self._rewards[layers] for layers in known])
+        self._trust = (_PAIRS * self.settings.first_trust + len(known) * _shrunk(expected, rewards)) / (
+            _PAIRS + len(known)
+        )
+        if self.estimator is not None:
+            spread = float(np.std(list(self._given.values())))
+            slope = self._trust * float(rewards.std()) / spread if spread > 0 else 0.0
+            self._line = (float(rewards.mean() - slope * expected.mean()), slope)
 
     def _value_leaf(self, node: ValuedNode, estimate: float) -> None:
         """V of a chain that isn't evaluated: its estimate as far as that is trusted, else its parent's value."""
@@ -258,6 +270,15 @@ class HybridSearcher(TreeSearcher):
                     raise InvalidInput(f"the estimator gave {value!r} for {str(chain)!r}; return a finite value")
                 self._given[layers] = value
         return np.array([self._given[layers] for layers in chains])
+
+
+def _shrunk(expected: Floats, rewards: Floats) -> float:
+    """Their correlation less what chance gives: r * (1 - 1 / (n r^2)), 0 where that is negative (James and Stein)."""
+    spreads = float(expected.std() * rewards.std())
+    if spreads < 1e-12:
+        return 0.0
+    found = float(((expected - expected.mean()) * (rewards - rewards.mean())).mean()) / spreads
+    return found - 1 / (len(expected) * found) if found > 0 and len(expected) * found**2 > 1 else 0.0
 
 
 class Regression:
