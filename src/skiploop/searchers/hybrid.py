@@ -13,7 +13,7 @@ An estimate is trusted as far as it was right before: `trust` is the correlation
 when they were asked with the rewards that came, less what chance gives, and drawn towards `first_trust` while there are
 few. An estimator that is given may have any scale: the line through these pairs, its slope shrunk by the trust,
 makes rewards of what it says. So an estimate that knows nothing soon counts for nothing. A leaf without an
-evaluation is worth its parent's value as far as its estimate isn't trusted.
+evaluation is worth its parent's own reward as far as its estimate isn't trusted.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class HybridSettings:
             the rewards.
     """
 
-    estimate_weight: float = 4.0
+    estimate_weight: float = 1.0
     first_trust: float = 0.5
     exploration: float = 0.05
     length_penalty: float = 0.0
@@ -247,9 +247,9 @@ class HybridSearcher(TreeSearcher):
             self._line = (float(rewards.mean() - slope * expected.mean()), slope)
 
     def _value_leaf(self, node: ValuedNode, estimate: float) -> None:
-        """V of a chain that isn't evaluated: its estimate as far as that is trusted, else its parent's value."""
-        parent = self._by_id[node.parent] if node.parent is not None else None
-        around = parent.base + parent.penalty if parent else 0.0
+        """V of a chain that isn't evaluated: its estimate as far as that is trusted, else its parent's own reward."""
+        parent = self._by_id[node.parent] if node.parent is not None else node
+        around = self._rewards.get(parent.chain.layers, parent.base + parent.penalty)
         node.first, node.weight = estimate, self._trust * self.settings.estimate_weight
         node.base = self._trust * estimate + (1 - self._trust) * around - node.penalty
 
