@@ -103,7 +103,7 @@ class HybridSearcher(TreeSearcher):
         self._line = (0.0, 0.0 if estimator else 1.0)  # intercept and slope of rewards on estimates
         self._trust = self.settings.first_trust if estimator and self.settings.estimate_weight else 0.0
         self._expected: dict[Layers, float] = {}  # estimates of what was asked, at that time
-        self._spread = _SPREAD  # standard deviation of rewards
+        self._deviation = _SPREAD  # standard deviation of rewards
         self._next_fit = 2
         self._by_id: list[ValuedNode] = []
         self._leaves: dict[int, ValuedNode] = {}  # made, and not asked
@@ -198,7 +198,7 @@ class HybridSearcher(TreeSearcher):
         """Greedily, places in `rows` [N, F]: the estimate, plus the distance to the nearest sibling."""
         worth = self._trust * estimates
         farthest = max(float(np.ptp(rows, axis=0).sum()), 1.0)
-        price = self.settings.diversity * self._spread / farthest
+        price = self.settings.diversity * self._deviation / farthest
         apart = np.full(len(rows), farthest)
         for sibling in self._features.rows(list(node.children)):
             apart = np.minimum(apart, np.abs(rows - sibling).sum(axis=1))
@@ -220,7 +220,7 @@ class HybridSearcher(TreeSearcher):
         if self.estimator is None and len(told) <= _MOST:
             self._model = Regression(self._features.rows(told), np.array([self._rewards[layers] for layers in told]))
         self._judge()
-        self._spread = float(np.std([self._rewards[layers] for layers in told])) or _SPREAD
+        self._deviation = float(np.std([self._rewards[layers] for layers in told])) or _SPREAD
         nodes = list(self._by_id)
         estimates = self._on_line(self._raw([node.chain.layers for node in nodes]))
         for node, estimate in zip(nodes, estimates, strict=True):

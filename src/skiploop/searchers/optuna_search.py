@@ -11,6 +11,7 @@ in uniform order.
 
 from __future__ import annotations
 
+import random
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,7 +38,7 @@ class TPESettings:
     """What the sampler does.
 
     Attributes:
-        warmup: trials a few edits from the identity, before anything is learned.
+        warmup: trials before anything is learned, half of them a few edits from the identity, half uniform chains.
         candidates: answers that are weighed for each question.
         trials: after so many, Optuna isn't asked any more.
     """
@@ -55,7 +56,7 @@ class NSGA2Settings:
     """What the sampler does.
 
     Attributes:
-        population: trials in a generation; the first are a few edits from the identity.
+        population: trials in a generation; half of the first are a few edits from the identity, half uniform chains.
         trials: after so many, Optuna isn't asked any more.
     """
 
@@ -97,6 +98,7 @@ class OptunaSearcher:
         self._told: dict[Layers, float] = {}
         self._asked: dict[Layers, Any] = {}  # not told to Optuna yet -> the trial, None for a uniform draw
         self._fresh: set[Layers] = set()  # told since the last ask, and not to Optuna
+        self._rng = random.Random(self.seed)
         self._nearby = NearbySearcher(space, seed=self.seed)
         self._uniform = RandomSearcher(space, seed=self.seed)
 
@@ -104,7 +106,7 @@ class OptunaSearcher:
         raise NotImplementedError
 
     def _warmup(self) -> int:
-        """How many trials are a few edits from the identity; uniform answers give chains that hardly ever work."""
+        """How many trials are given chains; uniform answers hardly ever make a chain that works."""
         raise NotImplementedError
 
     def _values(self, layers: Layers) -> list[float]:
@@ -164,7 +166,8 @@ class OptunaSearcher:
             if self._trials >= self.settings.trials or len(self._asked) >= _PENDING:
                 break
             if self._trials < self._warmup():
-                self._study.enqueue_trial(self._parameters(self._nearby.draw()))
+                first = self.space.sample(self._rng) if self._trials % 2 else self._nearby.draw()
+                self._study.enqueue_trial(self._parameters(first))
             trial = self._study.ask()
             self._trials += 1
             chain = self.space.decide(

@@ -3,7 +3,7 @@
 A few chains near the identity are evaluated first. Then, in turns: fit gradient-boosted trees to all rewards, rank
 candidates by the reward that they predict, ask for those at the top (and now and then for one further down), and fit
 again when the number of rewards has grown by a share. Candidates are all chains of a small space; of a large one,
-chains a few edits from the identity and one or two moves from the best so far.
+chains a few moves from the identity and from the best so far.
 
 The space is pruned on the way: TreeSHAP splits each prediction into what every feature contributed
 (`pred_contrib` of LightGBM). Where an operation ("layer 3 is run twice") took away from the reward of the chains that
@@ -182,16 +182,22 @@ class SurrogateSearcher:
     def _made(self) -> list[Layers]:
         """Chains near the identity, and near the best so far."""
         wanted = self.settings.candidates
-        found = dict.fromkeys([self._nearby.draw().layers for _ in range(wanted // 2)])
+        identity = self.space.identity.layers
+        # By moves, as listing all edits of a chain takes up to 1000 times as long as trying one.
+        found = dict.fromkeys([self._moved(identity) for _ in range(wanted // 2)])
         best = sorted(self._told, key=lambda layers: (-self._told[layers], len(layers), layers))[:_PARENTS]
         for _ in range(wanted * 2):
             if len(found) >= wanted:
                 break
-            layers = best[int(len(best) * self._rng.random() ** 2)]
-            for _ in range(1 + (self._rng.random() < 0.5)):
-                layers = propose(self.space, layers, self._rng)[0]
-            found[layers] = None
+            found[self._moved(best[int(len(best) * self._rng.random() ** 2)])] = None
         return list(found)
+
+    def _moved(self, layers: Layers) -> Layers:
+        """A few moves away; one that leads out of the space means staying."""
+        while True:
+            layers = propose(self.space, layers, self._rng)[0]
+            if self._rng.random() < 0.5:
+                return layers
 
 
 class Trees:
