@@ -41,7 +41,7 @@ def search(
     task: Annotated[str, typer.Option(help="nano, jsonl:FILE, gsm8k, arc-easy, math:FILE, rg:NAME, ...")] = "nano",
     limit: Annotated[int, typer.Option(help="Sample so many inputs; 0: all of them.")] = 50,
     budget: Annotated[int, typer.Option(help="Distinct evaluations per input and arm.")] = 100,
-    searcher: Annotated[str, typer.Option(help="How chains are looked for.")] = "cola",
+    searcher: Annotated[str, typer.Option(help="How chains are looked for: auto, cola, random, ...")] = "auto",
     space: Annotated[str, typer.Option(help="Which chains there are.")] = "cola",
     seed: Annotated[int, typer.Option(help="Of the searchers; the sample of inputs stays.")] = 0,
     out: Annotated[

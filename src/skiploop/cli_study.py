@@ -42,7 +42,7 @@ def study(
     task: Annotated[str, typer.Option(help="nano, jsonl:FILE, gsm8k, arc-easy, math:FILE, ...")] = "nano",
     limit: Annotated[int, typer.Option(help="Test inputs on which chains are searched.")] = 50,
     budget: Annotated[int, typer.Option(help="Distinct evaluations per input and arm.")] = 100,
-    searcher: Annotated[str, typer.Option(help="How chains are looked for.")] = "cola",
+    searcher: Annotated[str, typer.Option(help="How chains are looked for: auto, cola, random, ...")] = "auto",
     space: Annotated[str, typer.Option(help="Which chains there are.")] = "cola",
     seed: Annotated[int, typer.Option(help="Of searchers and samples; the split stays.")] = 0,
     out: Annotated[Path | None, typer.Option(help="The study's folder (default: below runs/).")] = None,

@@ -10,7 +10,7 @@ from typing import Any
 from skiploop.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.notation import whole_number
-from skiploop.searchers import SEARCHERS, Searcher, WarmStart, make_searcher
+from skiploop.searchers import SEARCHERS, Searcher, WarmStart, make_searcher, resolved_name
 from skiploop.space import Space, make_space
 
 ENGINES = ("auto", "plain")
@@ -21,7 +21,8 @@ class StudySettings:
     """What a study does, apart from model and task.
 
     Attributes:
-        searcher: how chains are looked for, one of `skiploop.searchers.SEARCHERS`.
+        searcher: how chains are looked for, one of `skiploop.searchers.SEARCHERS`; `auto` is the best of them, and
+            becomes its name here.
         searcher_settings: fields of the searcher's settings; those left out are filled with its defaults.
         space: which chains there are, one of `skiploop.space.SPACES`.
         max_block: most slots that one edit skips, and most layers in a loop; None: as `make_space` has it.
@@ -46,7 +47,7 @@ class StudySettings:
             the file or the study to read them from, see `skiploop.warmstart`.
     """
 
-    searcher: str = "cola"
+    searcher: str = "auto"
     searcher_settings: Mapping[str, float] = field(default_factory=dict)
     space: str = "cola"
     max_block: int | None = None
@@ -78,6 +79,7 @@ class StudySettings:
         whole_number("seed", self.seed, 0)
         if self.engine not in ENGINES:
             raise InvalidInput(f"unknown engine {self.engine!r}; use one of {', '.join(ENGINES)}")
+        object.__setattr__(self, "searcher", resolved_name(self.searcher))
         smallest = make_space(self.space, 1, max_block=self.max_block, max_repeats=self.max_repeats)
         make_searcher(self.searcher, smallest, seed=0, **self.searcher_settings)
         complete = asdict(SEARCHERS[self.searcher].settings_type(**self.searcher_settings))
@@ -91,7 +93,7 @@ class StudySettings:
         unknown = sorted(set(changes).difference(known))
         if unknown:
             raise InvalidInput(f"unknown setting {unknown[0]!r} of a study; there are {', '.join(known)}")
-        if changes.get("searcher", self.searcher) != self.searcher:
+        if resolved_name(changes.get("searcher", self.searcher)) != self.searcher:
             changes.setdefault("searcher_settings", {})  # another searcher has other constants
         return replace(self, **changes)
 

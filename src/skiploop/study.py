@@ -1,6 +1,6 @@
 """A study: a task's inputs, a searcher for each, the controls beside it, and everything kept on disk.
 
-    study = search("nano", "nano", searcher="cola", budget=100)
+    study = search("nano", "nano", budget=100)
     study.summary["oracle_accuracy"], study.summary["random_oracle_accuracy"], study.summary["excess"]
 
 A study that was interrupted goes on when the same call is made again; one that is complete is only read.

@@ -18,16 +18,20 @@ from skiploop.searchers.evolution import EvolutionSearcher, EvolutionSettings
 from skiploop.searchers.exhaustive import ExhaustiveSearcher, ExhaustiveSettings
 from skiploop.searchers.gflownet import GFlowNetSearcher, GFlowNetSettings
 from skiploop.searchers.gp import GPSearcher, GPSettings
+from skiploop.searchers.hybrid import HybridSearcher, HybridSettings
 from skiploop.searchers.metropolis import MetropolisSearcher, MetropolisSettings
 from skiploop.searchers.nearby import NearbySearcher, NearbySettings
+from skiploop.searchers.optuna_search import NSGA2Searcher, NSGA2Settings, TPESearcher, TPESettings
 from skiploop.searchers.pareto import pareto
 from skiploop.searchers.pareto_search import ParetoSearcher, ParetoSettings
 from skiploop.searchers.puct import PuctSearcher, PuctSettings
 from skiploop.searchers.random import RandomSearcher
+from skiploop.searchers.surrogate import SurrogateSearcher, SurrogateSettings
 from skiploop.searchers.warm import WarmStart
 from skiploop.space import Space
 
 __all__ = [
+    "AUTO",
     "SEARCHERS",
     "BeamSearcher",
     "BeamSettings",
@@ -41,8 +45,12 @@ __all__ = [
     "GFlowNetSettings",
     "GPSearcher",
     "GPSettings",
+    "HybridSearcher",
+    "HybridSettings",
     "MetropolisSearcher",
     "MetropolisSettings",
+    "NSGA2Searcher",
+    "NSGA2Settings",
     "NearbySearcher",
     "NearbySettings",
     "ParetoSearcher",
@@ -51,9 +59,14 @@ __all__ = [
     "PuctSettings",
     "RandomSearcher",
     "Searcher",
+    "SurrogateSearcher",
+    "SurrogateSettings",
+    "TPESearcher",
+    "TPESettings",
     "WarmStart",
     "make_searcher",
     "pareto",
+    "resolved_name",
 ]
 
 
@@ -67,6 +80,9 @@ class Searcher(Protocol):
         """The reward of a chain, asked or not; telling twice is harmless, the first reward counts."""
 
 
+AUTO = "gp"
+"""What `auto` stands for: the best of the searchers at every budget (docs/searchers.md)."""
+
 SEARCHERS: dict[str, type[Any]] = {
     "random": RandomSearcher,
     "nearby": NearbySearcher,
@@ -79,6 +95,10 @@ SEARCHERS: dict[str, type[Any]] = {
     "evolution": EvolutionSearcher,
     "beam": BeamSearcher,
     "exhaustive": ExhaustiveSearcher,
+    "hybrid": HybridSearcher,
+    "surrogate": SurrogateSearcher,
+    "tpe": TPESearcher,
+    "nsga2": NSGA2Searcher,
 }
 
 
@@ -86,7 +106,7 @@ def make_searcher(name: str, space: Space, *, seed: int = 0, **settings: float) 
     """A searcher by name.
 
     Args:
-        name: one of SEARCHERS.
+        name: one of SEARCHERS, or `auto`.
         space: the chains and edits to search; see `skiploop.space.make_space`.
         seed: one for each input; equal seeds in different inputs' trees make their searches look alike.
         **settings: fields of the searcher's `settings_type`, e.g. `length_penalty=0` for `cola`.
@@ -94,8 +114,7 @@ def make_searcher(name: str, space: Space, *, seed: int = 0, **settings: float) 
     Raises:
         InvalidInput: for an unknown name or setting, or a value that doesn't work.
     """
-    if name not in SEARCHERS:
-        raise InvalidInput(f"unknown searcher {name!r}; use one of {', '.join(SEARCHERS)}")
+    name = resolved_name(name)
     searcher_type = SEARCHERS[name]
     allowed = [field.name for field in fields(searcher_type.settings_type)]
     unknown = sorted(set(settings).difference(allowed))
@@ -104,3 +123,10 @@ def make_searcher(name: str, space: Space, *, seed: int = 0, **settings: float) 
         raise InvalidInput(f"unknown setting {', '.join(unknown)} of searcher {name!r}; {takes}")
     searcher: Searcher = searcher_type(space, seed=seed, settings=searcher_type.settings_type(**settings))
     return searcher
+
+
+def resolved_name(name: str) -> str:
+    """The name in SEARCHERS: of `auto` that of the best searcher; InvalidInput where there is none."""
+    if name != "auto" and name not in SEARCHERS:
+        raise InvalidInput(f"unknown searcher {name!r}; use one of auto, {', '.join(SEARCHERS)}")
+    return AUTO if name == "auto" else name

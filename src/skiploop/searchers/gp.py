@@ -231,17 +231,21 @@ class GPSearcher:
         known = self._told.keys() | self._pending
         if self.space.count() <= _LISTED:
             return [chain.layers for chain in self.space.enumerate() if chain.layers not in known]
-        found: dict[Layers, None] = {}
-        wanted = self.settings.candidates
-        for _ in range(wanted // 2):
-            found[self._nearby.draw().layers] = None
         # Ties in any order would depend on the order of tells within a batch.
         best = sorted(self._told, key=lambda layers: (-self._told[layers], len(layers), layers))[:8]
+        found: dict[Layers, None] = {}
+        wanted = self.settings.candidates
         for _ in range(wanted * 2):
             if len(found) >= wanted:
                 break
-            layers = best[int(len(best) * self._rng.random() ** 2)]
-            for _ in range(1 + (self._rng.random() < 0.5)):
-                layers = propose(self.space, layers, self._rng)[0]
-            found[layers] = None
+            near_best = self._rng.random() < 0.5
+            start = best[int(len(best) * self._rng.random() ** 2)] if near_best else self.space.identity.layers
+            found[self._moved(start, 0.3 if near_best else 0.5)] = None
         return [layers for layers in found if layers not in known]
+
+    def _moved(self, layers: Layers, more: float) -> Layers:
+        """After one small move, and a further one after each with probability `more`."""
+        while True:
+            layers = propose(self.space, layers, self._rng)[0]
+            if self._rng.random() >= more:
+                return layers

@@ -142,6 +142,10 @@ class ValuedNode(Node):
         super().add(visits, reward)
         if not visits:
             self.lowest = min(self.lowest, reward)
+        self.weigh()
+
+    def weigh(self) -> None:
+        """Computes the value again, after `first` or `weight` has changed."""
         mean = self.total / self.visits
         low = min(self.lowest, mean) if self.lowest < math.inf else mean
         value = self.pessimism * low + (1 - self.pessimism) * mean
