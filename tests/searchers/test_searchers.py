@@ -12,9 +12,16 @@ from skiploop.searchers import SEARCHERS, RandomSearcher, Searcher, make_searche
 from skiploop.searchers.contract import SearcherContract, refused
 from skiploop.space import SPACES, Space, make_space
 
+# What learns a model costs milliseconds a chain: the other spaces are for `-m slow`.
+COSTLY = ("gp", "surrogate", "tpe", "nsga2", "gflownet", "hybrid")
+PAIRS = [
+    pytest.param(name, space, marks=[pytest.mark.slow] if name in COSTLY and space not in ("cola", "permute") else [])
+    for name in SEARCHERS
+    for space in SPACES
+]
 
-@pytest.mark.parametrize("space_name", SPACES)
-@pytest.mark.parametrize("name", SEARCHERS)
+
+@pytest.mark.parametrize(("name", "space_name"), PAIRS)
 class TestContract(SearcherContract):
     """Each searcher in each space."""
 
@@ -80,7 +87,7 @@ def test_what_should_be_refused_and_is_not_is_noticed() -> None:
 
 def test_unknown_names_are_refused() -> None:
     space = make_space("cola", 4)
-    with pytest.raises(InvalidInput, match=r"'mcts'; use one of random, nearby, cola,"):
+    with pytest.raises(InvalidInput, match=r"'mcts'; use one of auto, random, nearby, cola,"):
         make_searcher("mcts", space)
     with pytest.raises(InvalidInput, match=r"unknown setting lam of searcher 'cola'; it takes exploration"):
         make_searcher("cola", space, lam=0)

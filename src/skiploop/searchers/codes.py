@@ -38,11 +38,12 @@ def coded(chains: Sequence[Layers], num_layers: int) -> tuple[Codes, Codes]:
     jumping = (owner[1:] == owner[:-1]) & (flat[1:] != flat[:-1] + 1)
     here, onwards = flat[:-1][jumping], (flat[1:] > flat[:-1])[jumping]
     places = owner[:-1][jumping] * 2 * num_layers + 2 * here + onwards
-    jumps = np.bincount(places, minlength=total * 2 * num_layers).reshape(total, -1).astype(np.float32)
+    jumps = np.bincount(places, minlength=total * 2 * num_layers).reshape(total, 2 * num_layers).astype(np.float32)
     square, one = _JUMP_WEIGHT * (jumps**2).sum(axis=1, keepdims=True), np.ones((total, 1), np.float32)
     runs = np.minimum(runs, _RUNS - 1)
-    first = np.concatenate([_APART[runs].reshape(total, -1), -2 * _JUMP_WEIGHT * jumps, square, one], axis=1)
-    one_hot = np.eye(_RUNS, dtype=np.float32)[runs].reshape(total, -1)
+    apart = _APART[runs].reshape(total, _RUNS * num_layers)
+    one_hot = np.eye(_RUNS, dtype=np.float32)[runs].reshape(total, _RUNS * num_layers)
+    first = np.concatenate([apart, -2 * _JUMP_WEIGHT * jumps, square, one], axis=1)
     return first, np.concatenate([one_hot, jumps, one, square], axis=1)
 
 
