@@ -11,13 +11,15 @@ import pytest
 from skiploop.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.halving import Candidate, Halving, StaticSearch, best, race
+from skiploop.model import LayeredModel
 from skiploop.progress import Progress
+from skiploop.references import References, answer_batches, gate_chains
 from skiploop.request import Request, Result
 from skiploop.searchers import make_searcher
 from skiploop.space import make_space
 from skiploop.static import StaticSettings, StaticStudy, load_static, search_static, split
 from skiploop.study import load_study
-from skiploop.tasks import Example, Task
+from skiploop.tasks import Example, Task, make_task
 from tests.fakes import FakeModel, FakeRunner, digest, fake_task, gold
 
 HARMFUL = 3
@@ -73,11 +75,14 @@ def test_where_chains_do_nothing_no_difference_is_shown(tmp_path: Path, seed: in
 def test_references_are_chosen_and_reported_alike(tmp_path: Path) -> None:
     study = search_static(
         FakeModel(), many(), out=tmp_path / "run", static=SMALL, runner=PlantedRunner(),
-        influence=lambda prompts: [0.9, 0.5, 0.4, 0.01, 0.7], budget=12,
+        references=References(
+            influence=lambda prompts: [0.9, 0.5, 0.4, 0.01, 0.7], gates=lambda examples: [Chain([0, 1, 2, 4], 5)]
+        ), budget=12,
     )  # fmt: skip
     chosen = study.summary["chosen"]
-    assert list(chosen) == ["identity", "search", "random", "block", "influence"]
+    assert list(chosen) == ["identity", "search", "random", "block", "influence", "gates"]
     assert chosen["influence"]["chain"] == [0, 1, 2, 4], "the layer of least influence is left out"
+    assert chosen["gates"]["chain"] == chosen["influence"]["chain"]
     blocks = {(entry["first"], entry["last"]) for entry in study.summary["block_map"]}
     assert blocks == {(i, j) for i in range(5) for j in range(i, 5)}
     assert study.summary["block_influence"] == [0.9, 0.5, 0.4, 0.01, 0.7]
@@ -184,3 +189,19 @@ def test_only_what_was_run_on_all_inputs_can_be_chosen() -> None:
 def test_among_equals_the_shortest_is_chosen() -> None:
     long, short = (Candidate(Chain(range(n), 8), (1.0, 0.0)) for n in (8, 3))
     assert best([long, short]) is short
+
+
+def test_gates_are_trained_on_the_tokens_of_the_answers_alone() -> None:
+    model, task = LayeredModel.from_pretrained("nano"), make_task("nano").limit(5)
+    ((ids, labels),) = answer_batches(model, task, task.examples)
+    for example, row, wanted in zip(task.examples, ids, labels, strict=True):
+        answer = wanted[wanted != -100].tolist()
+        assert model.tokenizer.decode(answer[:-1]).strip() == example.answer and answer[-1] in model.eos_ids
+        assert (row[wanted != -100] == wanted[wanted != -100]).all()
+        assert row[: len(model.encode(example.prompt))].tolist() == model.encode(example.prompt)
+
+
+def test_dear_gates_close_and_cheap_ones_stay_open() -> None:
+    model, task = LayeredModel.from_pretrained("nano"), make_task("nano").limit(16)
+    chains = gate_chains(model, task, task.examples, penalties=(0.01, 30.0), steps=40)
+    assert len(chains[-1]) < len(chains[0]) <= model.num_layers

@@ -25,7 +25,7 @@ from skiploop.cli_common import (
 from skiploop.cli_search import search
 from skiploop.cli_values import confirm_code, set_threads, words
 
-_NOT_OF_ABLATION = ("space", "static", "train", "test", "no_references")
+_NOT_OF_ABLATION = ("space", "static", "train", "test", "no_references", "gates")
 
 
 @app.command()

@@ -78,6 +78,9 @@ def search(
         bool,
         typer.Option("--no-references", help="Without RYS and ShortGPT beside it.", rich_help_panel=STATIC),
     ] = False,
+    gates: Annotated[
+        bool, typer.Option("--gates", help="Also train gates by gradient.", rich_help_panel=STATIC)
+    ] = False,
     levels: Annotated[str | None, typer.Option(help="Such as 1,2.", rich_help_panel=TASK)] = None,
     families: Annotated[str | None, typer.Option(help="Such as sort,dates.", rich_help_panel=TASK)] = None,
     split: Annotated[str | None, typer.Option(help="Of the data set (default: test).", rich_help_panel=TASK)] = None,
@@ -132,7 +135,9 @@ def search(
         if static:
             from skiploop.static import StaticSettings
 
-            each = StaticSettings(train=train, test=test, per_round=per_round or 8, references=not no_references)
+            each = StaticSettings(
+                train=train, test=test, per_round=per_round or 8, references=not no_references, gates=gates
+            )
             found = _search(model, task, out, settings, options, threads=threads, json=json, yes=yes, static=each)
         else:
             found = _search(model, task, out, settings, options, threads=threads, json=json, yes=yes)

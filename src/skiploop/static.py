@@ -10,11 +10,12 @@ the search stand, each chosen on the same training inputs and reported on the sa
     block       RYS: the best of all chains in which one block is run twice; its whole (i, j) map is kept
     influence   ShortGPT (arXiv 2403.03853): the layers with the least Block Influence are left out, as many
                 as does best on the training inputs
+    gates       the layers whose gates, trained by gradient on the training answers, stay open; where they are wanted
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from skiploop.journal import JsonlJournal, Line
 from skiploop.notation import whole_number
 from skiploop.opening import StudyModel, describe, open_model, open_runner
 from skiploop.progress import Progress
+from skiploop.references import References, of_model
 from skiploop.request import Request, Result, Runner
 from skiploop.searchers import make_searcher
 from skiploop.settings import StudySettings
@@ -53,6 +55,7 @@ class StaticSettings:
         first: training inputs on which every chain is tried.
         per_round: chains that are tried against each other.
         references: also try blocks (RYS) and Block Influence (ShortGPT).
+        gates: also train gates, which takes memory for gradients; needs a model of its own, not only a runner.
     """
 
     train: int = 128
@@ -60,6 +63,7 @@ class StaticSettings:
     first: int = 16
     per_round: int = 8
     references: bool = True
+    gates: bool = False
 
     def __post_init__(self) -> None:
         for name in ("train", "test", "first", "per_round"):
@@ -83,7 +87,7 @@ def search_static(
     settings: StudySettings | None = None,
     static: StaticSettings | None = None,
     runner: Runner | None = None,
-    influence: Callable[[Sequence[str]], Sequence[float]] | None = None,
+    references: References | None = None,
     progress: Progress | None = None,
     **changes: Any,
 ) -> StaticStudy:
@@ -96,7 +100,7 @@ def search_static(
         settings: searcher, space, budget (distinct chains per arm), seed and model settings.
         static: the split.
         runner: evaluates; by default what `settings.engine` says.
-        influence: Block Influence of each layer, measured on prompts; by default from the model.
+        references: what looks into the model; by default this model, where no runner is given.
         progress: is told how far the study is.
         **changes: single fields of `settings`.
 
@@ -118,7 +122,7 @@ def search_static(
     engine = "custom"
     if runner is None:
         runner, engine = open_runner(opened, settings)
-        influence = influence or _measured(opened)
+        references = references or of_model(opened, pool, gates=static.gates, seed=settings.seed)
     run = describe(opened, pool, space, settings, engine)
     run["settings"] |= {"static": asdict(static)}
     place = default_out(run) if out is None else Path(out)
@@ -129,7 +133,8 @@ def search_static(
             work.progress = progress
             try:
                 with progress:
-                    folder.write_summary(work.summary(influence) | {"model": opened.name, "task": pool.name})
+                    figures = work.summary(references or References())
+                    folder.write_summary(figures | {"model": opened.name, "task": pool.name})
             except KeyboardInterrupt:
                 raise Interrupted(folder.path, work.done, work.total) from None
     return load_static(place)
@@ -213,7 +218,7 @@ class _Work:
         }
         self.done, self.total = len(self._memo), 0
 
-    def summary(self, influence: Callable[[Sequence[str]], Sequence[float]] | None) -> dict[str, Any]:
+    def summary(self, references: References) -> dict[str, Any]:
         """Searches, chooses on the training inputs, and reports on the test inputs."""
         arms = ("search",) if self._settings.searcher == "random" else ("search", "random")
         self.total = len(arms) * self._settings.budget * len(self._train)  # at most
@@ -226,9 +231,11 @@ class _Work:
         extra: dict[str, Any] = {}
         if self._static.references:
             found["block"], extra["block_map"] = self._blocks(base)
-            if influence is not None:
-                scores = [float(score) for score in influence([example.prompt for example in self._train])]
+            if references.influence is not None:
+                scores = [float(score) for score in references.influence([example.prompt for example in self._train])]
                 found["influence"], extra["block_influence"] = self._pruned(scores, base), scores
+        if references.gates is not None:
+            found["gates"] = [base, *self._on_all(references.gates(self._train))]
         chosen = {name: best(candidates) for name, candidates in found.items()}
         reported = self._report(chosen)
         return {
@@ -264,20 +271,20 @@ class _Work:
         for start in range(0, len(blocks), self._plan.per_round):
             mapped += race(blocks[start : start + self._plan.per_round], few, self._rewards)
         top = sorted(mapped, key=lambda each: -each.mean)[:_KEPT_OF_MAP]
-        everything = replace(self._plan, first=len(self._train))
-        full = [race([each.chain], everything, self._rewards)[0] for each in top]
+        full = self._on_all([each.chain for each in top])
         table = [{"first": i, "last": j, "inputs": few.inputs, "mean": c.mean} for c in mapped for i, j in [_ends(c)]]
         return [base, *full], table
 
     def _pruned(self, influence: Sequence[float], base: Candidate) -> list[Candidate]:
         """ShortGPT: without the 1, 2, ... layers of the least influence, up to half of them."""
         order = sorted(range(len(influence)), key=lambda layer: influence[layer])
+        kept = [sorted(order[dropped:]) for dropped in range(1, len(order) // 2 + 1)]
+        return [base, *self._on_all([Chain(layers, self._space.num_layers) for layers in kept])]
+
+    def _on_all(self, chains: Iterable[Chain]) -> list[Candidate]:
+        """Each on all training inputs."""
         everything = replace(self._plan, first=len(self._train))
-        found = [base]
-        for dropped in range(1, len(order) // 2 + 1):
-            chain = Chain(sorted(order[dropped:]), self._space.num_layers)
-            found += race([chain], everything, self._rewards)
-        return found
+        return [race([chain], everything, self._rewards)[0] for chain in chains]
 
     def _report(self, chosen: dict[str, Candidate]) -> dict[str, Any]:
         tested = {name: self._verdicts(each.chain) for name, each in chosen.items()}
@@ -340,12 +347,6 @@ def _ends(candidate: Candidate) -> tuple[int, int]:
     """First and last layer of the block that this chain runs twice."""
     looped = sorted(candidate.chain.looped)
     return looped[0], looped[-1]
-
-
-def _measured(model: Any) -> Callable[[Sequence[str]], Sequence[float]]:
-    from skiploop.influence import block_influence  # imports torch
-
-    return lambda prompts: block_influence(model, prompts)
 
 
 def _line(example: Example, part: str) -> Line:

@@ -163,6 +163,7 @@ _STATIC_NAMES = {
     "random": "random chains",
     "block": "one block twice (RYS)",
     "influence": "Block Influence",
+    "gates": "gates",
 }
 
 
