@@ -1,0 +1,74 @@
+"""What a full study shows in one or two sentences, and its lists, from the figures of its parts. Sentences are those of
+`skiploop.study_reading`, so that a report says what the terminal says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from skiploop.report.folder import RunFolder
+from skiploop.study_reading import (
+    ablation_lines,
+    accuracy_lines,
+    analysis_lines,
+    any_lines,
+    beside_search,
+    option_lines,
+    peer_lines,
+)
+
+
+def whole_shows(folder: RunFolder) -> tuple[str, ...]:
+    """What the parts beside the search show."""
+    parts = folder.figures
+    return (
+        *any_lines(parts),
+        *(line for line in peer_lines(parts.get("search", {})) if "near the identity" in line),
+        *accuracy_lines(parts),
+        *(ablation_lines(parts["ablation"]) if "ablation" in parts else ()),
+        *analysis_lines(parts.get("analyses", {})),
+    )
+
+
+def whole_limits(folder: RunFolder) -> tuple[str, ...]:
+    """What becomes of answers when options move, and which parts aren't there."""
+    missing = [
+        f"{line['title']} ({line['status']}{': ' + line['reason'] if 'reason' in line else ''})"
+        for name, line in folder.parts.items()
+        if line["status"] != "complete" and name != "report"
+    ]
+    return (
+        *(option_lines(folder.figures["options"]) if "options" in folder.figures else ()),
+        *([f"Not in this study: {'; '.join(missing)}."] if missing else ()),
+    )
+
+
+def whole_verdict(folder: RunFolder, search: str, shown: bool) -> str:
+    """The verdict of the search by itself, `shown` beyond chance or not, with what stands against it and beside it."""
+    parts = folder.figures
+    against = _against(parts) if shown else []
+    found = [search if not against else f"{search[:-1]}, but {' and '.join(against)}."]
+    if "static" in parts:
+        found.append(_static(parts["static"]))
+    return " ".join(found)
+
+
+def _against(parts: dict[str, Any]) -> list[str]:
+    """What does the same without a search."""
+    found = []
+    beside = beside_search(parts.get("sampling"))
+    if beside is not None and beside["search_minus_any"]["interval"][0] <= 0:
+        found.append("no oftener than as many samples of the model as it is")
+    nearby = parts.get("search", {}).get("nearby_difference")
+    if nearby is not None and nearby["interval"][0] <= 0:
+        found.append("no oftener than random chains near the identity")
+    return found
+
+
+def _static(figures: dict[str, Any]) -> str:
+    row = figures["chosen"]["search"]
+    interval = row["difference_interval"]
+    if interval is not None and interval[0] > 0:
+        return f"One chain for all inputs, {row['notation']}, is more accurate than the model as it is."
+    if interval is not None and interval[1] < 0:
+        return "The one chain that was chosen for all inputs is less accurate than the model as it is."
+    return "No chain was found that is shown to be better than the model as it is when used for all inputs."
