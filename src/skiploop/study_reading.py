@@ -18,6 +18,7 @@ def full_reading(parts: dict[str, Figures]) -> list[str]:
     """What is shown, and what isn't."""
     return [
         *accuracy_lines(parts),
+        *(_cost(parts["sampling"]) if "sampling" in parts else ()),
         *oracle_lines(parts),
         *(option_lines(parts["options"]) if "options" in parts else ()),
         *(ablation_lines(parts["ablation"]) if "ablation" in parts else ()),
@@ -77,14 +78,17 @@ def _sampling(figures: Figures) -> Iterator[str]:
             yield _compared("That vote", "the static chain", row["minus_static"]) + (
                 f"; it costs {(row['samples'] + 1) * figures['num_layers']} layer calls."
             )
+    if figures["capped"]:
+        yield f"At most {figures['samples']} samples were drawn, fewer than the budget of the search pays for."
+
+
+def _cost(figures: Figures) -> Iterator[str]:
     static = figures["budgets"].get("static")
     if static is not None and static["samples"] < 2:
         yield (
             f"What the static chain costs ({static['layer_calls']:g} layer calls) pays for no vote: at that budget "
             "sampling is the identity."
         )
-    if figures["capped"]:
-        yield f"At most {figures['samples']} samples were drawn, fewer than the budget of the search pays for."
 
 
 def peer_lines(figures: Figures) -> Iterator[str]:
@@ -140,7 +144,7 @@ def option_lines(figures: Figures) -> Iterator[str]:
         yield "No input with options was corrected, so there is nothing that could survive."
         return
     yield (
-        f"Of {corrected['inputs']} corrections {percent(corrected['all'])} stay right wherever the options stand "
+        f"Corrections ({corrected['inputs']}): {percent(corrected['all'])} stay right wherever the options stand "
         f"(95 %: {_range(corrected['all_interval'])}); of {right['inputs']} answers that the identity gets right, "
         f"{percent(right['all'])} do (95 %: {_range(right['all_interval'])})."
     )
@@ -211,11 +215,17 @@ def _robustness(figures: Figures) -> Iterator[str]:
 
 
 def _similarity(figures: Figures) -> Iterator[str]:
-    phases, prior = figures["phases"], figures["prior"]
-    if not phases["clear"]:
+    if not figures["phases"]["clear"]:
         yield "The layers' outputs don't show phases beyond an uneven drift from layer to layer."
-    yield (
-        f"How little a layer changes (Block Influence), as a prior of what can be skipped: {prior['verdict']} "
+    yield prior_line(figures)
+
+
+def prior_line(figures: Figures) -> str:
+    """Whether Block Influence may guide a search on this model and task."""
+    prior = figures["prior"]
+    may = "is refused" if prior["verdict"] == "refused" else "may be used"
+    return (
+        f"Block Influence, how much a layer turns its input, {may} as a prior of which single layer can be skipped "
         f"({prior['reason']})."
     )
 

@@ -23,6 +23,7 @@ _DASHES: dict[str, Any] = {
     "five": (0, (1.5, 1.5)), "twenty": (0, (5, 2)),
 }  # fmt: skip
 _TEXT_CELLS = 16  # columns of a heat map up to which numbers are written into it
+_LEGEND, _HANDLE = 92, 7  # letters that fit into a legend's row, and the width of a mark in letters
 _DARK_CELL = 0.45  # luminance below which a cell's number is white
 
 
@@ -258,7 +259,17 @@ def _whiskers(axes: Axes, series: Series, points: Sequence[tuple[Measured, float
 def _legend(canvas: Canvas, axes: Axes, series: Sequence[Any]) -> None:
     if len(series) > 1:
         handles, labels = axes.get_legend_handles_labels()
-        canvas.legend(handles, labels, loc="outside upper left", ncols=min(4, len(series)), handlelength=2.2)
+        canvas.legend(handles, labels, loc="outside upper left", ncols=_columns(labels), handlelength=2.2)
+
+
+def _columns(labels: Sequence[str]) -> int:
+    """As many columns of a legend as fit beside each other; they are filled from top to bottom."""
+    for columns in range(min(4, len(labels)), 1, -1):
+        rows = -(-len(labels) // columns)
+        widest = [max(map(len, labels[start : start + rows])) for start in range(0, len(labels), rows)]
+        if sum(widest) + _HANDLE * len(widest) <= _LEGEND:
+            return columns
+    return 1
 
 
 def _layers(axes: Axes, count: int) -> None:

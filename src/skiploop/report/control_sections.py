@@ -10,6 +10,7 @@ from skiploop.report import words
 from skiploop.report.charts import Level, Line, Series, dots, lines
 from skiploop.report.folder import RunFolder
 from skiploop.report.parts import Cell, Column, Figure, Section, Table
+from skiploop.stats import wilson
 from skiploop.study_reading import ablation_lines, beside_search, option_lines
 
 _GROUPS = {
@@ -47,8 +48,8 @@ def sampling_section(folder: RunFolder) -> Section | None:
         f"vote. Here the search spent {own['layer_calls']:,.0f} layer calls on an input, which pay for "
         f"{own['samples']} samples beside the greedy answer. Temperature and number of samples of a vote were chosen "
         "on training inputs. A vote needs no gold answer: it is an accuracy. That any of the samples is right takes a "
-        "gold answer to notice, as it does for a chain of the search: these two oracle figures may be compared with each other, and with nothing "
-        "else."
+        "gold answer to notice, as it does for a chain of the search: these two oracle figures may be compared with "
+        "each other, and with nothing else."
     ]
     if found["single_pass"]:
         text.append(
@@ -100,13 +101,13 @@ def _any_table(found: Mapping[str, Any], row: Mapping[str, Any], beside: Mapping
         Column("search less samples", "points"), Column("p", "p"),
     )  # fmt: skip
     gap, count = beside["search_minus_any"], beside["inputs"]
-    search = Measured(beside["search_oracle_accuracy"], None, count)
     rows = (
-        (Cell("chains of the search"), Cell(found["budgets"]["search"]["layer_calls"]), Cell(search.value), Cell(None),
+        (Cell("chains of the search"), Cell(found["budgets"]["search"]["layer_calls"]),
+         _of_count(beside["search_oracle_accuracy"], count), Cell(None),
          Cell(None)),
         (Cell(f"any of {row['samples']} samples, or the greedy answer"),
          Cell((row["samples"] + 1) * found["num_layers"]),
-         Cell(beside["any_oracle_accuracy"]), cell(gap["difference"], gap["interval"], gap=True),
+         _of_count(beside["any_oracle_accuracy"], count), cell(gap["difference"], gap["interval"], gap=True),
          Cell(gap["mcnemar_p"])),
     )  # fmt: skip
     caption = (
@@ -114,6 +115,10 @@ def _any_table(found: Mapping[str, Any], row: Mapping[str, Any], beside: Mapping
         "temperature finds what chains find."
     )
     return Table(caption, columns, rows)
+
+
+def _of_count(share: float, count: int) -> Cell:
+    return Cell(share, wilson(round(share * count), count))
 
 
 def _vote_figure(folder: RunFolder, found: Mapping[str, Any]) -> Figure | None:
@@ -166,7 +171,7 @@ def options_section(folder: RunFolder) -> Section | None:
         "wherever they stand. What was picked because it was right once is right less often when it is tried again, "
         "whatever it is. So corrections are compared with right answers of the model as it is, and with hits of the "
         "control: chains that were searched for a wrong option.",
-        *option_lines(found),
+        *map(words.proper, option_lines(found)),
     )
     if not found["seen_by_the_model"]:
         return Section("options", "Options moved", text, data=found)
@@ -249,7 +254,7 @@ def ablation_section(folder: RunFolder) -> Section | None:
         "The same search in three spaces: chains that only skip, that only loop, and that may do both; same inputs, "
         "seed and number of evaluations. A small space is searched more thoroughly by the same number, and loops cost "
         "more layer calls than skips: equal evaluations aren't equal cost. All but the model's own accuracy is oracle.",
-        *ablation_lines(found),
+        *map(words.proper, ablation_lines(found)),
     )
     columns = (
         Column("chains"), Column("oracle accuracy", "share"), Column("random chains there", "share"),

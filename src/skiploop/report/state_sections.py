@@ -41,8 +41,8 @@ def similarity_section(folder: RunFolder) -> Section | None:
         f"{drift}. {shown}.",
         "Block Influence, how much a layer turns its input, is often used to choose layers to skip. Here it was "
         "checked: each layer was skipped alone, and the drop of the gold answer's log-probability correlated with it "
-        f"over the layers. Verdict: it {allowed} on this model and task ({prior['reason']}). That is about single "
-        "skips, on average over inputs: it says nothing about loops, nor that a search would be better for it.",
+        f"over the layers. Verdict: it {allowed} on this model and task ({words.proper(prior['reason'])}). "
+        "That is about single skips, on average over inputs: it says nothing about loops, nor that a search would be better for it.",
     )
     layers = len(found["layers"])
     columns = (

@@ -5,28 +5,33 @@ from __future__ import annotations
 
 from typing import Any
 
+from skiploop.report import words
 from skiploop.report.folder import RunFolder
 from skiploop.study_reading import (
     ablation_lines,
     accuracy_lines,
-    analysis_lines,
     any_lines,
     beside_search,
+    edit_line,
     option_lines,
     peer_lines,
+    prior_line,
 )
 
 
 def whole_shows(folder: RunFolder) -> tuple[str, ...]:
     """What the parts beside the search show."""
     parts = folder.figures
-    return (
+    analyses = parts.get("analyses", {})
+    lines = [
         *any_lines(parts),
         *(line for line in peer_lines(parts.get("search", {})) if "near the identity" in line),
         *accuracy_lines(parts),
         *(ablation_lines(parts["ablation"]) if "ablation" in parts else ()),
-        *analysis_lines(parts.get("analyses", {})),
-    )
+        *([edit_line(analyses["edits"])] if "edits" in analyses else ()),
+        *([prior_line(analyses["similarity"])] if "similarity" in analyses else ()),
+    ]
+    return tuple(map(words.proper, lines))
 
 
 def whole_limits(folder: RunFolder) -> tuple[str, ...]:
@@ -37,7 +42,7 @@ def whole_limits(folder: RunFolder) -> tuple[str, ...]:
         if line["status"] != "complete" and name != "report"
     ]
     return (
-        *(option_lines(folder.figures["options"]) if "options" in folder.figures else ()),
+        *(map(words.proper, option_lines(folder.figures["options"])) if "options" in folder.figures else ()),
         *([f"Not in this study: {'; '.join(missing)}."] if missing else ()),
     )
 
