@@ -94,7 +94,8 @@ def edit_section(folder: RunFolder) -> Section | None:
     text = (
         f"Nothing is selected here: each edit of one layer is done alone on all {found['n']} inputs, right and wrong "
         f"ones, and compared with the model as it is. {words.proper(edit_line(found))} "
-        "To be counted an edit must hold up against the number of edits that were tried, twice over: by a bootstrap interval and by an exact test.",
+        "To be counted an edit must hold up against the number of edits that were tried, twice over: by a bootstrap "
+        "interval and by an exact test.",
         f"Of the chains that were found, {corrected['n']} correct an input, {corrected['one_edit']} of these by a "
         f"single edit; {shorter['n']} are shorter and right, {shorter['one_edit']} of these by a single edit. Delta "
         "debugging leaves out what isn't needed. These chains were chosen because they are right on that very input: "

@@ -103,11 +103,11 @@ def _any_table(found: Mapping[str, Any], row: Mapping[str, Any], beside: Mapping
     gap, count = beside["search_minus_any"], beside["inputs"]
     rows = (
         (Cell("chains of the search"), Cell(found["budgets"]["search"]["layer_calls"]),
-         _of_count(beside["search_oracle_accuracy"], count), Cell(None),
+         _of(beside["search_oracle_accuracy"], count), Cell(None),
          Cell(None)),
         (Cell(f"any of {row['samples']} samples, or the greedy answer"),
          Cell((row["samples"] + 1) * found["num_layers"]),
-         _of_count(beside["any_oracle_accuracy"], count), cell(gap["difference"], gap["interval"], gap=True),
+         _of(beside["any_oracle_accuracy"], count), cell(gap["difference"], gap["interval"], gap=True),
          Cell(gap["mcnemar_p"])),
     )  # fmt: skip
     caption = (
@@ -117,8 +117,8 @@ def _any_table(found: Mapping[str, Any], row: Mapping[str, Any], beside: Mapping
     return Table(caption, columns, rows)
 
 
-def _of_count(share: float, count: int) -> Cell:
-    return Cell(share, wilson(round(share * count), count))
+def _of(share: float | None, count: int) -> Cell:
+    return Cell(share) if share is None else Cell(share, wilson(round(share * count), count))
 
 
 def _vote_figure(folder: RunFolder, found: Mapping[str, Any]) -> Figure | None:
@@ -261,25 +261,29 @@ def ablation_section(folder: RunFolder) -> Section | None:
         Column("corrected", "share"), Column("right and shorter", "share"), Column("excess over the control", "points"),
         Column("mean best depth", "number"), Column("layer calls", "count"),
     )  # fmt: skip
+    wrong = found["n"] - round(found["n"] * next(iter(found["spaces"].values()))["base_accuracy"])
     rows = tuple(
         (Cell(_SPACES[name]), cell(row["oracle_accuracy"], row["oracle_accuracy_interval"]),
-         Cell(row["random_oracle_accuracy"]), Cell(row["corrected_share"]), Cell(row["shorter_share"]),
+         _of(row["random_oracle_accuracy"], found["n"]), _of(row["corrected_share"], wrong),
+         _of(row["shorter_share"], found["n"] - wrong),
          cell(row["excess"], row["excess_interval"], gap=True), Cell(row["mean_best_depth"]), Cell(row["layer_calls"]))
         for name, row in found["spaces"].items()
     )  # fmt: skip
-    caption = "Figures of each search; compare them by the paired differences below."
+    caption = "Figures of each search, Wilson's intervals; compare them by the paired differences below."
     pairs = (
         Column("measure"), Column("difference of"), Column("inputs", "count"), Column("difference", "points"),
         Column("p", "p"), Column("Holm", "p"),
     )  # fmt: skip
     paired = tuple(
         (Cell(_MEASURES[row["measure"]]), Cell(f"{_SPACES[row['first']]} less {_SPACES[row['second']]}"),
-         Cell(row["n"]), cell(row["difference"], row["interval"], gap=True), Cell(row["p"]), Cell(row["p_holm"]))
+         Cell(row["n"]), cell(row["difference"], row["interval"], gap=row["p_holm"] < 0.05), Cell(row["p"]),
+         Cell(row["p_holm"]))
         for row in found["comparisons"] if row["difference"] is not None
     )  # fmt: skip
     about = (
         "Paired by input: Newcombe's intervals and McNemar's exact p; for the excess a bootstrap and a sign-flip test, "
-        "which is the better guide where inputs are few. Holm corrects for the pairs of a measure; an interval doesn't."
+        "the better guide where inputs are few. Holm corrects for the pairs of a measure; an interval doesn't. "
+        "Bold: the interval excludes 0, and Holm's p is below 0.05."
     )
     values = tuple(_oracle(row, found["n"]) for row in found["spaces"].values())
     base = next(iter(found["spaces"].values()))["base_accuracy"]

@@ -42,7 +42,8 @@ def similarity_section(folder: RunFolder) -> Section | None:
         "Block Influence, how much a layer turns its input, is often used to choose layers to skip. Here it was "
         "checked: each layer was skipped alone, and the drop of the gold answer's log-probability correlated with it "
         f"over the layers. Verdict: it {allowed} on this model and task ({words.proper(prior['reason'])}). "
-        "That is about single skips, on average over inputs: it says nothing about loops, nor that a search would be better for it.",
+        "That is about single skips, on average over inputs: it says nothing about loops, nor that a search would be "
+        "better for it.",
     )
     layers = len(found["layers"])
     columns = (
