@@ -15,10 +15,10 @@ from skiploop.study_reading import edit_line
 _GROUPS = {"all": "all inputs", "base_wrong": "the identity is wrong", "found": "wrong, and some seed found a chain"}
 _CHAINS = {
     "identity_right": "identity, on inputs it gets right",
-    "best_shorter": "best chains of these",
+    "best_shorter": "shorter right chains",
     "identity_corrected": "identity, on corrected inputs",
-    "best_corrected": "best chains of these",
-    "found_corrected": "drawn from all right ones of the search",
+    "best_corrected": "best chains, corrected inputs",
+    "found_corrected": "drawn right chains, corrected inputs",
     "random": "random right chains",
 }
 _DIFFERENCES = {

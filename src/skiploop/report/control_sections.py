@@ -49,7 +49,7 @@ def sampling_section(folder: RunFolder) -> Section | None:
         f"{own['samples']} samples beside the greedy answer. Temperature and number of samples of a vote were chosen "
         "on training inputs. A vote needs no gold answer: it is an accuracy. That any of the samples is right takes a "
         "gold answer to notice, as it does for a chain of the search: these two oracle figures may be compared with "
-        "each other, and with nothing else."
+        "each other, and with nothing else. Where few answers are possible, both are lotteries: a hundred guesses hit."
     ]
     if found["single_pass"]:
         text.append(

@@ -101,7 +101,7 @@ def _row(name: str, inputs: Sequence[InputResult], arm: str, holds: Holds) -> tu
 def format_section(folder: RunFolder) -> Section | None:
     """How many answers can't be read or echo the prompt, before and after."""
     found = folder.summary.get("format") if folder.study is not None else None
-    if not found:
+    if not found or not found["inputs"]:
         return None
     count, corrected = found["inputs"], found["corrected"]
     text = (

@@ -52,7 +52,9 @@ def chosen_section(folder: RunFolder) -> Section | None:
         "where they stand here, are known ways to choose one. What isn't shown here: that a chain would do on another "
         "task.",
     )
-    return Section("static", "One chain for all inputs", text, (Table(caption, columns, rows),), (figure,), summary)
+    others = any(row["difference_interval"] is not None for row in summary["chosen"].values())
+    figures = (figure,) if others else ()  # else all dots are the identity's
+    return Section("static", "One chain for all inputs", text, (Table(caption, columns, rows),), figures, summary)
 
 
 def _chosen_row(name: str, row: dict[str, Any], train: int) -> tuple[Cell, ...]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from skiploop.report import words
@@ -50,23 +51,28 @@ def whole_limits(folder: RunFolder) -> tuple[str, ...]:
 def whole_verdict(folder: RunFolder, search: str, shown: bool) -> str:
     """The verdict of the search by itself, `shown` beyond chance or not, with what stands against it and beside it."""
     parts = folder.figures
-    against = _against(parts) if shown else []
-    found = [search if not against else f"{search[:-1]}, but {' and '.join(against)}."]
+    found = [search]
+    if shown and (against := _against(parts)):
+        found.append(f"But {'; and '.join(against)}.")
     if "static" in parts:
         found.append(_static(parts["static"]))
     return " ".join(found)
 
 
 def _against(parts: dict[str, Any]) -> list[str]:
-    """What does the same without a search."""
-    found = []
-    beside = beside_search(parts.get("sampling"))
-    if beside is not None and beside["search_minus_any"]["interval"][0] <= 0:
-        found.append("no oftener than as many samples of the model as it is")
-    nearby = parts.get("search", {}).get("nearby_difference")
-    if nearby is not None and nearby["interval"][0] <= 0:
-        found.append("no oftener than random chains near the identity")
-    return found
+    """What finds right answers without a search, and isn't shown to find fewer."""
+    beside, nearby = beside_search(parts.get("sampling")), parts.get("search", {}).get("nearby_difference")
+    intervals = (
+        ("samples of the model as it is", None if beside is None else beside["search_minus_any"]["interval"]),
+        ("random chains near the identity", None if nearby is None else nearby["interval"]),
+    )
+    return [_compared(name, interval) for name, interval in intervals if interval is not None and interval[0] <= 0]
+
+
+def _compared(name: str, interval: Sequence[float]) -> str:
+    if interval[1] < 0:
+        return f"at the same cost {name} find one for more inputs"
+    return f"it isn't shown that {name} find one for fewer inputs"
 
 
 def _static(figures: dict[str, Any]) -> str:
