@@ -1,4 +1,4 @@
-"""Sections about the controls of a full study, sampling and options, and about the ablation of skips and loops."""
+"""Sections about the controls of a full study: sampling and voting at equal layer calls, and options moved."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from skiploop.analysis.measured import Measured
 from skiploop.report import words
 from skiploop.report.charts import Level, Line, Series, dots, lines
 from skiploop.report.folder import RunFolder
-from skiploop.report.parts import Cell, Column, Figure, Section, Table
-from skiploop.stats import wilson
-from skiploop.study_reading import ablation_lines, beside_search, option_lines
+from skiploop.report.parts import Cell, Column, Figure, Section, Table, counted, listed
+from skiploop.study_reading import beside_search, option_lines
 
 _GROUPS = {
     "corrected": "corrections",
@@ -19,19 +18,6 @@ _GROUPS = {
     "identity_right": "right answers of the identity",
     "control_hit": "hits of the control (stay with the wrong option)",
 }
-_SPACES = {"skip": "skip only", "loop": "loop only", "cola": "skip and loop"}
-_MEASURES = {
-    "oracle_accuracy": "oracle accuracy", "corrected": "corrected, of what is wrong",
-    "shorter": "right and shorter, of what is right", "excess": "excess over the control",
-}  # fmt: skip
-
-
-def cell(value: float | None, interval: Sequence[float] | None, *, gap: bool = False) -> Cell:
-    """A figure of a JSON file with its interval; a difference is strong where that excludes 0."""
-    if interval is None:
-        return Cell(value)
-    low, high = interval
-    return Cell(value, (low, high), gap and not low <= 0 <= high)
 
 
 # Sampling
@@ -71,13 +57,13 @@ def _vote_table(folder: RunFolder, found: Mapping[str, Any]) -> Table:
         Column("less the identity", "points"), Column("p", "p"),
     )  # fmt: skip
     base = found["identity"]
-    rows = [(Cell("the model as it is"), Cell(base["layer_calls"]), cell(base["test"], base["test_interval"]),
+    rows = [(Cell("the model as it is"), Cell(base["layer_calls"]), listed(base["test"], base["test_interval"]),
              Cell(None), Cell(None))]  # fmt: skip
     chosen = {} if folder.held_out is None else folder.held_out.summary["chosen"]["search"]
     if chosen.get("difference_interval") is not None:
         rows.append((Cell(f"static chain {chosen['notation']}"), Cell(chosen["depth"]),
-                     cell(chosen["test"], chosen["test_interval"]),
-                     cell(chosen["difference"], chosen["difference_interval"], gap=True),
+                     listed(chosen["test"], chosen["test_interval"]),
+                     listed(chosen["difference"], chosen["difference_interval"], gap=True),
                      Cell(chosen["mcnemar_p"])))  # fmt: skip
     own = found["budgets"]["search"]
     for how, name in (("vote", "best number on training inputs"), ("vote_all", "all that is paid for")):
@@ -85,8 +71,8 @@ def _vote_table(folder: RunFolder, found: Mapping[str, Any]) -> Table:
             row, gap = own[how], own[how]["minus_identity"]
             rows.append((
                 Cell(f"vote of {row['samples']}, temperature {row['temperature']:g} ({name})"),
-                Cell((row["samples"] + 1) * found["num_layers"]), cell(row["test"], row["test_interval"]),
-                cell(gap["difference"], gap["interval"], gap=True), Cell(gap["mcnemar_p"]),
+                Cell((row["samples"] + 1) * found["num_layers"]), listed(row["test"], row["test_interval"]),
+                listed(gap["difference"], gap["interval"], gap=True), Cell(gap["mcnemar_p"]),
             ))  # fmt: skip
     caption = (
         f"Accuracies on {found['test_inputs']} test inputs, on which nothing was chosen; differences are paired "
@@ -103,11 +89,11 @@ def _any_table(found: Mapping[str, Any], row: Mapping[str, Any], beside: Mapping
     gap, count = beside["search_minus_any"], beside["inputs"]
     rows = (
         (Cell("chains of the search"), Cell(found["budgets"]["search"]["layer_calls"]),
-         _of(beside["search_oracle_accuracy"], count), Cell(None),
+         counted(beside["search_oracle_accuracy"], count), Cell(None),
          Cell(None)),
         (Cell(f"any of {row['samples']} samples, or the greedy answer"),
          Cell((row["samples"] + 1) * found["num_layers"]),
-         _of(beside["any_oracle_accuracy"], count), cell(gap["difference"], gap["interval"], gap=True),
+         counted(beside["any_oracle_accuracy"], count), listed(gap["difference"], gap["interval"], gap=True),
          Cell(gap["mcnemar_p"])),
     )  # fmt: skip
     caption = (
@@ -115,10 +101,6 @@ def _any_table(found: Mapping[str, Any], row: Mapping[str, Any], beside: Mapping
         "temperature finds what chains find."
     )
     return Table(caption, columns, rows)
-
-
-def _of(share: float | None, count: int) -> Cell:
-    return Cell(share) if share is None else Cell(share, wilson(round(share * count), count))
 
 
 def _vote_figure(folder: RunFolder, found: Mapping[str, Any]) -> Figure | None:
@@ -204,11 +186,11 @@ def _rotation_table(found: Mapping[str, Any]) -> Table:
     )  # fmt: skip
     first = next(iter(chains.values()))
     rows = [
-        (Cell(str(shift)), *(cell(**_ends(row["by_rotation"][shift])) for row in chains.values()))
+        (Cell(str(shift)), *(listed(**_ends(row["by_rotation"][shift])) for row in chains.values()))
         for shift in range(len(first["by_rotation"]))
     ]
     for how, title in (("right_at_all", "right at all places"), ("majority", "majority of places")):
-        rows.append((Cell(title), *(cell(**_ends(row[how])) for row in chains.values())))
+        rows.append((Cell(title), *(listed(**_ends(row[how])) for row in chains.values())))
     letters = ", ".join(f"{name} {100 * share:.0f} %" for name, share in first["chosen_letters"].items())
     caption = (
         f"Accuracy on {found['test_inputs']} test inputs with options. Over all places each letter is right equally "
@@ -228,8 +210,8 @@ def _survival_table(found: Mapping[str, Any]) -> Table:
     )  # fmt: skip
     survival = found["survival"]
     rows = [
-        (Cell(title), Cell(survival[name]["inputs"]), cell(survival[name]["all"], survival[name]["all_interval"]),
-         cell(survival[name]["rate"], survival[name]["rate_interval"]))
+        (Cell(title), Cell(survival[name]["inputs"]), listed(survival[name]["all"], survival[name]["all_interval"]),
+         listed(survival[name]["rate"], survival[name]["rate_interval"]))
         for name, title in _GROUPS.items()
     ]  # fmt: skip
     gaps = []
@@ -240,66 +222,3 @@ def _survival_table(found: Mapping[str, Any]) -> Table:
     if gaps:
         caption += f" Corrections at all places: {'; '.join(gaps)} (Newcombe, different inputs)."
     return Table(caption, columns, tuple(rows))
-
-
-# Ablation
-
-
-def ablation_section(folder: RunFolder) -> Section | None:
-    """Skip-only, loop-only, and both."""
-    found = folder.figures.get("ablation")
-    if found is None:
-        return None
-    text = (
-        "The same search in three spaces: chains that only skip, that only loop, and that may do both; same inputs, "
-        "seed and number of evaluations. A small space is searched more thoroughly by the same number, and loops cost "
-        "more layer calls than skips: equal evaluations aren't equal cost. All but the model's own accuracy is oracle.",
-        *map(words.proper, ablation_lines(found)),
-    )
-    columns = (
-        Column("chains"), Column("oracle accuracy", "share"), Column("random chains there", "share"),
-        Column("corrected", "share"), Column("right and shorter", "share"), Column("excess over the control", "points"),
-        Column("mean best depth", "number"), Column("layer calls", "count"),
-    )  # fmt: skip
-    wrong = found["n"] - round(found["n"] * next(iter(found["spaces"].values()))["base_accuracy"])
-    rows = tuple(
-        (Cell(_SPACES[name]), cell(row["oracle_accuracy"], row["oracle_accuracy_interval"]),
-         _of(row["random_oracle_accuracy"], found["n"]), _of(row["corrected_share"], wrong),
-         _of(row["shorter_share"], found["n"] - wrong),
-         cell(row["excess"], row["excess_interval"], gap=True), Cell(row["mean_best_depth"]), Cell(row["layer_calls"]))
-        for name, row in found["spaces"].items()
-    )  # fmt: skip
-    caption = "Figures of each search, Wilson's intervals; compare them by the paired differences below."
-    pairs = (
-        Column("measure"), Column("difference of"), Column("inputs", "count"), Column("difference", "points"),
-        Column("p", "p"), Column("Holm", "p"),
-    )  # fmt: skip
-    paired = tuple(
-        (Cell(_MEASURES[row["measure"]]), Cell(f"{_SPACES[row['first']]} less {_SPACES[row['second']]}"),
-         Cell(row["n"]), cell(row["difference"], row["interval"], gap=row["p_holm"] < 0.05), Cell(row["p"]),
-         Cell(row["p_holm"]))
-        for row in found["comparisons"] if row["difference"] is not None
-    )  # fmt: skip
-    about = (
-        "Paired by input: Newcombe's intervals and McNemar's exact p; for the excess a bootstrap and a sign-flip test, "
-        "the better guide where inputs are few. Holm corrects for the pairs of a measure; an interval doesn't. "
-        "Bold: the interval excludes 0, and Holm's p is below 0.05."
-    )
-    values = tuple(_oracle(row, found["n"]) for row in found["spaces"].values())
-    base = next(iter(found["spaces"].values()))["base_accuracy"]
-    figure = Figure(
-        "ablation",
-        f"Oracle accuracy by what chains may do, over {words.plural(found['n'], 'input')}; the model as it is answers "
-        f"{words.share(base)} of them right.",
-        "Dots with intervals: oracle accuracy of skip-only, loop-only and both.",
-        dots([_SPACES[name] for name in found["spaces"]], [Series("oracle accuracy", "search", values)],
-             axis="oracle accuracy", percent=True),
-        (6.6, 2.2),
-    )  # fmt: skip
-    tables = (Table(caption, columns, rows), Table(about, pairs, paired))
-    return Section("ablation", "Skips, loops, or both", text, tables, (figure,), found)
-
-
-def _oracle(row: Mapping[str, Any], count: int) -> Measured:
-    low, high = row["oracle_accuracy_interval"]
-    return Measured(row["oracle_accuracy"], (low, high), count)

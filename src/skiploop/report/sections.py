@@ -17,8 +17,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from skiploop.report.ablation_section import ablation_section
 from skiploop.report.analysis_sections import difficulty_section, edit_section, robustness_section
-from skiploop.report.control_sections import ablation_section, options_section, sampling_section
+from skiploop.report.control_sections import options_section, sampling_section
 from skiploop.report.folder import RunFolder
 from skiploop.report.headline import headline
 from skiploop.report.layer_sections import rate_section, shortest_section, usage_section
