@@ -10,12 +10,13 @@ from typing import Annotated, Any
 
 import typer
 
-from skiploop import __version__, cli_analyze, cli_report, cli_search, cli_study
+from skiploop import __version__, cli_analyze, cli_report, cli_search, cli_show, cli_study
 from skiploop.cli_common import Device, Dtype, Json, Threads, Trust, Yes, app, errors, print_json
 from skiploop.cli_values import confirm_code, numbers, set_threads, terminal, write_file
 from skiploop.errors import InvalidInput
 
-__all__ = ["app", "cli_analyze", "cli_report", "cli_search", "cli_study", "main"]  # each puts its commands on `app`
+# Each of these modules puts its commands on `app`.
+__all__ = ["app", "cli_analyze", "cli_report", "cli_search", "cli_show", "cli_study", "main"]
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""`skiploop search` and `skiploop show`."""
+"""`skiploop search`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ from skiploop.cli_common import (
     say_how_to_resume,
 )
 from skiploop.cli_values import confirm_code, set_threads
-from skiploop.errors import InvalidInput
 
 if TYPE_CHECKING:
     from skiploop.static import StaticSettings, StaticStudy
@@ -140,7 +139,7 @@ def search(
             found = _search(model, task, out, settings, options, threads=threads, json=json, yes=yes, static=each)
         else:
             found = _search(model, task, out, settings, options, threads=threads, json=json, yes=yes)
-        _show(found, json)
+        show_found(found, json)
 
 
 def _search(
@@ -177,42 +176,7 @@ def _search(
         raise typer.Exit(130) from None
 
 
-@app.command()
-def show(
-    run: Annotated[Path, typer.Argument(help="The folder of a study.")],
-    input_id: Annotated[str | None, typer.Option("--input", help="Only this input, in full.")] = None,
-    json: Json = False,
-) -> None:
-    """Show a study, also one that is still running."""
-    with errors(json):
-        from skiploop.cli_study import show_full
-        from skiploop.full_study import is_full, load_full
-        from skiploop.static import is_static, load_static
-        from skiploop.store import read_run
-        from skiploop.study import load_study
-        from skiploop.tables import input_json, make_console, print_input
-
-        if is_full(run):
-            show_full(load_full(run), json)
-            return
-        if is_static(read_run(run)):
-            _show(load_static(run), json)
-            return
-        study = load_study(run)
-        if input_id is None:
-            _show(study, json)
-            return
-        found = [result for result in study.inputs if result.example["id"] == input_id]
-        if not found:
-            known = ", ".join(result.example["id"] for result in study.inputs[:5])
-            raise InvalidInput(f"{run} has no input {input_id!r}; it has {known}, ...")
-        if json:
-            print_json(input_json(found[0]))
-        else:
-            print_input(found[0], make_console())
-
-
-def _show(study: Study | StaticStudy, json: bool) -> None:
+def show_found(study: Study | StaticStudy, json: bool) -> None:
     from skiploop.static import StaticStudy
     from skiploop.tables import make_console, print_static, print_study
 

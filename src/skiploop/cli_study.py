@@ -70,7 +70,7 @@ def study(
             inputs=limit,
             static=StaticSettings(
                 train=given["train"], test=given["test"], per_round=given["per_round"] or 8,
-                references=not given["no_references"],
+                references=not given["no_references"], gates=given["gates"],
             ),
             static_budget=static_budget,
             sampling=SamplingSettings(

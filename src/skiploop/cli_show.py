@@ -1,0 +1,47 @@
+"""`skiploop show`: studies of every kind, from their folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from skiploop.cli_common import Json, app, errors, print_json
+from skiploop.cli_search import show_found
+from skiploop.errors import InvalidInput
+
+
+@app.command()
+def show(
+    run: Annotated[Path, typer.Argument(help="The folder of a study.")],
+    input_id: Annotated[str | None, typer.Option("--input", help="Only this input, in full.")] = None,
+    json: Json = False,
+) -> None:
+    """Show a study, also one that is still running."""
+    with errors(json):
+        from skiploop.cli_study import show_full
+        from skiploop.full_study import is_full, load_full
+        from skiploop.static import is_static, load_static
+        from skiploop.store import read_run
+        from skiploop.study import load_study
+        from skiploop.tables import input_json, make_console, print_input
+
+        if is_full(run):
+            show_full(load_full(run), json)
+            return
+        if is_static(read_run(run)):
+            show_found(load_static(run), json)
+            return
+        study = load_study(run)
+        if input_id is None:
+            show_found(study, json)
+            return
+        found = [result for result in study.inputs if result.example["id"] == input_id]
+        if not found:
+            known = ", ".join(result.example["id"] for result in study.inputs[:5])
+            raise InvalidInput(f"{run} has no input {input_id!r}; it has {known}, ...")
+        if json:
+            print_json(input_json(found[0]))
+        else:
+            print_input(found[0], make_console())
