@@ -202,6 +202,6 @@ def test_gates_are_trained_on_the_tokens_of_the_answers_alone() -> None:
 
 
 def test_dear_gates_close_and_cheap_ones_stay_open() -> None:
-    model, task = LayeredModel.from_pretrained("nano"), make_task("nano").limit(16)
-    chains = gate_chains(model, task, task.examples, penalties=(0.01, 30.0), steps=40)
-    assert len(chains[-1]) < len(chains[0]) <= model.num_layers
+    model, task = LayeredModel.from_pretrained("nano"), make_task("nano").limit(4)
+    cheap, dear = gate_chains(model, task, task.examples, penalties=(0.01, 30.0), steps=40)
+    assert len(dear) <= 2 and len(cheap) >= model.num_layers - 2

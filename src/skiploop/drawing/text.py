@@ -113,13 +113,24 @@ def _grid(layout: Layout) -> _Grid:
         if not back.across:
             has = sum(widths[first : last + 1]) + last - first
             widths[last] += max(0, len(str(back.times)) + 3 - has)
-    lefts = list(accumulate((width + 1 for width in widths), initial=layout.margins + _START))
+    lefts = list(accumulate((width + 1 for width in widths), initial=_first_left(layout)))
     mains, y = [], 0
     for row, boxes in enumerate(layout.by_row()):
         y += (row > 0) + skips(layout.stops(row, boxes))
         mains.append(y)
         y += 1 + layout.levels(row) + len(layout.across(row))
     return _Grid(layout, lefts, widths, mains)
+
+
+def _first_left(layout: Layout) -> int:
+    """Where the columns begin: right of all margins, and of the counts, which are written next to their margins."""
+    counts = (_margin(layout, back) + 2 + len(str(back.times)) for back in layout.backs if back.across)
+    return max([layout.margins + _START, *counts])
+
+
+def _margin(layout: Layout, back: Back) -> int:
+    """Where the edge of a loop over several rows goes upwards."""
+    return layout.margins - 1 - back.level
 
 
 def _name(layout: Layout, column: int) -> str:
@@ -179,7 +190,7 @@ def _loop(canvas: _Canvas, grid: _Grid, back: Back, label: str) -> None:
         grid.mains[row] + 1 + grid.layout.levels(row) + grid.layout.across(row).index(back)
         for row in (last.row, first.row)
     )
-    margin = grid.layout.margins - 1 - back.level
+    margin = _margin(grid.layout, back)
     canvas.draw((under + 1, right), (track, right), (track, margin), (track_to, margin), (track_to, left))
     canvas.draw((track_to, left), (under_to + 1, left))
     canvas.lines[under + 1, right] |= _UP
