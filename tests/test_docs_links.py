@@ -56,7 +56,7 @@ def test_the_index_links_to_every_page() -> None:
 
 
 OTHER = "# A `first` heading\n\n## Twice\n\n## Twice\n\n```bash\n# no heading\n```\n"
-GOOD = "# Here\n[a](other.md) [b](other.md#a-first-heading) [c](#here) [d](https://example.org/x) [e](other.md#twice-1)\n"
+GOOD = "# Here\n[a](other.md) [b](other.md#a-first-heading) [c](#here) [d](https://example.org) [e](other.md#twice-1)\n"
 CODE = "```text\n[j](code.md)\n```\n`[k](code.md)`\n"
 
 
