@@ -9,6 +9,7 @@ import torch
 from transformers import AutoModelForSeq2SeqLM, T5Config
 
 from skiploop import Chain, InvalidInput, LayeredModel, UnsupportedModel, run_chain
+from skiploop.cache import cache_argument
 from skiploop.loading import nano_folder
 from skiploop.replay import find_layers
 from tests.conformance.tiny import tiny_model
@@ -74,15 +75,15 @@ def test_hooks_and_hidden_states_see_each_occurrence(nano: LayeredModel) -> None
 
 
 def test_a_cache_of_one_chain_is_refused_under_another(nano: LayeredModel) -> None:
-    ids = torch.tensor([nano.encode(PROMPTS[0])])
+    ids, name = torch.tensor([nano.encode(PROMPTS[0])]), cache_argument(nano.hf)
     with torch.inference_mode():
         with run_chain(nano.hf, Chain([0, 1, 2], nano.num_layers)):
-            cache = nano.hf(ids, use_cache=True).past_key_values
+            cache = nano.hf(ids, use_cache=True)[name]
         with run_chain(nano.hf, Chain([0, 2], nano.num_layers)), pytest.raises(InvalidInput, match="another chain"):
-            nano.hf(ids, past_key_values=cache)
-        own = nano.hf(ids, use_cache=True).past_key_values
+            nano.hf(ids, **{name: cache})
+        own = nano.hf(ids, use_cache=True)[name]
         with run_chain(nano.hf, Chain([0, 2], nano.num_layers)), pytest.raises(InvalidInput, match="without the chain"):
-            nano.hf(ids, past_key_values=own)
+            nano.hf(ids, **{name: own})
 
 
 def test_one_active_chain_per_model(nano: LayeredModel) -> None:

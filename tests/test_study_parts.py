@@ -29,7 +29,7 @@ from skiploop.request import Request, Result
 from skiploop.sampling import SamplingSettings
 from skiploop.settings import StudySettings
 from skiploop.static import StaticSettings
-from skiploop.study import search
+from skiploop.study import load_study, search
 from skiploop.study_parts import PARTS, Context, FullSettings, Part
 from skiploop.study_tables import full_reading, full_table
 from skiploop.tables import study_table
@@ -38,10 +38,12 @@ from skiploop.tasks.sample import question_key
 from tests.fakes import LAYERS, FakeModel, FakeRunner, digest, fake_task
 
 HARMFUL = 3
+WITHOUT = ("analyses", "report")  # take seconds, and depend on the rest alone
 FILES = (
     "search/journal.jsonl", "search/verified.jsonl", "search/summary.json", "search/inputs.jsonl",
     "static/journal.jsonl", "static/summary.json", "static/inputs.jsonl",
     "controls/sampling.json", "controls/sampling.jsonl",
+    "ablation/skip/summary.json", "ablation/loop/summary.json", "ablation/ablation.json",
 )  # fmt: skip
 
 
@@ -83,7 +85,9 @@ def settings(**changes: Any) -> FullSettings:
 
 
 def run(out: Path, runner: FakeRunner, task: Task, **changes: Any) -> FullStudy:
-    return run_study(FakeModel(), task, out=out, settings=settings(**changes), runner=runner)
+    return run_study(
+        FakeModel(), task, out=out, settings=settings(**changes), runner=runner, without=("analyses", "report")
+    )
 
 
 def contents(out: Path) -> dict[str, bytes]:
@@ -194,21 +198,22 @@ def test_stopped_in_any_part_and_resumed_nothing_differs(tmp_path: Path, scoring
     task, reference = fake_task(60, scoring), FakeRunner()
     if scoring == "letter":
         task = _listed(task)
-    whole = run_study(FakeModel(), task, out=tmp_path / "whole", settings=small(), runner=reference)
+    whole = run_study(FakeModel(), task, out=tmp_path / "whole", settings=small(), runner=reference, without=WITHOUT)
     stopped_in = set()
     for at in range(0, len(reference.calls), max(1, len(reference.calls) // 7)):
         out = tmp_path / f"cut{at}"
         with pytest.raises(Stopped) as caught:
-            run_study(FakeModel(), task, out=out, settings=small(), runner=Killed(at))
+            run_study(FakeModel(), task, out=out, settings=small(), runner=Killed(at), without=WITHOUT)
         stopped_in.add(caught.value.part)
         assert not load_full(out).complete and caught.value.out == out
-        resumed = run_study(FakeModel(), task, out=out, settings=small(), runner=FakeRunner())
+        resumed = run_study(FakeModel(), task, out=out, settings=small(), runner=FakeRunner(), without=WITHOUT)
         assert resumed.complete and contents(out) == contents(tmp_path / "whole")
-        for name in ("static", "sampling", "options"):
+        for name in ("static", "sampling", "options", "ablation"):
             assert resumed.parts.get(name) == whole.parts.get(name)
-    assert {"search", "static"} <= stopped_in
+    assert {"search", "static", "ablation"} <= stopped_in
     again = FakeRunner()
-    assert run_study(FakeModel(), task, out=tmp_path / "whole", settings=small(), runner=again).parts == whole.parts
+    read = run_study(FakeModel(), task, out=tmp_path / "whole", settings=small(), runner=again, without=WITHOUT)
+    assert read.parts == whole.parts
     assert not again.calls, "a complete study is only read"
     assert ("options" in whole.parts) == (scoring == "letter")
 
@@ -220,6 +225,22 @@ def _listed(task: Task) -> Task:
         for e in task.examples
     )
     return Task("listed", examples, "letter", max_new_tokens=8)
+
+
+def test_stopped_in_an_analysis_and_resumed_nothing_is_run_twice(tmp_path: Path) -> None:
+    few, task = ("sampling", "ablation", "report"), fake_task(60)
+    for name in ("whole", "cut"):
+        run_study(FakeModel(), task, out=tmp_path / name, settings=small(seeds=2), runner=FakeRunner(),
+                  without=(*few, "analyses"))  # fmt: skip
+    reference, killed, rest = FakeRunner(), Killed(2), FakeRunner()
+    whole = run_study(FakeModel(), task, out=tmp_path / "whole", settings=small(seeds=2), runner=reference, without=few)
+    with pytest.raises(Stopped) as caught:
+        run_study(FakeModel(), task, out=tmp_path / "cut", settings=small(seeds=2), runner=killed, without=few)
+    assert caught.value.part == "analyses"
+    cut = run_study(FakeModel(), task, out=tmp_path / "cut", settings=small(seeds=2), runner=rest, without=few)
+    assert cut.parts == whole.parts
+    asked = [sum(map(len, each.calls)) for each in (reference, killed, rest)]
+    assert asked[0] == asked[1] + asked[2] and asked[1]
 
 
 SCRIPT = """
@@ -234,13 +255,15 @@ class Announcing(fakes.FakeRunner):
             print("working", flush=True)
         return super().run(requests)
 
-run_study(FakeModel(), fakes.fake_task(60), out=Path(sys.argv[1]), settings=small(), runner=Announcing(0.02))
+run_study(FakeModel(), fakes.fake_task(60), out=Path(sys.argv[1]), settings=small(), runner=Announcing(0.02),
+          without=('analyses', 'report'))
 print("done", flush=True)
 """
 
 
 def test_killed_at_random_moments_nothing_differs(tmp_path: Path) -> None:
-    run_study(FakeModel(), fake_task(60), out=tmp_path / "whole", settings=small(), runner=FakeRunner())
+    whole = tmp_path / "whole"
+    run_study(FakeModel(), fake_task(60), out=whole, settings=small(), runner=FakeRunner(), without=WITHOUT)
     out, rng = tmp_path / "killed", random.Random(5)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     for _ in range(4):
@@ -251,7 +274,7 @@ def test_killed_at_random_moments_nothing_differs(tmp_path: Path) -> None:
                 break
             time.sleep(rng.uniform(0, 0.3))
             process.send_signal(signal.SIGKILL)
-    run_study(FakeModel(), fake_task(60), out=out, settings=small(), runner=FakeRunner())
+    run_study(FakeModel(), fake_task(60), out=out, settings=small(), runner=FakeRunner(), without=WITHOUT)
     assert contents(out) == contents(tmp_path / "whole")
 
 
@@ -264,7 +287,8 @@ def test_a_further_part_is_one_more_entry(tmp_path: Path) -> None:
         return {}
 
     more = (*PARTS, Part("count", "count.json", "layers counted", count))
-    found = run_study(FakeModel(), fake_task(60), out=tmp_path / "s", settings=small(), runner=FakeRunner(), parts=more)
+    found = run_study(FakeModel(), fake_task(60), out=tmp_path / "s", settings=small(), runner=FakeRunner(), parts=more,
+                      without=WITHOUT)  # fmt: skip
     assert found.parts["count"] == {"layers": LAYERS}
     assert found.record["parts"]["options"] == {
         "title": "options moved", "place": "controls/options.json", "status": "not applicable",
@@ -277,7 +301,8 @@ def test_a_further_part_is_one_more_entry(tmp_path: Path) -> None:
 def test_what_is_in_the_way_is_told_before_anything_is_run(tmp_path: Path) -> None:
     runner = FakeRunner()
     task = fake_task(60)
-    run_study(FakeModel(), task, out=tmp_path / "s", settings=small(), runner=FakeRunner())
+    few = ("ablation", "analyses", "report")
+    run_study(FakeModel(), task, out=tmp_path / "s", settings=small(), runner=FakeRunner(), without=few)
     with pytest.raises(InvalidInput, match=r"static_budget.: 9"):
         run_study(FakeModel(), task, out=tmp_path / "s", settings=small(static_budget=9), runner=runner)
     with pytest.raises(InvalidInput, match="isn't a full one"):
@@ -292,6 +317,35 @@ def test_what_is_in_the_way_is_told_before_anything_is_run(tmp_path: Path) -> No
     assert not runner.calls and not (tmp_path / "t").exists()
     with pytest.raises(InvalidInput, match="no full study"):
         load_full(tmp_path)
+    with pytest.raises(InvalidInput, match="--without search isn't possible"):
+        run_study(FakeModel(), task, out=tmp_path / "t", settings=small(), runner=runner, without=("search",))
+
+
+def test_parts_are_left_out_and_done_later_and_what_is_there_stays(tmp_path: Path) -> None:
+    task, few = fake_task(60), ("ablation", "analyses", "report")
+    first = run_study(FakeModel(), task, out=tmp_path / "s", settings=small(), runner=FakeRunner(), without=few)
+    assert first.complete and set(first.parts) == {"search", "static", "sampling"}
+    assert {name: line["status"] for name, line in first.record["parts"].items() if name in few} == dict.fromkeys(
+        few, "left out"
+    )
+    before = contents(tmp_path / "s")
+    later = run_study(FakeModel(), task, out=tmp_path / "s", settings=small(), runner=FakeRunner(), without=few[2:])
+    assert later.complete and set(later.parts["analyses"]) == {"difficulty", "edits", "robustness"}
+    assert later.parts["ablation"]["spaces"]["cola"]["out"] == "search"
+    again = run_study(FakeModel(), task, out=tmp_path / "s", settings=small(), runner=FakeRunner(), without=few)
+    assert again.parts == later.parts and before.items() <= contents(tmp_path / "s").items()
+
+
+def test_a_warm_start_and_the_flags_of_the_search_go_through_to_it(tmp_path: Path) -> None:
+    study = StudySettings(budget=6, per_call=40, warm_start=[[0, 1, 2, 4]], nearby_peer=False, verify=False)
+    few = ("sampling", "ablation", "analyses", "report")
+    for _ in range(2):  # recorded so that the same call is recognised
+        found = run_study(FakeModel(), fake_task(60), out=tmp_path / "s", settings=small(study=study),
+                          runner=FakeRunner(), without=few)  # fmt: skip
+    results = load_study(tmp_path / "s" / "search").inputs
+    assert all(each.search.evaluations[1][0].layers == (0, 1, 2, 4) for each in results)
+    assert all("nearby" not in each.arms for each in results)
+    assert found.record["settings"]["warm_start"] == [[0, 1, 2, 4]]
 
 
 # The command
@@ -305,7 +359,7 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> list[FakeRunner]:
         made.append(FakeRunner())
         return made[-1], "fake"
 
-    for module in ("study", "static", "study_parts"):
+    for module in ("study", "static", "study_context"):
         monkeypatch.setattr(f"skiploop.{module}.open_runner", opened)
     monkeypatch.setattr("skiploop.static._measured", lambda model: lambda prompts: [0.5] * LAYERS)
     monkeypatch.setattr("skiploop.full_study.open_model", lambda name, settings: FakeModel())
@@ -314,7 +368,11 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> list[FakeRunner]:
     return made
 
 
-FLAGS = ("--budget", "20", "--limit", "10", "--train", "20", "--test", "30", "--static-budget", "6", "--tune", "10")
+LEFT_OUT = ("--without", "ablation,analyses,report")
+FLAGS = (
+    *LEFT_OUT,
+    "--budget", "20", "--limit", "10", "--train", "20", "--test", "30", "--static-budget", "6", "--tune", "10",
+)  # fmt: skip
 
 
 @pytest.mark.usefixtures("fakes")
@@ -324,7 +382,7 @@ def test_the_command_prints_one_table_and_what_it_means(tmp_path: Path) -> None:
     for text in (
         "static chain", "(best), T", "uniform random chains", "random chains near identity", "any of",
         "oracle: some answer", "No router was tested", "options moved: not applicable: not multiple choice",
-        "3/4 sampling",
+        "3/4 sampling", "the report: left out",
     ):  # fmt: skip
         assert text in done.output
     shown = CliRunner().invoke(app, ["show", str(tmp_path / "s")])
@@ -342,7 +400,8 @@ def test_json_is_one_object_and_the_same_command_only_reads(tmp_path: Path, fake
 
 
 def test_the_tables_fit_into_80_columns(tmp_path: Path) -> None:
-    found = run_study(FakeModel(), fake_task(60), out=tmp_path / "s", settings=small(), runner=FakeRunner())
+    found = run_study(FakeModel(), fake_task(60), out=tmp_path / "s", settings=small(), runner=FakeRunner(),
+                      without=("ablation", "analyses", "report"))  # fmt: skip
     for table in (full_table(found.parts, dense=True), study_table(found.parts["search"], dense=True)):
         console = Console(width=80, record=True, file=io.StringIO())
         console.print(table)

@@ -17,10 +17,12 @@ gets an entry of its own:
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
 import torch
+from transformers import PreTrainedModel
 from transformers.cache_utils import Cache, CacheLayerMixin, EncoderDecoderCache, LinearAttentionCacheLayerMixin
 
 from skiploop.errors import InvalidInput, UnsupportedModel
@@ -130,3 +132,9 @@ def advance_ghosts(cache: Cache, skipped: tuple[int, ...], hidden: torch.Tensor)
             # Not width zero: an entry without elements reports a length of zero.
             blank = hidden.new_zeros((hidden.shape[-3], 1, hidden.shape[-2], 1))
             entry.update(blank, blank)
+
+
+def cache_argument(model: PreTrainedModel) -> str:
+    """Under which name the model's forward takes its cache; transformers 5.24 renamed `past_key_values` to `cache`."""
+    taken = inspect.signature(type(model).forward).parameters
+    return next((name for name in ("cache", "past_key_values", "cache_params") if name in taken), "past_key_values")

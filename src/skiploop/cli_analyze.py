@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +19,7 @@ from skiploop.cli_common import (
     print_json,
     say,
     say_how_to_resume,
+    with_flags_of,
 )
 from skiploop.cli_search import search
 from skiploop.cli_values import confirm_code, set_threads, words
@@ -108,13 +107,5 @@ def ablate(**given: Any) -> None:
         typer.echo(f"The studies are in {found.out}; oracle figures need the gold answer")
 
 
-def _with_options_of(source: Callable[..., None], target: Callable[..., None], left_out: tuple[str, ...]) -> None:
-    """Gives a command the options of another one, apart from a few."""
-    whole = inspect.signature(source, eval_str=True)
-    kept = [value for name, value in whole.parameters.items() if name not in left_out]
-    target.__signature__ = whole.replace(parameters=kept)  # type: ignore[attr-defined]
-    target.__annotations__ = {each.name: each.annotation for each in kept}
-
-
-_with_options_of(search, ablate, _NOT_OF_ABLATION)
+with_flags_of(search, ablate, without=_NOT_OF_ABLATION)
 app.command()(ablate)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import json as jsonlib
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -51,6 +52,17 @@ def asked(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         "difficulty_cuts": number_list("--difficulty-cuts", given["difficulty_cuts"]),
     }  # fmt: skip
     return settings, options
+
+
+def with_flags_of(source: Callable[..., None], target: Callable[..., None], *, without: Sequence[str] = ()) -> None:
+    """Gives a command that takes `**given` the flags of another one, too; its own stand where both have one."""
+    theirs, own = (inspect.signature(each, eval_str=True) for each in (source, target))
+    mine = {name: each for name, each in own.parameters.items() if each.kind is not each.VAR_KEYWORD}
+    shared = {name: mine.get(name, each) for name, each in theirs.parameters.items() if name not in without}
+    kept = [*shared.values(), *(each for name, each in mine.items() if name not in shared)]
+    keyword = [each.replace(kind=each.KEYWORD_ONLY) for each in kept]
+    target.__signature__ = theirs.replace(parameters=keyword)  # type: ignore[attr-defined]
+    target.__annotations__ = {each.name: each.annotation for each in keyword}
 
 
 @contextmanager

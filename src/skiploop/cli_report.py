@@ -23,6 +23,7 @@ def report(
     figures: Annotated[
         Path | None, typer.Option(help="Also write every figure into this folder, as SVG, PDF and PNG.")
     ] = None,
+    inputs: Annotated[int, typer.Option(help="At most so many single inputs to look at, shared by the runs.")] = 100,
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
     title: Annotated[str | None, typer.Option(help="Of the page.")] = None,
     json: Json = False,
@@ -39,7 +40,7 @@ def report(
         found = build(runs)
         files = [] if figures is None else write_figures(found, figures, force=force)
         if place is not None:
-            write_file(place, render_page(found, title=title), force=force)
+            write_file(place, render_page(found, title=title, inputs=inputs), force=force)
         if json:
             written = {"out": None if place is None else str(place), "figures": [str(each) for each in files]}
             print_json(found.to_json() | written)

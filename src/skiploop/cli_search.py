@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from skiploop import cli_study
 from skiploop.cli_common import (
     MODEL,
     SEARCHER,
@@ -190,6 +189,7 @@ def show(
 ) -> None:
     """Show a study, also one that is still running: figures, or one input in full."""
     with errors(json):
+        from skiploop.cli_study import show_full
         from skiploop.full_study import is_full, load_full
         from skiploop.static import is_static, load_static
         from skiploop.store import read_run
@@ -197,7 +197,7 @@ def show(
         from skiploop.tables import input_json, make_console, print_input
 
         if is_full(run):
-            cli_study.show_full(load_full(run), json)
+            show_full(load_full(run), json)
             return
         if is_static(read_run(run)):
             _show(load_static(run), json)

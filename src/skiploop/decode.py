@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
-from skiploop.cache import slot_view
+from skiploop.cache import cache_argument, slot_view
 from skiploop.errors import UnsupportedModel
 from skiploop.layout import padded_length
 from skiploop.model import LayeredModel
@@ -222,6 +222,7 @@ class _Batch:
         self.calls: list[Call] = []
         self.ghosts: dict[tuple[type, int | None], Any] = {}
         self.cache = DynamicCache(config=self.model.hf.config.get_text_config(decoder=True))
+        self.cache_name = cache_argument(self.model.hf)
         self.taken = dimensions(self.model.hf)
 
     def run(self) -> None:
@@ -255,7 +256,7 @@ class _Batch:
         if not bool(mask.all()):
             inputs["attention_mask"] = mask
         inputs = {name: tensor.to(self.device) for name, tensor in inputs.items()}
-        recording = record(self.model.hf, {**inputs, "past_key_values": self.cache, "use_cache": True})
+        recording = record(self.model.hf, {**inputs, self.cache_name: self.cache, "use_cache": True})
         return head(self.model.hf, self._prefill_layers(recording))
 
     def _prefill_layers(self, recording: Recording) -> torch.Tensor:
@@ -328,7 +329,7 @@ class _Batch:
         inputs: dict[str, Any] = {
             "input_ids": tokens[fill][:, None],
             "position_ids": (total - 1 - padding).masked_fill(done, 0)[:, None],
-            "past_key_values": self.cache,
+            self.cache_name: self.cache,
             "use_cache": True,
         }
         if bool(self._padded):

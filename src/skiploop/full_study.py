@@ -7,6 +7,9 @@
     OUT/search           the ordinary study, on the first of the test inputs
     OUT/static           one chain for all inputs, chosen on training inputs, reported on test inputs
     OUT/controls/...     one JSON file for each control, and its journal
+    OUT/ablation         skip-only and loop-only, and their comparison with OUT/search
+    OUT/search/analysis  one JSON file for each analysis of the search
+    OUT/report.html      all of it as a report, where the extra `report` is installed
 
 The parts are those of `skiploop.study_parts.PARTS`. The same call again goes on where it was stopped; one that is
 complete is only read.
@@ -15,8 +18,8 @@ complete is only read.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +31,13 @@ from skiploop.progress import Progress
 from skiploop.request import Runner
 from skiploop.static import split
 from skiploop.store import SCHEMA, check_place, check_same, default_out, read_json, write_json
-from skiploop.study_parts import PARTS, Context, FullSettings, MakeProgress, Part, settings_line
+from skiploop.study_context import Context, FullSettings, MakeProgress, Part, settings_line
+from skiploop.study_parts import OPTIONAL, PARTS
 from skiploop.tasks import Task, make_task
+from skiploop.warmstart import resolved
 
 FILE = "study.json"
+_SETTLED = {"complete", "not applicable", "left out"}
 Say = Callable[[str], None]
 
 
@@ -64,7 +70,7 @@ class FullStudy:
 
     @property
     def complete(self) -> bool:
-        """Whether every part is complete, or doesn't apply."""
+        """Whether every part is complete, doesn't apply, or is left out."""
         return bool(self.record["status"] == "complete")
 
 
@@ -78,6 +84,7 @@ def run_study(
     progress: MakeProgress | None = None,
     say: Say = lambda text: None,
     parts: tuple[Part, ...] = PARTS,
+    without: Sequence[str] = (),
 ) -> FullStudy:
     """Runs all parts; what `skiploop study` calls.
 
@@ -89,7 +96,8 @@ def run_study(
         runner: evaluates; by default what `settings.study.engine` says.
         progress: makes the progress of a part.
         say: is told which part begins.
-        parts: what is run.
+        parts: that there are.
+        without: names of `skiploop.study_parts.OPTIONAL` that are left out; what they have done stays.
 
     Raises:
         InvalidInput: for everything that is wrong with the arguments, before any work starts.
@@ -97,12 +105,16 @@ def run_study(
         Stopped: on Ctrl-C.
     """
     settings = settings or FullSettings()
+    for name in without:
+        if name not in OPTIONAL:
+            raise InvalidInput(f"--without {name} isn't possible; parts that can be left out are {', '.join(OPTIONAL)}")
     if out is not None:
         _check_place(Path(out))
     pool = make_task(task) if isinstance(task, str) else task
     train, test = split(pool, settings.static.train, settings.static.test)
     opened = open_model(model, settings.study) if isinstance(model, str) else model
     space = settings.study.make_space(opened.num_layers)
+    settings = replace(settings, study=resolved(settings.study, space, (*train, *test)))
     record = describe(opened, pool, space, settings.study, "custom" if runner is not None else settings.study.engine)
     record["settings"] |= {"study": settings_line(settings)}
     place = Path("runs") / f"study-{default_out(record).name}" if out is None else Path(out)
@@ -111,11 +123,12 @@ def run_study(
         place.mkdir(parents=True, exist_ok=True)
     lock = Lock(place / ".lock")
     try:
-        ledger = _Ledger(place, record, parts)
+        ledger = _Ledger(place, record, parts, without)
         make = progress or (lambda figure: Progress())
         context = Context(place, pool, train, test, opened, settings, make, given=runner)
-        for number, part in enumerate(parts, start=1):
-            ledger.run(part, context, say, f"{number}/{len(parts)}")
+        wanted = [part for part in parts if part.name not in without]
+        for number, part in enumerate(wanted, start=1):
+            ledger.run(part, context, say, f"{number}/{len(wanted)}")
     finally:
         lock.release()
     return load_full(place, parts)
@@ -130,7 +143,7 @@ def load_full(path: str | Path, parts: tuple[Part, ...] = PARTS) -> FullStudy:
     if record.get("schema") != SCHEMA:
         raise InvalidInput(f"{out} was written with schema {record.get('schema')!r}; this version reads {SCHEMA}")
     figures = {
-        part.name: _figures(out / part.place)
+        part.name: part.read(out / part.place)
         for part in parts
         if record["parts"].get(part.name, {}).get("status") == "complete"
     }
@@ -145,7 +158,7 @@ def is_full(path: Path) -> bool:
 class _Ledger:
     """study.json, kept up to date."""
 
-    def __init__(self, out: Path, record: dict[str, Any], parts: tuple[Part, ...]) -> None:
+    def __init__(self, out: Path, record: dict[str, Any], parts: tuple[Part, ...], without: Sequence[str]) -> None:
         self._path = out / FILE
         before = read_json(self._path) if self._path.exists() else {}
         if before:
@@ -153,9 +166,11 @@ class _Ledger:
         known = before.get("parts", {})
         self._record = before or record | {"kind": "full"}
         self._record["parts"] = {
-            part.name: known.get(part.name, {"title": part.title, "place": part.place, "status": "pending"})
-            for part in parts
+            part.name: known.get(part.name, {"title": part.title, "place": part.place}) for part in parts
         }
+        for name, line in self._record["parts"].items():
+            if line.get("status") != "complete" and (name in without or line.get("status") in (None, "left out")):
+                line["status"] = "left out" if name in without else "pending"
         self._save()
 
     def run(self, part: Part, context: Context, say: Say, number: str) -> None:
@@ -183,12 +198,8 @@ class _Ledger:
 
     def _save(self) -> None:
         states = {line["status"] for line in self._record["parts"].values()}
-        self._record["status"] = "complete" if states <= {"complete", "not applicable"} else "incomplete"
+        self._record["status"] = "complete" if states <= _SETTLED else "incomplete"
         write_json(self._path, self._record)
-
-
-def _figures(place: Path) -> Line:
-    return read_json(place / "summary.json" if place.is_dir() else place)
 
 
 def _check_place(path: Path) -> None:

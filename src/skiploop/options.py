@@ -20,13 +20,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from skiploop.analysis.measured import measured_mean
 from skiploop.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.evaluate import shown_request, shown_verdict
 from skiploop.journal import Journal, Line
 from skiploop.progress import Progress
 from skiploop.request import Result, Runner
-from skiploop.resampling import bootstrap
 from skiploop.sampling import paired
 from skiploop.stats import newcombe_independent, share, wilson
 from skiploop.summary import InputResult
@@ -218,7 +218,7 @@ def _survival(found: Sequence[Claim], lines: Sequence[Line]) -> dict[str, Any]:
         figures[group] = {
             "inputs": len(own),
             "rate": sum(rates) / len(rates) if rates else None,
-            "rate_interval": list(bootstrap(rates).interval) if len(rates) > 1 else None,
+            "rate_interval": measured_mean(rates).to_json()["interval"],
             "all": share(whole, len(rates)),
             "all_interval": wilson(whole, len(rates)),
         }

@@ -7,113 +7,19 @@ of the parts before it from there. No torch until a model is run.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any
 
 from skiploop.chain import Chain
-from skiploop.errors import InvalidInput
 from skiploop.journal import JsonlJournal, Line
-from skiploop.notation import whole_number
-from skiploop.opening import StudyModel, open_runner
 from skiploop.options import claims, options_study, why_not
 from skiploop.progress import Progress
-from skiploop.request import Runner
-from skiploop.sampling import Reference, SamplingSettings, sampling_study
-from skiploop.settings import StudySettings
-from skiploop.static import StaticSettings, load_static, rewards_on_test, search_static
+from skiploop.sampling import Reference, sampling_study
+from skiploop.static import load_static, rewards_on_test, search_static
 from skiploop.store import read_json, write_json
 from skiploop.study import load_study, search
-from skiploop.tasks import Example, Task
+from skiploop.study_context import Context, FullSettings, MakeProgress, Part, settings_line
+from skiploop.study_later import LATER_PARTS
 
-MakeProgress = Callable[[str], Progress]
-"""Progress for a part, given the name of the share that it shows."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FullSettings:
-    """What the parts do.
-
-    Attributes:
-        study: searcher, space, budget, seed and model settings, of all parts; its `limit` must be None.
-        inputs: inputs of the search: the first of the test split.
-        static: the split, and the search for one chain for all inputs.
-        static_budget: distinct chains of that search.
-        sampling: how the identity is sampled.
-    """
-
-    study: StudySettings = field(default_factory=StudySettings)
-    inputs: int = 50
-    static: StaticSettings = field(default_factory=StaticSettings)
-    static_budget: int = 64
-    sampling: SamplingSettings = field(default_factory=SamplingSettings)
-
-    def __post_init__(self) -> None:
-        if whole_number("inputs", self.inputs, 1) > self.static.test:
-            raise InvalidInput(
-                f"inputs={self.inputs} of the search are to be among the test inputs, of which there are "
-                f"{self.static.test}; use fewer, or a larger --test"
-            )
-        if self.study.limit is not None:
-            raise InvalidInput(f"limit={self.study.limit} has no place in a full study; use --limit for its inputs")
-        whole_number("static_budget", self.static_budget, 1)
-
-
-@dataclass(slots=True)
-class Context:
-    """What a part works with.
-
-    Attributes:
-        out: the study's folder.
-        pool: the task.
-        train: inputs on which things are chosen.
-        test: inputs on which they are reported; no question is in both.
-        model: opened.
-        settings: of all parts.
-        progress: makes one for each part.
-        given: a runner in place of the model's own, for tests.
-    """
-
-    out: Path
-    pool: Task
-    train: tuple[Example, ...]
-    test: tuple[Example, ...]
-    model: StudyModel
-    settings: FullSettings
-    progress: MakeProgress
-    given: Runner | None = None
-    _opened: Runner | None = None
-
-    @property
-    def runner(self) -> Runner:
-        """What evaluates where a part doesn't open its own."""
-        if self._opened is None:
-            self._opened = self.given or open_runner(self.model, self.settings.study)[0]
-        return self._opened
-
-    @property
-    def searched(self) -> tuple[Example, ...]:
-        """The inputs of the search."""
-        return self.test[: self.settings.inputs]
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One part of a full study.
-
-    Attributes:
-        name: in study.json.
-        place: its folder or file, relative to the study's folder.
-        title: for people.
-        run: does it, or what is left of it, and returns its figures.
-        why_not: why a study can't have it; None if it can.
-    """
-
-    name: str
-    place: str
-    title: str
-    run: Callable[[Context], Line]
-    why_not: Callable[[Context], str | None] = lambda context: None
+__all__ = ["OPTIONAL", "PARTS", "Context", "FullSettings", "MakeProgress", "Part", "settings_line"]
 
 
 def _search(context: Context) -> Line:
@@ -193,13 +99,8 @@ def _controlled(
 PARTS: tuple[Part, ...] = (
     Part("search", "search", "chains for each input, with peers and the control", _search),
     Part("static", "static", "one chain for all inputs", _static),
-    Part("sampling", "controls/sampling.json", "sampling and voting at equal layer calls", _sampling),
-    Part("options", "controls/options.json", "options moved", _options, _no_options),
+    Part("sampling", "controls/sampling.json", "sampling and voting at equal layer calls", _sampling, optional=True),
+    Part("options", "controls/options.json", "options moved", _options, _no_options, optional=True),
+    *LATER_PARTS,
 )
-
-
-def settings_line(settings: FullSettings) -> dict[str, Any]:
-    """The settings, ready for JSON."""
-    line = asdict(settings)
-    line["sampling"]["temperatures"] = list(settings.sampling.temperatures)
-    return line
+OPTIONAL = tuple(part.name for part in PARTS if part.optional)

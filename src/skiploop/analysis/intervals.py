@@ -1,8 +1,8 @@
-"""Figures with their intervals, ready for JSON, and Holm's correction. Needs numpy.
+"""Figures as files of analyses have them, and Holm's correction. Needs numpy.
 
-Every figure is `{"n": ..., "value": ..., "interval": [low, high]}`; `value` is None where there is nothing to take it
-of, `interval` None where it isn't defined (fewer than two inputs, say). Intervals are 95 % unless their name says
-otherwise.
+Every figure is a `skiploop.analysis.measured.Measured` as JSON: `{"n": ..., "value": ..., "interval": [low, high]}`;
+`value` is None where there is nothing to take it of, `interval` None where it isn't defined (too few inputs, or all
+of them alike). Intervals are 95 % unless their name says otherwise.
 
 Shapes: N inputs, K values of an input, R resamples.
 """
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skiploop.analysis.measured import measured_mean, measured_share
 from skiploop.notation import whole_number
 from skiploop.ranks import correlation_test
 from skiploop.resampling import Floats, bootstrap
@@ -28,19 +29,12 @@ _LEAST_DEFINED = 0.9  # of the resamples, or an interval would be that of anothe
 
 def share_figure(part: int, whole: int) -> Figure:
     """A share of independent inputs, with Wilson's interval."""
-    return {"n": whole, "value": share(part, whole), "interval": _listed(wilson(part, whole))}
+    return measured_share(part, whole).to_json()
 
 
 def mean_figure(values: Sequence[float], *, resamples: int = RESAMPLES, seed: int = 0) -> Figure:
-    """The mean of one number per input, with a bootstrap interval over the inputs.
-
-    Where all values are equal the bootstrap can't see beyond them, and no interval is given.
-    """
-    count = len(values)
-    if count < 2 or min(values) == max(values):
-        return {"n": count, "value": sum(values) / count if count else None, "interval": None}
-    found = bootstrap(values, resamples=resamples, seed=seed)
-    return {"n": count, "value": found.value, "interval": [found.interval.low, found.interval.high]}
+    """The mean of one number per input, with a bootstrap interval over the inputs where they can give one."""
+    return measured_mean(values, resamples=resamples, seed=seed).to_json()
 
 
 def pooled_figure(parts: Sequence[tuple[int, int]], *, resamples: int = RESAMPLES, seed: int = 0) -> Figure:

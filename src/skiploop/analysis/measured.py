@@ -39,12 +39,18 @@ class Measured:
         return self.interval is not None and not self.interval[0] <= value <= self.interval[1]
 
     def to_json(self) -> dict[str, Any]:
-        """`value`, `interval` and `inputs`."""
+        """`{n, value, interval}`, as figures are in all files of analyses."""
         return {
+            "n": self.count,
             "value": self.value,
             "interval": None if self.interval is None else list(self.interval),
-            "inputs": self.count,
         }
+
+
+def from_json(figure: Mapping[str, Any]) -> Measured:
+    """A figure out of a file of an analysis."""
+    ends = figure["interval"]
+    return Measured(figure["value"], None if ends is None else (ends[0], ends[1]), figure["n"])
 
 
 def measured_share(part: int, whole: int) -> Measured:
@@ -52,13 +58,15 @@ def measured_share(part: int, whole: int) -> Measured:
     return Measured(share(part, whole), wilson(part, whole), whole)
 
 
-def measured_mean(values: Sequence[float], *, seed: int = 0) -> Measured:
+def measured_mean(values: Sequence[float], *, resamples: int | None = None, seed: int = 0) -> Measured:
     """A mean over inputs, with a bootstrap interval."""
-    return measured_statistic(values, mean, count=len(values), seed=seed)
+    return measured_statistic(values, mean, count=len(values), resamples=resamples, seed=seed)
 
 
-def measured_statistic(values: ArrayLike, statistic: Statistic, *, count: int, seed: int = 0) -> Measured:
-    """Any statistic over inputs, as `skiploop.resampling` has them."""
+def measured_statistic(
+    values: ArrayLike, statistic: Statistic, *, count: int, resamples: int | None = None, seed: int = 0
+) -> Measured:
+    """Any statistic over inputs, as `skiploop.resampling` has them; fewer resamples where there are many inputs."""
     import numpy as np
 
     sample = np.asarray(values, dtype=np.float64)
@@ -66,8 +74,8 @@ def measured_statistic(values: ArrayLike, statistic: Statistic, *, count: int, s
         return Measured(None, None, 0)
     if count < LEAST or (sample == sample[0]).all():
         return Measured(float(statistic(sample[None])[0]), None, count)
-    resamples = RESAMPLES if count < _MANY else _RESAMPLES_OF_MANY
-    found = bootstrap(sample, statistic, resamples=resamples, seed=seed)
+    usual = RESAMPLES if count < _MANY else _RESAMPLES_OF_MANY
+    found = bootstrap(sample, statistic, resamples=usual if resamples is None else resamples, seed=seed)
     return Measured(found.value, (found.interval.low, found.interval.high), count)
 
 

@@ -23,6 +23,7 @@ _DASHES: dict[str, Any] = {
     "five": (0, (1.5, 1.5)), "twenty": (0, (5, 2)),
 }  # fmt: skip
 _TEXT_CELLS = 16  # columns of a heat map up to which numbers are written into it
+_LEGEND, _HANDLE = 92, 7  # letters that fit into a legend's row, and the width of a mark in letters
 _DARK_CELL = 0.45  # luminance below which a cell's number is white
 
 
@@ -81,8 +82,62 @@ def curves(found: Sequence[Curve], *, axis: str) -> Draw:
     return draw
 
 
-def by_layer(panels: Mapping[str, Sequence[Series]], *, axis: str, percent: bool = False, one: bool = False) -> Draw:
-    """For each panel, figures over the layers; `one` marks 1, a run of each layer, with a line."""
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A curve over any positions; `style` is a name of `MARKS`."""
+
+    label: str
+    style: str
+    places: tuple[float, ...]
+    values: tuple[Measured, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A figure that doesn't depend on the position, as a line across."""
+
+    label: str
+    style: str
+    value: float
+
+
+def lines(
+    found: Sequence[Line], levels: Sequence[Level] = (), *, axes_names: tuple[str, str], percent: bool = False,
+    doubling: bool = False,
+) -> Draw:  # fmt: skip
+    """Curves with bands, and lines across; `doubling` puts 1, 2, 4, ... at equal distances."""
+
+    def draw(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        for each in found:
+            values = [value.value or 0.0 for value in each.values]
+            ends = [value.interval or (middle, middle) for value, middle in zip(each.values, values, strict=True)]
+            colour, style = COLOURS[each.style], {"linestyle": _DASHES.get(each.style, "-"), "markersize": 3.5}
+            axes.fill_between(
+                each.places, [a for a, _ in ends], [b for _, b in ends], color=colour, alpha=0.13, linewidth=0
+            )
+            axes.plot(each.places, values, marker=MARKS[each.style], color=colour, label=each.label, **style)
+        for level in levels:
+            line = {"linestyle": _DASHES.get(level.style, "-"), "linewidth": 1.1}
+            axes.axhline(level.value, color=COLOURS[level.style], label=level.label, **line)
+        if doubling:
+            axes.set_xscale("log", base=2)
+            axes.set_xticks(found[0].places, [f"{place:g}" for place in found[0].places])
+            axes.minorticks_off()
+        axes.grid(axis="y")
+        axes.set_xlabel(axes_names[0])
+        axes.set_ylabel(axes_names[1])
+        if percent:
+            _percent(axes.yaxis)
+        _legend(canvas, axes, [*found, *levels])
+
+    return draw
+
+
+def by_layer(
+    panels: Mapping[str, Sequence[Series]], *, axis: str, percent: bool = False, level: float | None = None
+) -> Draw:
+    """For each panel, figures over the layers; a line at `level`, such as 1, a run of each layer."""
 
     def draw(canvas: Canvas) -> None:
         grid = canvas.subplots(len(panels), 1, sharex=True, squeeze=False)
@@ -96,15 +151,16 @@ def by_layer(panels: Mapping[str, Sequence[Series]], *, axis: str, percent: bool
                 line = {"color": COLOURS[each.style], "linestyle": _DASHES[each.style]}
                 axes.plot(xs, ys, linewidth=0.9, alpha=0.6, **line)
                 _whiskers(axes, each, [(value, x) for x, value in points], horizontal=False)
-            if one:
-                axes.axhline(1, color=COLOURS["muted"], linewidth=0.8)
+            if level is not None:
+                axes.axhline(level, color=COLOURS["muted"], linewidth=0.8)
             axes.set_title(title)
             axes.set_ylabel(axis)
             axes.grid(axis="y")
             _layers(axes, max(len(each.values) for each in series))
             if percent:
                 _percent(axes.yaxis)
-                axes.set_ylim(-0.02, None)
+                if level is None:
+                    axes.set_ylim(-0.02, None)
         grid[-1, 0].set_xlabel("layer")
         _legend(canvas, grid[0, 0], next(iter(panels.values())))
 
@@ -161,6 +217,8 @@ def heat_maps(
         if share:
             _percent(scale.ax.yaxis)
             scale.ax.set_ylim(max(0.0, middle - reach), min(1.0, middle + reach))
+        elif min(numbers) >= middle:
+            scale.ax.set_ylim(middle, middle + reach)
 
     return draw
 
@@ -201,7 +259,17 @@ def _whiskers(axes: Axes, series: Series, points: Sequence[tuple[Measured, float
 def _legend(canvas: Canvas, axes: Axes, series: Sequence[Any]) -> None:
     if len(series) > 1:
         handles, labels = axes.get_legend_handles_labels()
-        canvas.legend(handles, labels, loc="outside upper left", ncols=min(4, len(series)), handlelength=2.2)
+        canvas.legend(handles, labels, loc="outside upper left", ncols=_columns(labels), handlelength=2.2)
+
+
+def _columns(labels: Sequence[str]) -> int:
+    """As many columns of a legend as fit beside each other; they are filled from top to bottom."""
+    for columns in range(min(4, len(labels)), 1, -1):
+        rows = -(-len(labels) // columns)
+        widest = [max(map(len, labels[start : start + rows])) for start in range(0, len(labels), rows)]
+        if sum(widest) + _HANDLE * len(widest) <= _LEGEND:
+            return columns
+    return 1
 
 
 def _layers(axes: Axes, count: int) -> None:

@@ -35,6 +35,9 @@ def compare(folders: Sequence[RunFolder], names: Sequence[str]) -> Section | Non
         return None
     first, *others = zip(folders, names, strict=True)
     found = [pair for folder, name in others for pair in _pairs(first[0], folder, name)]
+    if first[0].whole is not None and first[0].held_out is not None:
+        whole = [(folder.held_out, name) for folder, name in others if folder.whole is not None]
+        found += [pair for part, name in whole if part is not None for pair in _pairs(first[0].held_out, part, name)]
     apart = [name for folder, name in others if not _same_inputs(first[0], folder)]
     text = ["Differences between runs count where the same inputs are compared in pairs, not where two columns differ."]
     if apart:
@@ -52,7 +55,8 @@ def compare(folders: Sequence[RunFolder], names: Sequence[str]) -> Section | Non
 
 
 def _table(folders: Sequence[RunFolder], names: Sequence[str], *, static: bool) -> Table | None:
-    own = [(folder, name) for folder, name in zip(folders, names, strict=True) if (folder.static is not None) == static]
+    runs = [(folder.held_out if static else folder, name) for folder, name in zip(folders, names, strict=True)]
+    own = [(folder, name) for folder, name in runs if folder is not None and (folder.static is not None) == static]
     if not own:
         return None
     if static:

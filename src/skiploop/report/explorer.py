@@ -17,7 +17,7 @@ from skiploop.summary import TRANSITIONS, ArmResult, InputResult
 MOST = 100  # inputs in a page
 _DRAWN = 400  # evaluations of an arm that are plotted
 _WIDTH, _HEIGHT = 560.0, 44.0  # of an arm's plot
-_TITLES = {"search": "search", "random": "random chains", "control": "control"}
+_TITLES = {"search": "search", "random": "random chains", "nearby": "chains near the identity", "control": "control"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,25 @@
-"""The folder of one run, as sections read it: a study of chains per input, or one of static chains.
+"""The folder of one run, as sections read it: of chains per input, of static chains, or a full study with its parts.
 
-Controls and analyses that are run later leave what they found as JSON objects in the same folder,
-`RUN/controls/NAME.json` and `RUN/analysis/NAME.json`; `part` reads them.
+Controls and analyses leave what they found as JSON objects, `RUN/controls/NAME.json` and `RUN/analysis/NAME.json`;
+`part` reads them. In a full study (`study.json`) the run is its search, and its controls, static chains and ablation
+stand beside it. A folder of `skiploop ablate` is read as its search in all spaces, with the ablation beside it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from skiploop.errors import InvalidInput
+from skiploop.full_study import is_full, load_full
 from skiploop.journal import JsonlJournal, Line
 from skiploop.static import StaticStudy, is_static, load_static
 from skiploop.store import read_inputs, read_json, read_run
 from skiploop.study import Study, load_study
+from skiploop.study_later import read_analyses
+
+ABLATION = "ablation.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +30,17 @@ class RunFolder:
         path: its folder.
         run: its run.json.
         found: the study that is in it.
+        whole: the folder of the full study, or of the ablation, that it is the search of; None for a run by itself.
+        parts: of that full study, by name: title, status, and why it doesn't apply.
+        figures: of all parts that are complete, by name, without their lines of single inputs.
     """
 
     path: Path
     run: dict[str, Any]
     found: Study | StaticStudy
+    whole: Path | None = None
+    parts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    figures: dict[str, Line] = field(default_factory=dict)
 
     @property
     def study(self) -> Study | None:
@@ -47,8 +59,18 @@ class RunFolder:
 
     @property
     def name(self) -> str:
-        """Of its folder."""
-        return self.path.resolve().name
+        """Of its folder, or of the whole that it belongs to."""
+        return (self.whole or self.path).resolve().name
+
+    @property
+    def held_out(self) -> RunFolder | None:
+        """The static chains: the run itself, or that part of its full study once it is complete; else None."""
+        if self.static is not None:
+            return self
+        if not self._has("static") or self.whole is None:
+            return None
+        place = self.whole / "static"
+        return RunFolder(place, read_run(place), load_static(place))
 
     def inputs(self) -> list[Line]:
         """The lines of inputs.jsonl."""
@@ -60,12 +82,29 @@ class RunFolder:
 
     def part(self, kind: Literal["controls", "analysis"], name: str) -> dict[str, Any] | None:
         """What a control or an analysis has found; None where it wasn't run."""
-        place = self.path / kind / f"{name}.json"
-        return read_json(place) if place.is_file() else None
+        root = self.whole if kind == "controls" and self.whole is not None else self.path
+        return _read(root / kind / f"{name}.json")
+
+    def _has(self, part: str) -> bool:
+        return self.parts.get(part, {}).get("status") == "complete"
 
 
 def open_run(path: str | Path) -> RunFolder:
     """A run from its folder; InvalidInput where there is none, or where static chains aren't finished."""
     place = Path(path)
+    if is_full(place):
+        search, full = place / "search", load_full(place)
+        if not (search / "run.json").is_file():
+            raise InvalidInput(f"the search of {place} hasn't begun; give its `skiploop study` command again")
+        return RunFolder(search, read_run(search), load_study(search), place, full.record["parts"], full.parts)
+    if (place / ABLATION).is_file():
+        both = place / "cola"
+        found = {"ablation": read_json(place / ABLATION), "analyses": read_analyses(both / "analysis")}
+        return RunFolder(both, read_run(both), load_study(both), place, figures=found)
     run = read_run(place)
-    return RunFolder(place, run, load_static(place) if is_static(run) else load_study(place))
+    study = load_static(place) if is_static(run) else load_study(place)
+    return RunFolder(place, run, study, figures={"analyses": read_analyses(place / "analysis")})
+
+
+def _read(place: Path) -> dict[str, Any] | None:
+    return read_json(place) if place.is_file() else None

@@ -137,7 +137,7 @@ def shortest_section(folder: RunFolder) -> Section | None:
         "Mean executions of each layer in the shortest right chains, in all right ones, and in all that were "
         "evaluated. Lines are bootstrap intervals over inputs; chains of one input stay together.",
         "Lines over layers: mean executions in the shortest 5 % and 20 % of right chains, in all right, in all.",
-        by_layer({"executions": series}, axis="mean executions", one=True),
+        by_layer({"executions": series}, axis="mean executions", level=1),
     )
     columns = (
         Column("chains"), Column("number", "count"), Column("from inputs", "count"),

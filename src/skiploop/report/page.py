@@ -17,6 +17,7 @@ from typing import Any
 from skiploop import __version__
 from skiploop.drawing.style import stylesheet
 from skiploop.errors import InvalidInput
+from skiploop.notation import whole_number
 from skiploop.report import words
 from skiploop.report.build import Report, RunReport
 from skiploop.report.canvas import COLOURS, DARK, FORMATS, figure_files, inline_svg, require_matplotlib
@@ -32,12 +33,13 @@ _BADGES = {
 }
 
 
-def render_page(report: Report, *, title: str | None = None) -> str:
+def render_page(report: Report, *, title: str | None = None, inputs: int = MOST) -> str:
     """The report as HTML; the same bytes for the same folders.
 
     Args:
         report: what to show.
         title: of the page; by default what was run on what.
+        inputs: most single inputs to look at, shared by the runs.
 
     Raises:
         InvalidInput: matplotlib or jinja2 isn't installed.
@@ -45,7 +47,7 @@ def render_page(report: Report, *, title: str | None = None) -> str:
     require_matplotlib()
     template = _environment().get_template("page.html")
     style, script = _asset("style.css"), _asset("filter.js")
-    most = max(1, MOST // len(report.runs))
+    most = max(1, whole_number("inputs", inputs, 1) // len(report.runs))
     page = template.render(
         title=title or _title(report),
         version=__version__,

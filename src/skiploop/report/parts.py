@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from skiploop.analysis.measured import Measured
+from skiploop.stats import wilson
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -135,3 +136,16 @@ def measured(found: Measured | None, kind: Kind | None = None, *, strong: bool =
 def difference(found: Measured | None, kind: Kind | None = None) -> Cell:
     """A difference as a cell, strong where its interval excludes 0."""
     return measured(found, kind, strong=found is not None and found.excludes())
+
+
+def listed(value: float | None, interval: Sequence[float] | None, *, gap: bool = False) -> Cell:
+    """A figure of a JSON file with its interval; with `gap`, a difference that is strong where that excludes 0."""
+    if interval is None:
+        return Cell(value)
+    low, high = interval
+    return Cell(value, (low, high), gap and not low <= 0 <= high)
+
+
+def counted(share: float | None, count: int) -> Cell:
+    """A share of so many inputs, with Wilson's interval."""
+    return Cell(share) if share is None else Cell(share, wilson(round(share * count), count))

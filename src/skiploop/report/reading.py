@@ -9,6 +9,7 @@ from typing import Any
 from skiploop.report import words
 from skiploop.report.folder import RunFolder
 from skiploop.report.static_sections import NAMES
+from skiploop.report.whole_reading import whole_limits, whole_shows, whole_verdict
 from skiploop.stats import mcnemar, newcombe_paired, paired_counts
 from skiploop.study import Study
 
@@ -36,31 +37,34 @@ class Reading:
 
 def read_run_out(folder: RunFolder) -> Reading:
     """The reading of either kind of run."""
-    return _static(folder) if folder.study is None else _study(folder.study)
+    return _static(folder) if folder.study is None else _study(folder, folder.study)
 
 
 # Chains per input
 
 
-def _study(study: Study) -> Reading:
+def _study(folder: RunFolder, study: Study) -> Reading:
     summary = study.summary
     if not summary["inputs"]:
         return Reading("Nothing has been evaluated yet.", (), ())
-    shows = (_control(summary), _oracle(summary), _peer(study), _shorter(summary))
+    shows = (_control(summary), _oracle(summary), _peer(study), *whole_shows(folder), _shorter(summary))
     limits = (
         "" if study.complete else "The study isn't complete: all figures are of what was evaluated so far.",
         f"{words.share(summary['oracle_accuracy'])} is an oracle accuracy, no accuracy. To pick the right chain of an "
         "input one needs its gold answer. Which chain a model should run on a new input, this study doesn't say.",
+        *whole_limits(folder),
         _near_misses(summary),
         _weak_peer(study),
         _prior(summary),
         _again(summary),
-        _format(summary),
+        _format(summary, folder),
         _few(summary),
         "“Not found” depends on the budget and the searcher. Depth isn't a speed: the whole budget was spent to find a "
         "chain.",
     )
-    return Reading(_verdict(summary), tuple(filter(None, shows)), tuple(filter(None, limits)))
+    shown = summary["excess"] is not None and summary["excess_interval"][0] > 0
+    verdict = whole_verdict(folder, _verdict(summary), shown)
+    return Reading(verdict, tuple(filter(None, shows)), tuple(filter(None, limits)))
 
 
 def _verdict(summary: Mapping[str, Any]) -> str:
@@ -146,9 +150,12 @@ def _weak_peer(study: Study) -> str:
         return "" if study.summary["searcher"] == "random" else "There is no random peer: what luck finds isn't known."
     if study.summary["space"] != "cola":
         return ""
+    stronger = "those near the identity are the stronger one" if study.summary["nearby_difference"] else (
+        "the control is the stronger one"
+    )  # fmt: skip
     return (
-        "In the space “cola” uniform random chains are long and far from the identity, so that random chains are a "
-        "weak opponent; the control is the stronger one."
+        "In the space “cola” uniform random chains are long and far from the identity, so that they are a weak "
+        f"opponent; {stronger}."
     )
 
 
@@ -171,10 +178,11 @@ def _again(summary: Mapping[str, Any]) -> str:
     )
 
 
-def _format(summary: Mapping[str, Any]) -> str:
+def _format(summary: Mapping[str, Any], folder: RunFolder) -> str:
     failures = summary["format_failures"]
     if failures is None:
-        return "An option is always chosen, so there are no unreadable answers; option positions were not permuted."
+        moved = "" if "options" in folder.figures else "; option positions were not permuted"
+        return f"An option is always chosen, so there are no unreadable answers{moved}."
     if not failures:
         return "No base error is an unreadable answer, so no correction is a repair of the format alone."
     return (

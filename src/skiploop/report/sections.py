@@ -17,23 +17,38 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from skiploop.report.ablation_section import ablation_section
+from skiploop.report.analysis_sections import difficulty_section, edit_section, robustness_section
+from skiploop.report.control_sections import options_section, sampling_section
 from skiploop.report.folder import RunFolder
 from skiploop.report.headline import headline
 from skiploop.report.layer_sections import rate_section, shortest_section, usage_section
 from skiploop.report.parts import Section
+from skiploop.report.peer_sections import format_section, peer_section
+from skiploop.report.state_sections import lens_section, similarity_section
 from skiploop.report.static_sections import block_section, chosen_section, influence_section
 from skiploop.report.study_sections import budget_section, depth_section, group_section, transition_section
 
 SECTIONS: tuple[Callable[[RunFolder], Section | None], ...] = (
     headline,
+    peer_section,
+    sampling_section,
     chosen_section,
+    options_section,
+    ablation_section,
     transition_section,
     budget_section,
+    format_section,
     group_section,
     depth_section,
     usage_section,
     rate_section,
     shortest_section,
+    edit_section,
+    robustness_section,
+    difficulty_section,
+    similarity_section,
+    lens_section,
     block_section,
     influence_section,
 )

@@ -9,8 +9,7 @@ from skiploop.analysis.hits import hits
 from skiploop.report import words
 from skiploop.report.charts import Series, curves, dots
 from skiploop.report.folder import RunFolder
-from skiploop.report.parts import Cell, Column, Figure, Section, Table, difference, measured
-from skiploop.stats import wilson
+from skiploop.report.parts import Cell, Column, Figure, Section, Table, counted, difference, measured
 from skiploop.study import Study
 
 NAMES = {
@@ -186,14 +185,10 @@ def _group_row(field: str, row: dict[str, Any]) -> tuple[Cell, ...]:
     return (
         Cell(name),
         Cell(count),
-        *(_share(row[key], total) for key, total in shares),
+        *(counted(row[key], total) for key, total in shares),
         *(Cell(moves[key]) for key in ("right_shorter", "corrected", "still_wrong", "identity_best")),
-        _share(row["control_hit_share"], row["control_inputs"]),
+        counted(row["control_hit_share"], row["control_inputs"]),
     )
-
-
-def _share(value: float | None, count: int) -> Cell:
-    return Cell(None) if value is None else Cell(value, wilson(round(value * count), count))
 
 
 def _with_inputs(folder: RunFolder) -> Study | None:

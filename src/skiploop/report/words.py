@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from skiploop.report.parts import Kind
@@ -48,6 +49,11 @@ def share(found: float | None, ends: Sequence[float] | None = None) -> str:
 def points(found: float | None, ends: Sequence[float] | None = None) -> str:
     """A difference of shares in a sentence, with its interval."""
     return f"{value(found, 'points')} points" + ("" if ends is None else f" (95\u00a0%: {interval(ends, 'points')})")
+
+
+def proper(text: str) -> str:
+    """A sentence with minus signs in place of hyphens before numbers; chains such as 0-7 stay."""
+    return re.sub(r"(?<![\w\])-])-(?=\d)", _MINUS, text)
 
 
 def plural(number: int, word: str) -> str:

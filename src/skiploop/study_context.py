@@ -1,0 +1,127 @@
+"""What the parts of a full study have in common: their settings, what they work with, and what a part is. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from skiploop.errors import InvalidInput
+from skiploop.journal import Line
+from skiploop.notation import whole_number
+from skiploop.opening import StudyModel, open_runner
+from skiploop.progress import Progress
+from skiploop.request import Runner
+from skiploop.sampling import SamplingSettings
+from skiploop.settings import StudySettings
+from skiploop.static import StaticSettings
+from skiploop.store import read_json
+from skiploop.tasks import Example, Task
+
+MakeProgress = Callable[[str], Progress]
+"""Progress for a part, given the name of the share that it shows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FullSettings:
+    """What the parts do.
+
+    Attributes:
+        study: searcher, space, budget, seed and model settings, of all parts; its `limit` must be None.
+        inputs: inputs of the search: the first of the test split.
+        static: the split, and the search for one chain for all inputs.
+        static_budget: distinct chains of that search.
+        sampling: how the identity is sampled.
+        seeds: searches of each input that its difficulty is measured by, the study's own included.
+        neighbours: chains one edit away that are tried for robustness, at most.
+    """
+
+    study: StudySettings = field(default_factory=StudySettings)
+    inputs: int = 50
+    static: StaticSettings = field(default_factory=StaticSettings)
+    static_budget: int = 64
+    sampling: SamplingSettings = field(default_factory=SamplingSettings)
+    seeds: int = 5
+    neighbours: int = 16
+
+    def __post_init__(self) -> None:
+        if whole_number("inputs", self.inputs, 1) > self.static.test:
+            raise InvalidInput(
+                f"inputs={self.inputs} of the search are to be among the test inputs, of which there are "
+                f"{self.static.test}; use fewer, or a larger --test"
+            )
+        if self.study.limit is not None:
+            raise InvalidInput(f"limit={self.study.limit} has no place in a full study; use --limit for its inputs")
+        whole_number("static_budget", self.static_budget, 1)
+        whole_number("seeds", self.seeds, 2)
+        whole_number("neighbours", self.neighbours, 1)
+
+
+@dataclass(slots=True)
+class Context:
+    """What a part works with.
+
+    Attributes:
+        out: the study's folder.
+        pool: the task.
+        train: inputs on which things are chosen.
+        test: inputs on which they are reported; no question is in both.
+        model: opened.
+        settings: of all parts.
+        progress: makes one for each part.
+        given: a runner in place of the model's own, for tests.
+    """
+
+    out: Path
+    pool: Task
+    train: tuple[Example, ...]
+    test: tuple[Example, ...]
+    model: StudyModel
+    settings: FullSettings
+    progress: MakeProgress
+    given: Runner | None = None
+    _opened: Runner | None = None
+
+    @property
+    def runner(self) -> Runner:
+        """What evaluates where a part doesn't open its own."""
+        if self._opened is None:
+            self._opened = self.given or open_runner(self.model, self.settings.study)[0]
+        return self._opened
+
+    @property
+    def searched(self) -> tuple[Example, ...]:
+        """The inputs of the search."""
+        return self.test[: self.settings.inputs]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a full study.
+
+    Attributes:
+        name: in study.json.
+        place: its folder or file, relative to the study's folder.
+        title: for people.
+        run: does it, or what is left of it, and returns its figures.
+        why_not: why a study can't have it; None if it can.
+        read: its figures from its place, once it is complete; by default summary.json of a folder, or the file.
+        optional: a study can be without it, as no other part needs it.
+    """
+
+    name: str
+    place: str
+    title: str
+    run: Callable[[Context], Line]
+    why_not: Callable[[Context], str | None] = lambda context: None
+    read: Callable[[Path], Line] = lambda place: read_json(place / "summary.json" if place.is_dir() else place)
+    optional: bool = False
+
+
+def settings_line(settings: FullSettings) -> dict[str, Any]:
+    """The settings, ready for JSON."""
+    line = asdict(settings)
+    line["sampling"]["temperatures"] = list(settings.sampling.temperatures)
+    line["study"].pop("warm_start")  # beside these, where there is one
+    return line

@@ -1,0 +1,97 @@
+"""The parts of a full study that look at what its search has found. No torch until one of them runs."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from skiploop.journal import Line
+from skiploop.store import read_json, write_json
+from skiploop.study import load_study, search
+from skiploop.study_context import Context, Part
+
+_NARROW = ("skip", "loop")  # the spaces of the ablation beside the search's own
+_OF_REWARDS = ("difficulty", "edits", "robustness")  # analyses that need no hidden states
+_TO_DRAW = ("matplotlib", "jinja2")
+
+
+# Skip-only and loop-only, beside the search that is done already
+
+
+def _ablation(context: Context) -> Line:
+    from skiploop.analysis.ablation import compare
+
+    out = context.out / "ablation"
+    if (out / "ablation.json").exists():
+        return read_json(out / "ablation.json")
+    studies = {}
+    for space in _NARROW:
+        studies[space] = search(
+            context.model, context.pool, out=out / space, settings=context.settings.study.changed(space=space),
+            inputs=context.searched, runner=context.given, progress=context.progress("oracle accuracy"),
+        )  # fmt: skip
+    table = compare(studies | {"cola": load_study(context.out / "search")})
+    for space, row in table["spaces"].items():
+        row["out"] = f"ablation/{space}" if space in _NARROW else "search"
+    write_json(out / "ablation.json", table)
+    return read_json(out / "ablation.json")
+
+
+def _other_space(context: Context) -> str | None:
+    space = context.settings.study.space
+    return None if space == "cola" else f"the search is in the space {space!r}, not in all of `cola`"
+
+
+# Analyses
+
+
+def _analyses(context: Context) -> Line:
+    from skiploop.analysis.runs import ANALYSES, analyze
+
+    settings = {
+        "difficulty": {"seeds": context.settings.seeds}, "robustness": {"neighbours": context.settings.neighbours}
+    }  # fmt: skip
+    names = ANALYSES if hasattr(context.model, "hf") else _OF_REWARDS
+    place = context.out / "search"
+    analyze(
+        place, names, settings=settings, model=context.model, runner=context.runner, progress=context.progress("right")
+    )
+    return read_analyses(place / "analysis")
+
+
+def read_analyses(place: Path) -> dict[str, Any]:
+    """What analyses found, by name, without their lines of single inputs."""
+    found = {path.stem: read_json(path) for path in sorted(place.glob("*.json"))}
+    return {name: {key: value for key, value in each.items() if key != "inputs"} for name, each in found.items()}
+
+
+# The report
+
+
+def _report(context: Context) -> Line:
+    from skiploop.report import build, render_page
+
+    place = context.out / "report.html"
+    written = place.with_suffix(".part")
+    written.write_text(render_page(build([context.out])), encoding="utf-8")
+    written.replace(place)
+    return {}
+
+
+def _no_drawing(context: Context) -> str | None:
+    missing = [name for name in _TO_DRAW if find_spec(name) is None]
+    return f"it needs {' and '.join(missing)}: pip install 'skiploop[report]'" if missing else None
+
+
+LATER_PARTS = (
+    Part(
+        "ablation", "ablation", "skip-only and loop-only, beside both", _ablation, _other_space,
+        read=lambda place: read_json(place / "ablation.json"), optional=True,
+    ),
+    Part(
+        "analyses", "search/analysis", "difficulty, edits, robustness, similarity, lens", _analyses,
+        read=read_analyses, optional=True,
+    ),
+    Part("report", "report.html", "the report", _report, _no_drawing, read=lambda place: {}, optional=True),
+)  # fmt: skip
