@@ -43,9 +43,7 @@ def search(
     searcher: Annotated[str, typer.Option(help="How chains are looked for: auto (is gp), cola, random, ...")] = "auto",
     space: Annotated[str, typer.Option(help="Which chains there are: cola, skip, loop, segments, ...")] = "cola",
     seed: Annotated[int, typer.Option(help="Of the searchers; the sample of inputs stays.")] = 0,
-    out: Annotated[
-        Path | None, typer.Option(help="The study's folder (default: runs/MODEL-TASK-SEARCHER-HASH).")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The folder of the results (default: one below runs/).")] = None,
     json: Json = False,
     no_random_peer: Annotated[
         bool, typer.Option("--no-random-peer", help="Without uniform random chains.", rich_help_panel=STUDY)
