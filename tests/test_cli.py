@@ -91,7 +91,7 @@ def test_search_prints_a_table_its_reading_and_where_the_study_is(tmp_path: Path
 
 @pytest.mark.usefixtures("fakes")
 def test_json_is_one_object_on_stdout(tmp_path: Path) -> None:
-    done = call("search", "--budget", 20, "--out", tmp_path / "s", "--json", "--set", "widening=3")
+    done = call("search", "--budget", 20, "--out", tmp_path / "s", "--json", "--set", "candidates=30")
     summary = json.loads(done.stdout)
     for key in (
         "inputs", "evaluations", "base_accuracy", "oracle_accuracy", "shorter_share", "corrected_share",
@@ -100,7 +100,7 @@ def test_json_is_one_object_on_stdout(tmp_path: Path) -> None:
         "nearby_oracle_accuracy", "nearby_difference", "flip_rate", "out",
     ):  # fmt: skip
         assert key in summary
-    assert summary["searcher_settings"]["widening"] == 3 and done.stderr == ""
+    assert summary["searcher"] == "gp" and summary["searcher_settings"]["candidates"] == 30 and done.stderr == ""
     again = call("show", tmp_path / "s", "--json")
     assert json.loads(again.stdout) == summary
 

@@ -43,6 +43,13 @@ def test_results_are_those_of_one_request_after_another(nano: LayeredModel, requ
     assert any(result.matched is False for result in found)
 
 
+def test_the_embedded_model_takes_the_batched_path_of_every_kind(
+    nano: LayeredModel, requests: list[Request], caplog: pytest.LogCaptureFixture
+) -> None:
+    Engine(nano).run(requests)
+    assert "no batched path" not in caplog.text
+
+
 def test_a_forced_pass_decides_what_generation_decides(nano: LayeredModel, requests: list[Request]) -> None:
     engine = Engine(nano)
     forced = [request for request in requests if request.expected is not None]

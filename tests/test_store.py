@@ -58,9 +58,9 @@ def test_another_study_in_the_folder_is_refused_by_field(tmp_path: Path) -> None
     search(FakeModel(), fake_task(), out=out, runner=FakeRunner(), **options())
     for changes, message in (
         ({"budget": 21}, r"budget \(there 20, here 21\)"),
-        ({"searcher": "random"}, "searcher .there 'cola', here 'random'"),
+        ({"searcher": "random"}, "searcher .there 'gp', here 'random'"),
         ({"seed": 5, "space": "skip"}, "space.*seed"),
-        ({"searcher_settings": {"exploration": 1.0}}, "searcher_settings"),
+        ({"searcher_settings": {"improvement": 1.0}}, "searcher_settings"),
     ):
         with pytest.raises(InvalidInput, match=f"holds another study. Different: {message}"):
             search(FakeModel(), fake_task(), out=out, runner=FakeRunner(), **options(**changes))
@@ -119,12 +119,12 @@ def test_run_json_says_what_was_run(tmp_path: Path) -> None:
 def test_the_default_folder_is_named_after_the_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     study = search(FakeModel(), fake_task(), runner=FakeRunner(), **options())
-    assert study.out.parent == Path("runs") and study.out.name.startswith("fake-model-fake-cola-")
+    assert study.out.parent == Path("runs") and study.out.name.startswith("fake-model-fake-gp-")
     again = search(FakeModel(), fake_task(), runner=FakeRunner(), **options())
     other = search(FakeModel(), fake_task(), runner=FakeRunner(), **options(budget=5))
     assert again.out == study.out != other.out
     run = study.run | {"task": study.run["task"] | {"name": "jsonl:/data/../my file.v2.jsonl"}}
-    assert default_out(run).name.startswith("fake-model-my-file.v2-cola-")
+    assert default_out(run).name.startswith("fake-model-my-file.v2-gp-")
 
 
 def test_folders_without_a_study_are_named(tmp_path: Path) -> None:

@@ -353,7 +353,7 @@ def test_an_edited_journal_is_refused(tmp_path: Path) -> None:
         ({"limit": 0}, "limit=0"),
         ({"seed": -1}, "seed=-1"),
         ({"searcher": "best"}, "'best'.*cola"),
-        ({"searcher_settings": {"lambda": 1}}, "lambda.*length_penalty"),
+        ({"searcher": "cola", "searcher_settings": {"lambda": 1}}, "lambda.*length_penalty"),
         ({"space": "all"}, "'all'.*early-exit"),
         ({"max_block": 0}, "max_block=0"),
         ({"max_length": 2}, "max_length=2.*5 layers"),
@@ -400,7 +400,7 @@ def test_scores_that_are_no_numbers_are_refused(tmp_path: Path, score: float) ->
 
 
 def test_settings_of_a_searcher_are_recorded_in_full(tmp_path: Path) -> None:
-    study = run(tmp_path / "s", searcher_settings={"length_penalty": 0})
+    study = run(tmp_path / "s", searcher="cola", searcher_settings={"length_penalty": 0})
     recorded = study.run["settings"]["searcher_settings"]
     assert recorded["length_penalty"] == 0 and recorded["exploration"] == pytest.approx(math.sqrt(2))
     assert study.summary["searcher_settings"] == recorded

@@ -361,7 +361,7 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> list[FakeRunner]:
 
     for module in ("study", "static", "study_context"):
         monkeypatch.setattr(f"skiploop.{module}.open_runner", opened)
-    monkeypatch.setattr("skiploop.static._measured", lambda model: lambda prompts: [0.5] * LAYERS)
+    monkeypatch.setattr("skiploop.references._influence", lambda model, prompts: [0.5] * LAYERS)
     monkeypatch.setattr("skiploop.full_study.open_model", lambda name, settings: FakeModel())
     monkeypatch.setattr("skiploop.tasks.make_task", lambda spec, **options: fake_task(60))
     monkeypatch.setattr("skiploop.cli_study.set_threads", lambda threads: None)

@@ -34,7 +34,7 @@ def constants(given: list[str] | None, **named: float | None) -> dict[str, float
     for each in given or []:
         name, _, value = each.partition("=")
         try:
-            found[name.strip().replace("-", "_")] = float(value)
+            found[name.strip().replace("-", "_")] = int(value) if value.strip().isdecimal() else float(value)
         except ValueError:
             raise InvalidInput(f"--set {each!r} isn't NAME=NUMBER; use for instance --set widening=3") from None
     return found

@@ -7,11 +7,11 @@ import pytest
 from scipy.stats import norm
 
 from skiploop.chain import Chain
-from skiploop.chainbench import Table, additive, null
+from skiploop.chainbench import Table, additive, harmful_layer, null
 from skiploop.errors import InvalidInput
 from skiploop.searchers import make_searcher
 from skiploop.searchers.codes import coded, distances
-from skiploop.searchers.posterior import expected_improvement, normal_cdf
+from skiploop.searchers.posterior import Posterior, expected_improvement, kernel, normal_cdf
 
 
 def best_after(table: Table, name: str, budget: int) -> np.ndarray:
@@ -67,6 +67,61 @@ def test_expected_improvement_against_scipy() -> None:
     assert expected_improvement(mean, deviation, 0.7) == pytest.approx(
         np.maximum(draws - 0.7, 0).mean(axis=1), abs=5e-3
     )
+
+
+def process(rows: int, columns: int, begun: int) -> tuple[Posterior, np.ndarray, np.ndarray]:
+    """A process that was begun with some rows and got the others one by one; covariances of all rows, and across."""
+    rng = np.random.default_rng(3)
+    chains = [tuple(sorted(rng.integers(0, 8, 6).tolist())) for _ in range(rows + columns)]
+    first, second = coded(chains, 8)
+    apart = distances(first, second)
+    found = Posterior(apart[:begun, :begun], apart[:begun, rows:], 4.0, room=rows - begun)
+    for n in range(begun, rows):
+        assert not found.full
+        found.add(apart[n, :n], apart[n, rows:])
+    assert found.full
+    return found, kernel(apart[:rows, :rows], 4.0) + 1e-3 * np.eye(rows), kernel(apart[:rows, rows:], 4.0)
+
+
+@pytest.mark.parametrize("begun", [1, 5, 12])
+def test_rows_that_are_appended_give_the_posterior_of_all_rows(begun: int) -> None:
+    found, covariance, across = process(12, 7, begun)
+    targets = np.random.default_rng(0).normal(size=12)
+    assert found.mean(targets) == pytest.approx(across.T @ np.linalg.solve(covariance, targets), abs=1e-8)
+    variance = 1 - np.einsum("nm,nm->m", across, np.linalg.solve(covariance, across))
+    assert found.deviation() == pytest.approx(np.sqrt(np.clip(variance, 1e-9, None)), abs=1e-6)
+
+
+def test_a_pending_row_leaves_the_mean_and_takes_doubt_away() -> None:
+    """The kriging believer: its target is what the other rows say of it, whenever it was appended."""
+    found, covariance, across = process(9, 6, 4)
+    targets = np.random.default_rng(1).normal(size=9)
+    known = np.ones(9, dtype=bool)
+    known[[8, 7]] = False
+    weights = np.linalg.solve(covariance[np.ix_(known, known)], targets[known])
+    assert found.mean(np.where(known, targets, np.nan)) == pytest.approx(across[known].T @ weights, abs=1e-8)
+    alone = Posterior(np.zeros((1, 1)), np.full((1, 6), 3.0), 4.0, room=1)
+    before = alone.deviation()
+    alone.add(np.array([2.0]), np.full(6, 1.0))
+    assert (alone.deviation() < before).all()
+
+
+def test_short_chains_are_found_where_they_are_worth_something() -> None:
+    table = harmful_layer(6, 3, inputs=10)
+    shortest = []
+    for front in (0.0, 1.0):
+        depths = []
+        for row in range(table.inputs):
+            searcher = make_searcher("gp", table.space, seed=row, front=front)
+            told = []
+            for _ in range(40):
+                for chain in searcher.ask(1):
+                    reward = table.reward(row, chain, "binary")
+                    searcher.tell(chain, reward)
+                    told.append(len(chain) if reward else 12)
+            depths.append(min(told))
+        shortest.append(float(np.mean(depths)))
+    assert shortest[1] < shortest[0]
 
 
 def test_what_is_told_is_not_asked() -> None:
