@@ -74,7 +74,7 @@ def generate(
     prompts: Annotated[list[str], typer.Argument(help="One or more prompts.")],
     model: Annotated[str, typer.Option(help="nano, a folder, or a name on the hub.")] = "nano",
     chain: Annotated[str | None, typer.Option(help='Such as "0-2 3x2 4-7" (default: the identity).')] = None,
-    max_new_tokens: Annotated[int, typer.Option(help="Most tokens of an answer.")] = 64,
+    max_new_tokens: Annotated[int, typer.Option(help="Limit of an answer, its end included.")] = 64,
     dtype: Dtype = None,
     device: Device = None,
     threads: Threads = None,
@@ -136,7 +136,6 @@ def draw(
             typer.echo(f"{text}\n{what}, depth {what.depth} of {layers}")
         else:
             typer.echo(f"{what}, depth {what.depth} of {layers}, drawn to {out}")
-
 
 
 def _open(model: str, dtype: str | None, device: str | None, threads: int | None, trust: bool, yes: bool) -> Any:

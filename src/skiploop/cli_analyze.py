@@ -33,12 +33,12 @@ def analyze(
     only: Annotated[
         str | None, typer.Option(help="Some of difficulty,edits,robustness,similarity,lens (default: all).")
     ] = None,
-    seeds: Annotated[int, typer.Option(help="difficulty: searches of each input.")] = 5,
+    seeds: Annotated[int, typer.Option(help="Of difficulty: searches of each input, with other seeds.")] = 5,
     inputs: Annotated[
-        int | None, typer.Option(help="edits, similarity, lens: at most so many inputs, the first ones.")
+        int | None, typer.Option(help="Of edits, similarity, lens: at most so many inputs, the first ones.")
     ] = None,
-    neighbours: Annotated[int, typer.Option(help="robustness: neighbours of each chain.")] = 16,
-    again: Annotated[bool, typer.Option("--again", help="Also what has been analysed already.")] = False,
+    neighbours: Annotated[int, typer.Option(help="Of robustness: at most so many neighbours of each chain.")] = 16,
+    again: Annotated[bool, typer.Option("--again", help="Also those that are there already.")] = False,
     device: Device = None,
     threads: Threads = None,
     trust_remote_code: Trust = False,

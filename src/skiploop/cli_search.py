@@ -39,18 +39,16 @@ def search(
     task: Annotated[str, typer.Option(help="nano, jsonl:FILE, gsm8k, arc-easy, math:FILE, rg:NAME, ...")] = "nano",
     limit: Annotated[int, typer.Option(help="Sample so many inputs; 0: all of them.")] = 50,
     budget: Annotated[int, typer.Option(help="Distinct evaluations per input and arm.")] = 100,
-    searcher: Annotated[str, typer.Option(help="How chains are looked for: auto, cola, random, ...")] = "auto",
-    space: Annotated[str, typer.Option(help="Which chains there are.")] = "cola",
+    searcher: Annotated[str, typer.Option(help="How chains are looked for: auto (is gp), cola, random, ...")] = "auto",
+    space: Annotated[str, typer.Option(help="Which chains there are: cola, skip, loop, segments, ...")] = "cola",
     seed: Annotated[int, typer.Option(help="Of the searchers; the sample of inputs stays.")] = 0,
-    out: Annotated[
-        Path | None, typer.Option(help="The study's folder (default: runs/MODEL-TASK-SEARCHER-HASH).")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The folder of the results (default: one below runs/).")] = None,
     json: Json = False,
     no_random_peer: Annotated[
-        bool, typer.Option("--no-random-peer", help="Without random chains beside it.", rich_help_panel=STUDY)
+        bool, typer.Option("--no-random-peer", help="Without uniform random chains.", rich_help_panel=STUDY)
     ] = False,
     no_nearby_peer: Annotated[
-        bool, typer.Option("--no-nearby-peer", help="Without chains near the identity.", rich_help_panel=STUDY)
+        bool, typer.Option("--no-nearby-peer", help="Without random chains near the identity.", rich_help_panel=STUDY)
     ] = False,
     no_control: Annotated[
         bool, typer.Option("--no-control", help="Without a search for wrong answers.", rich_help_panel=STUDY)
@@ -60,28 +58,28 @@ def search(
     ] = False,
     stop_early: Annotated[
         bool,
-        typer.Option("--stop-early", help="Stop where nothing better can come.", rich_help_panel=STUDY),
+        typer.Option("--stop-early", help="Stop at a right chain of the least depth.", rich_help_panel=STUDY),
     ] = False,
     per_round: Annotated[
         int | None,
-        typer.Option(help="Chains asked of a searcher at a time (4; 8 with --static).", rich_help_panel=STUDY),
+        typer.Option(help="Chains asked of a searcher at a time (4; static: 8).", rich_help_panel=STUDY),
     ] = None,
     static: Annotated[
         bool,
         typer.Option("--static", help="One chain for all inputs, with a test split.", rich_help_panel=STATIC),
     ] = False,
-    train: Annotated[int, typer.Option(help="Inputs to choose it on.", rich_help_panel=STATIC)] = 128,
-    test: Annotated[int, typer.Option(help="Other inputs to report it on.", rich_help_panel=STATIC)] = 256,
+    train: Annotated[int, typer.Option(help="Inputs to choose on.", rich_help_panel=STATIC)] = 128,
+    test: Annotated[int, typer.Option(help="Other inputs to report on.", rich_help_panel=STATIC)] = 256,
     no_references: Annotated[
         bool,
         typer.Option("--no-references", help="Without RYS and ShortGPT beside it.", rich_help_panel=STATIC),
     ] = False,
     gates: Annotated[
-        bool, typer.Option("--gates", help="Also train gates by gradient.", rich_help_panel=STATIC)
+        bool, typer.Option("--gates", help="Also gates trained by gradient.", rich_help_panel=STATIC)
     ] = False,
     levels: Annotated[str | None, typer.Option(help="Such as 1,2.", rich_help_panel=TASK)] = None,
     families: Annotated[str | None, typer.Option(help="Such as sort,dates.", rich_help_panel=TASK)] = None,
-    split: Annotated[str | None, typer.Option(help="Of the data set (default: test).", rich_help_panel=TASK)] = None,
+    split: Annotated[str | None, typer.Option(help="Of the data set (default: by task).", rich_help_panel=TASK)] = None,
     prompt: Annotated[
         str | None, typer.Option(help="A template with {question}, or @FILE.", rich_help_panel=TASK)
     ] = None,
@@ -92,23 +90,27 @@ def search(
         int | None, typer.Option(help="Limit of an answer, its end included.", rich_help_panel=TASK)
     ] = None,
     difficulty: Annotated[
-        str | None, typer.Option(help="File of fail rates, for dart-1 to dart-5.", rich_help_panel=TASK)
+        str | None, typer.Option(help="A file of fail rates, for dart and dart-1 to dart-5.", rich_help_panel=TASK)
     ] = None,
     difficulty_cuts: Annotated[
-        str | None, typer.Option(help="Where its levels begin, such as .2,.4,.6,.8.", rich_help_panel=TASK)
+        str | None, typer.Option(help="Where levels 2 to 5 begin, such as .2,.4,.6,.8.", rich_help_panel=TASK)
     ] = None,
-    max_block: Annotated[int | None, typer.Option(help="Most layers of an edit (4).", rich_help_panel=SEARCHER)] = None,
+    max_block: Annotated[
+        int | None, typer.Option(help="Most layers of an edit (4; space block: all).", rich_help_panel=SEARCHER)
+    ] = None,
     max_repeats: Annotated[int, typer.Option(help="Most extra runs of a loop.", rich_help_panel=SEARCHER)] = 4,
     max_length: Annotated[
         int | None, typer.Option(help="Longest chain (default: twice the layers).", rich_help_panel=SEARCHER)
     ] = None,
     length_penalty: Annotated[
-        float | None, typer.Option(help="CoLa's lambda; 0: none.", rich_help_panel=SEARCHER)
+        float | None, typer.Option(help="Lambda of cola (5), puct, hybrid (0).", rich_help_panel=SEARCHER)
     ] = None,
-    exploration: Annotated[float | None, typer.Option(help="The c of its UCB term.", rich_help_panel=SEARCHER)] = None,
+    exploration: Annotated[
+        float | None, typer.Option(help="How much cola, puct, hybrid and gflownet explore.", rich_help_panel=SEARCHER)
+    ] = None,
     setting: Annotated[
         list[str] | None,
-        typer.Option("--set", help="NAME=VALUE: any other constant of it.", rich_help_panel=SEARCHER),
+        typer.Option("--set", help="NAME=NUMBER: any constant of the searcher; repeatable.", rich_help_panel=SEARCHER),
     ] = None,
     warm_start: Annotated[
         Path | None,

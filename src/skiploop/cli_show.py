@@ -18,7 +18,7 @@ def show(
     input_id: Annotated[str | None, typer.Option("--input", help="Only this input, in full.")] = None,
     json: Json = False,
 ) -> None:
-    """Show a study, also one that is still running."""
+    """Show a study, also one that is still running: figures, or one input in full."""
     with errors(json):
         from skiploop.cli_study import show_full
         from skiploop.full_study import is_full, load_full

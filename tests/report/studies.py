@@ -7,6 +7,7 @@ from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 
+from skiploop.references import References
 from skiploop.request import Request
 from skiploop.static import StaticSettings, StaticStudy, search_static
 from skiploop.study import Study, search
@@ -55,7 +56,7 @@ def static_study(out: Path, seed: int = 0) -> StaticStudy:
     static = StaticSettings(train=10, test=20, first=4)
     return search_static(
         FakeModel(), fake_task(30), out=out, runner=FakeRunner(), static=static, budget=12, seed=seed,
-        influence=lambda prompts: [0.5, 0.1, 0.2, 0.3, 0.4],
+        references=References(influence=lambda prompts: [0.5, 0.1, 0.2, 0.3, 0.4]),
     )  # fmt: skip
 
 

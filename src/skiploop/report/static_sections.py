@@ -16,6 +16,7 @@ NAMES = {
     "random": "random chains",
     "block": "one block twice (RYS)",
     "influence": "Block Influence (ShortGPT)",
+    "gates": "gates trained by gradient",
 }
 
 
