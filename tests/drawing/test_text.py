@@ -26,6 +26,7 @@ def test_the_chain_can_be_read_off_the_characters(chain: Chain) -> None:
 
 @given(chains(max_layers=20, max_slots=50), st.integers(20, 120))
 @example(Chain.parse("0-1 (1 0)x12", 2), 20)  # a count of two digits next to a short line
+@example(Chain.parse("(3 (2 0)x2)x2 (3 1)x4 18", 20), 120)  # an edge that begins in the row where an outer one ends
 def test_any_chain_can_be_read_off_and_fits(chain: Chain, width: int) -> None:
     text = draw_text(chain, width=width)
     assert (trace_text if "▶" in text else read_listing)(text) == list(chain)

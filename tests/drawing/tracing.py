@@ -186,6 +186,7 @@ def _follow(page: Page, boxes: list[tuple[int, int, str]], at: tuple[int, int]) 
         letter = page[y, x]
         if letter == "╭" and (dy, dx) == LEFT:
             return None
+        assert letter in ("│┼├┤╭╮╰╯" if dy else "─┼├┤┬┴╭╮╰╯×0123456789"), (letter, page.text)
         if dx and letter in "×0123456789":
             count = letter + count if dx < 0 else count + letter
         dy, dx = CORNERS.get((letter, (dy, dx)), (dy, dx))

@@ -100,13 +100,16 @@ class Layout:
         return max((back.level + 1 for back in within), default=0)
 
     def across(self, row: int) -> list[Back]:
-        """The loops over several rows that begin or end at this one, by track, inner ones first."""
+        """The loops over several rows that begin or end at this one, by track.
+
+        Those that end come first, or else the edge of one that begins would cross them at the margin; then inner ones.
+        """
         ends = [
             back
             for back in self.backs
             if back.across and row in (self.boxes[back.first].row, self.boxes[back.last].row)
         ]
-        return sorted(ends, key=lambda back: (back.level, back.first))
+        return sorted(ends, key=lambda back: (self.boxes[back.first].row == row, back.level, back.first))
 
     @property
     def margins(self) -> int:
