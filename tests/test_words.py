@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence as Seq
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from skiploop.chain import Chain
@@ -29,7 +29,8 @@ def listed(word: Word) -> list[tuple[int, ...]]:
         case Choice():
             return [layers for each in word.words for layers in listed(each)]
         case Loop():
-            return [layers * times for layers in listed(word.word) for times in word.counts]
+            run = [layers * times for layers in listed(word.word) for times in word.counts if times]
+            return [*run, *[()] * (0 in word.counts)]  # what isn't run isn't asked about
         case Window():
             near = [
                 order
@@ -84,6 +85,7 @@ words = st.recursive(
 
 @settings(max_examples=150, deadline=None)
 @given(words, st.integers(1, 3), st.integers(3, 8))
+@example(Sequence((Run((0,)), Loop(Window((0, 1), 2), (0,)))), 1, 3)
 def test_every_way_is_counted_once_and_has_its_number(word: Word, least: int, longest: int) -> None:
     want = Counter(layers for layers in listed(word) if least <= len(layers) <= longest)
     tree = Decisions(word, least, longest)
@@ -94,6 +96,7 @@ def test_every_way_is_counted_once_and_has_its_number(word: Word, least: int, lo
 
 @settings(max_examples=150, deadline=None)
 @given(words, st.randoms(use_true_random=False), layer_lists)
+@example(Sequence((Run((0,)), Loop(Run(()), (2,)))), random.Random(0), ())  # a loop with nothing in it
 def test_what_is_read_is_what_can_be_said(word: Word, rng: random.Random, other: tuple[int, ...]) -> None:
     tree = Decisions(word, 1, 8)
     said = {layers for layers in listed(word) if 1 <= len(layers) <= 8}
@@ -172,6 +175,7 @@ TWICE: Seq[Word] = [
     Choice((Run((0, 1, 2)), Run((0, 1, 2)))),
     Sequence((optional(Run((0,))), optional(Run((0,))), Run((0, 1, 2)))),
     Sequence((Loop(Run((0,)), (1, 2)), Loop(Run((0,)), (0, 1)), Run((1, 2)))),
+    Sequence((Run((0, 1, 2)), Loop(optional(Run((2,))), (1, 2)))),
 ]
 
 

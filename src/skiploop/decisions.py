@@ -287,7 +287,7 @@ class Decisions:
             if node.times:
                 block = layers[marks[-1] : slot]
                 end = slot + len(block) * (node.times - 1)
-                if block and layers[slot:end] == block * (node.times - 1):
+                if layers[slot:end] == block * (node.times - 1):
                     stack.append((node.options[0].then, end, marks[:-1], picks))
                 continue
             coming = 2 << layers[slot] if slot < total else 1
