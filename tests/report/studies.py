@@ -49,7 +49,8 @@ def hostile_study(out: Path, count: int = 10, budget: int = 20) -> Study:
 
 
 def fake_study(out: Path, count: int = 10, budget: int = 20, **changes: object) -> Study:
-    return search(FakeModel(), fake_task(count), out=out, runner=FakeRunner(), budget=budget, **changes)
+    settings = {"searcher": "cola"} | changes
+    return search(FakeModel(), fake_task(count), out=out, runner=FakeRunner(), budget=budget, **settings)
 
 
 def static_study(out: Path, seed: int = 0) -> StaticStudy:

@@ -94,13 +94,15 @@ def rate_section(folder: RunFolder) -> Section | None:
     rows = tuple((Cell(s.layer), *_rate_cells(s), *_rate_cells(o)) for s, o in zip(found.skip, found.loop, strict=True))
     caption = (
         f"The best right chains of {found.skip[0].best.count} inputs; all right chains but the identity, of the "
-        f"{found.skip[0].right.count} of these inputs that have some; all chains evaluated. Differences are paired by "
-        "input; bold: the interval excludes 0. No correction for the number of layers is made."
+        f"{found.skip[0].right.count} of these inputs that have some; all chains evaluated. The differences are of "
+        f"{_ARMS[found.arm]}, paired by input; bold: the interval excludes 0. No correction for the number of layers "
+        "is made."
     )
     text = (
-        "A layer that right chains skip more rarely than the search tries to is one that they need; one that they skip "
-        "as often as everything that was tried says nothing. Compare orange with grey: the best chains (blue) are the "
-        "shortest right ones and skip more in any case.",
+        "A layer that right chains skip more rarely than was tried is one that they need; one that they skip as often "
+        "as everything that was tried says nothing. The best chains (blue) are the shortest right ones and skip more "
+        "in any case. A search moves on once it has met a right chain, so that orange and grey differ whatever layers "
+        "do: what layers do is in the differences of the table, among chains that were drawn without learning.",
     )
     return Section(
         "layer-rates",
@@ -110,6 +112,13 @@ def rate_section(folder: RunFolder) -> Section | None:
         (figure,),
         found.to_json(),
     )
+
+
+_ARMS = {
+    "nearby": "the random chains near the identity",
+    "random": "the uniform random chains",
+    "search": "the search's own chains, as there are no random ones, so part of them may be its doing",
+}
 
 
 def _rate_series(rates: Sequence[LayerRate]) -> tuple[Series, ...]:
