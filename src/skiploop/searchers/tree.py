@@ -164,7 +164,9 @@ class TreeSearcher:
     def __init__(self, space: Space, *, seed: int, settings: Widening) -> None:
         self.space = space
         self.seed = whole_number("seed", seed, 0)
-        self._widening = settings
+        self._width, self._power, self._random_child = (
+            settings.widening, settings.widening_power, settings.random_child
+        )  # fmt: skip
         self._rng = random.Random(self.seed)
         self._root = self._make(0, space.identity, None)
         self._nodes = {self._root.chain.layers: self._root}
@@ -261,12 +263,11 @@ class TreeSearcher:
         return best
 
     def _widens(self, node: Node) -> bool:
-        settings = self._widening
         if node.spent:
             return False
-        if len(node.children) < math.ceil(settings.widening * node.visits**settings.widening_power):
+        if len(node.children) < self._width * node.visits**self._power:  # as if rounded up, since it is a count
             return True
-        return settings.random_child > 0 and self._rng.random() < settings.random_child
+        return self._random_child > 0 and self._rng.random() < self._random_child
 
     def _expand(self, node: Node) -> Node | None:
         """Adds a random unexplored child, new or known by another path; None if there is none."""
