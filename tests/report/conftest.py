@@ -13,7 +13,8 @@ from tests.report.studies import hostile_study
 
 @pytest.fixture(scope="session")
 def nano(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    return search("nano", "nano", limit=10, budget=20, out=tmp_path_factory.mktemp("runs") / "nano10")
+    out = tmp_path_factory.mktemp("runs") / "nano10"
+    return search("nano", "nano", searcher="cola", limit=10, budget=20, out=out)  # a searcher with a tree
 
 
 @pytest.fixture(scope="session")
