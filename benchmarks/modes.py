@@ -14,7 +14,8 @@ from typing import Any
 import torch
 
 from skiploop import Chain, Engine
-from skiploop.decode import Decoder, Row
+from skiploop.decode import Decoder
+from skiploop.decode_batch import Row
 from skiploop.layout import Layout, lay_out
 from skiploop.unroll import unroll
 from workload import Workload

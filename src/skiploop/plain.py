@@ -11,7 +11,7 @@ import torch
 from transformers import GenerationConfig
 
 from skiploop.chain import Chain
-from skiploop.decode import draw_token
+from skiploop.decode_batch import draw_token
 from skiploop.model import LayeredModel
 from skiploop.replay import run_chain
 from skiploop.request import Request, Result

@@ -29,8 +29,14 @@ class Recording:
     calls: list[LayerCall]  # [L]
     entry: torch.Tensor  # [B, S, D]
     size: int  # B, as far as rows are told apart by it
-    # Picked tensors by (tensor, selection); the selection is kept alive, or its id could be used again.
+    # Picked calls and tensors by (kind or tensor, selection); the selection is kept alive, or its id would be reused.
+    _calls: dict[tuple[int, int], tuple[LayerCall, torch.Tensor]] = field(default_factory=dict)
     _picked: dict[tuple[int, int], tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict)
+    _kinds: list[int] = field(default_factory=list)  # [L] the first layer that was called with the same arguments
+
+    def __post_init__(self) -> None:
+        first: dict[tuple[Any, ...], int] = {}
+        self._kinds = [first.setdefault(_identity(call), layer) for layer, call in enumerate(self.calls)]
 
     def run(
         self, layer: int, hidden: torch.Tensor, inputs: torch.Tensor | None, view: Cache | None = None
@@ -38,10 +44,13 @@ class Recording:
         """Run one layer on rows ``hidden`` [n, S, D]; ``inputs`` [n]: the input that each row is of (None: i of i)."""
         call = self.calls[layer]
         if inputs is not None:
-            call = self.pick_rows(call, inputs)
+            key = (self._kinds[layer], id(inputs))
+            if key not in self._calls:
+                self._calls[key] = (self._pick_rows(call, inputs), inputs)
+            call = self._calls[key][0]
         return hidden_of(call.replay(self.layers[layer], hidden, view))
 
-    def pick_rows(self, call: LayerCall, inputs: torch.Tensor) -> LayerCall:
+    def _pick_rows(self, call: LayerCall, inputs: torch.Tensor) -> LayerCall:
         """The call with every tensor that has one row per input picked for ``inputs`` [n].
 
         Layers share most of these tensors, so that a tensor is picked once for each ``inputs`` object.
@@ -71,7 +80,13 @@ class Recording:
 
     def forget_picked(self) -> None:
         """Let go of the tensors picked so far."""
+        self._calls.clear()
         self._picked.clear()
+
+
+def _identity(call: LayerCall) -> tuple[Any, ...]:
+    """Equal for calls that were made with the very same objects; only while these calls are there."""
+    return call.hidden_key, *map(id, call.args), *((name, id(value)) for name, value in call.kwargs.items())
 
 
 def unmistakable(size: int, taken: set[int]) -> int:

@@ -8,7 +8,8 @@ import torch
 
 from skiploop.chain import Chain
 from skiploop.check import probe_chains
-from skiploop.decode import Decoder, Row
+from skiploop.decode import Decoder
+from skiploop.decode_batch import Row
 from skiploop.layout import Layout, lay_out
 from skiploop.model import LayeredModel
 from skiploop.replay import run_chain

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skiploop.chain import Chain
-from skiploop.decode import Decoder, Row, schedule
+from skiploop.decode import Decoder
+from skiploop.decode_batch import Row, calls_for
 from skiploop.engine import Engine
 from skiploop.errors import InvalidInput
 from skiploop.layout import Layout, lay_out
@@ -137,11 +138,11 @@ def test_common_prefixes_are_computed_once() -> None:
 def test_schedule_contains_every_chain_and_merges_equal_ones() -> None:
     rng = random.Random(0)
     chains = [random_chain(rng, 6) for _ in range(40)]
-    calls = schedule(chains)
+    calls = calls_for(chains)
     for row, chain in enumerate(chains):
         slots = [(slot, call.layer) for call in calls for member, slot in call.members if member == row]
         assert slots == list(enumerate(chain))
-    assert [call.layer for call in schedule([(0, 1, 2), (0, 1, 2), (0, 2)])] == [0, 1, 2]
+    assert [call.layer for call in calls_for([(0, 1, 2), (0, 1, 2), (0, 2)])] == [0, 1, 2]
 
 
 def test_sampling_depends_on_the_row_seed_alone() -> None:
