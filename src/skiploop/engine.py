@@ -20,6 +20,7 @@ from typing import TypeVar
 
 import torch
 
+from skiploop.allocator import keep_freed_memory
 from skiploop.decode import Decoder
 from skiploop.errors import InvalidInput
 from skiploop.layout import Layout, batch_inputs, lay_out, padded_length
@@ -33,10 +34,10 @@ from skiploop.selftest import Pair, Score, batched_generation_is_exact, batched_
 log = logging.getLogger("skiploop")
 T = TypeVar("T")
 
-_CPU_BATCH_TOKENS, _GPU_BATCH_TOKENS = 4096, 65536
+_CPU_BATCH_TOKENS, _GPU_BATCH_TOKENS = 2048, 65536
 _CPU_CACHE_CAP = 512 * 2**20
 _LOGITS_BYTES = 256 * 2**20  # of one call of the head
-
+_CPU_SLICE_BYTES = 2**21  # of the logits that are reduced at once: they are read several times, and caches are small
 
 
 @dataclass(slots=True)
@@ -61,7 +62,7 @@ class Engine:
 
         Args:
             model: the model; its layers are run by this engine only while ``run`` is at work.
-            max_batch_tokens: tokens of one layer call; default 4096 on CPU, 65536 on GPU. Halved when memory runs out.
+            max_batch_tokens: tokens of one layer call; default 2048 on CPU, 65536 on GPU. Halved when memory runs out.
             cache_bytes: hidden states kept between calls; default a quarter of the free memory, on CPU 512 MiB at most.
 
         Raises:
@@ -71,6 +72,8 @@ class Engine:
             if value is not None and value < 1:
                 raise InvalidInput(f"{name} is {value}; it must be at least 1")
         on_gpu = model.device.type == "cuda"
+        if model.device.type == "cpu":
+            keep_freed_memory()
         self.model = model
         self.max_batch_tokens = max_batch_tokens or (_GPU_BATCH_TOKENS if on_gpu else _CPU_BATCH_TOKENS)
         self._calls = 0
@@ -274,18 +277,25 @@ def _compare(
     logits: torch.Tensor, targets: torch.Tensor, part: Sequence[Pair], ends: torch.Tensor
 ) -> Iterator[Score]:
     """Verdict and log-likelihoods for each pair of ``part``; ``logits`` [P, V], ``targets`` [P]."""
-    logits = logits.float()
-    best = logits.argmax(-1)
-    # Any token that ends a generation ends it, whichever of them the target names.
-    hit = (best == targets) | (torch.isin(best, ends) & torch.isin(targets, ends))
-    hit &= logits.isfinite().any(-1) & ~logits.isnan().any(-1)
-    scores = (logits.gather(1, targets[:, None])[:, 0] - logits.logsumexp(-1)).tolist()
-    hits = hit.tolist()
+    size = max(1, _CPU_SLICE_BYTES // (4 * logits.shape[1])) if logits.device.type == "cpu" else len(logits)
+    slices = zip(torch.split(logits, size), torch.split(targets, size), strict=True)
+    found = [_against(piece.float(), wanted, ends) for piece, wanted in slices]
+    hits = torch.cat([hit for hit, _ in found]).tolist()
+    scores = torch.cat([score for _, score in found]).tolist()
     start = 0
     for layout, _ in part:
         stop = start + len(layout.targets)
         yield all(hits[start:stop]), scores[start:stop]
         start = stop
+
+
+def _against(logits: torch.Tensor, targets: torch.Tensor, ends: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Whether each target is the arg-max of its logits, and its log-likelihood; ``logits`` [P, V], the others [P]."""
+    largest, best = logits.max(-1)
+    # Any token that ends a generation ends it, whichever of them the target names.
+    hit = (best == targets) | (torch.isin(best, ends) & torch.isin(targets, ends))
+    hit &= largest > -torch.inf  # neither NaN, which the maximum passes on, nor nothing but -inf
+    return hit, logits.gather(1, targets[:, None])[:, 0] - logits.logsumexp(-1)
 
 
 def _by_positions(
