@@ -34,6 +34,8 @@ def measure(mode: Scoring | Generating, seed: int) -> dict[str, Any]:
     sample = random.Random(seed).sample(pairs, len(pairs))
     mode.plain(unroll(work.model.hf, pairs[0][1]), pairs[0])  # warm
     mode.run(pairs[:2])
+    if getattr(mode, "settings", {}).get("compile"):
+        mode.run(pairs)  # compilation isn't timed
     before, seconds_before = time_plain(mode, sample)
     peak = PeakMemory(work.model.device)
     with counting_shapes() as shapes:
@@ -157,6 +159,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--choices", type=int, default=4)
     parser.add_argument("--choice-tokens", type=int, default=8, help="of each choice")
     parser.add_argument("--batch-tokens", type=int, help="of one layer call; default the engine's")
+    parser.add_argument("--compile", action="store_true", help="the engine with compiled layers (not generation)")
     parser.add_argument("--dtype", choices=["float32", "bfloat16", "float16"], default="float32")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--seed", type=int, default=0)

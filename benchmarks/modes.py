@@ -35,7 +35,8 @@ class Scoring:
     """``score``, ``choice``, ``forced``: one layout for each input, one call of ``Engine.score_layouts``."""
 
     def __init__(self, work: Workload, args: argparse.Namespace) -> None:
-        self.work, self.mode, self.batch_tokens = work, args.mode, args.batch_tokens
+        self.work, self.mode = work, args.mode
+        self.settings = {"max_batch_tokens": args.batch_tokens, "compile": args.compile}
         self.layouts = [self._layout(i, args) for i in range(len(work.prompts))]
 
     def _layout(self, i: int, args: argparse.Namespace) -> Layout:
@@ -76,7 +77,7 @@ class Scoring:
 
     def run(self, pairs: list[Pair]) -> tuple[dict[Pair, Answer], int]:
         """All evaluations, and the layer calls that they took."""
-        engine = Engine(self.work.model, max_batch_tokens=self.batch_tokens)
+        engine = Engine(self.work.model, **self.settings)
         scored = engine.score_layouts([(self.layouts[i], chain.layers) for i, chain in pairs])
         found = {}
         for i, chain in pairs:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
+import shutil
+import sys
 
 import pytest
+import torch
 
 from skiploop import Chain, Engine, InvalidInput, LayeredModel, Request, make_space, make_task
 from skiploop.plain import PlainEngine
@@ -64,6 +67,34 @@ def test_memory_limits_change_nothing(nano: LayeredModel, requests: list[Request
     for result, expected in zip(tight.run(requests), free.run(requests), strict=True):
         assert (result.text, result.matched) == (expected.text, expected.matched)
         assert result.loglikelihoods == pytest.approx(expected.loglikelihoods, rel=1e-4, abs=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore")  # the compiler warns about itself
+def test_compiled_layers_give_the_same_results(
+    nano: LayeredModel, requests: list[Request], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where there is no C++ compiler the engine goes on without, so the results are the same in any case."""
+    scored = [request for request in requests if not request.max_new_tokens]
+    engine = Engine(nano, compile=True)
+    for result, expected in zip(engine.run(scored), Engine(nano).run(scored), strict=True):
+        assert result.matched == expected.matched
+        assert result.loglikelihoods == pytest.approx(expected.loglikelihoods, rel=1e-4, abs=1e-4)
+    if shutil.which("g++") and sys.platform == "linux":
+        assert "going on without" not in caplog.text
+
+
+def test_an_engine_whose_compiled_layers_fail_goes_on_without(
+    nano: LayeredModel, requests: list[Request], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_compiler(*_: object) -> None:
+        raise RuntimeError("no C++ compiler")
+
+    monkeypatch.setattr(torch, "compile", lambda *_args, **_kwargs: no_compiler)
+    forced = [request for request in requests if request.expected is not None]
+    found = Engine(nano, compile=True).run(forced)
+    assert "going on without" in caplog.text
+    assert "no batched path" not in caplog.text
+    assert found == Engine(nano).run(forced)
 
 
 def test_sharing_saves_layer_calls(nano: LayeredModel) -> None:

@@ -119,7 +119,7 @@ def search(
         ),
     ] = None,
     engine: Annotated[
-        str, typer.Option(help="auto, or plain: one chain after another.", rich_help_panel=MODEL)
+        str, typer.Option(help="auto; compiled: for long runs; plain: one chain after another.", rich_help_panel=MODEL)
     ] = "auto",
     batch_tokens: Annotated[int | None, typer.Option(help="Most tokens of a batch.", rich_help_panel=MODEL)] = None,
     dtype: Dtype = None,

@@ -27,7 +27,7 @@ from skiploop.layout import Layout, batch_inputs, lay_out, padded_length
 from skiploop.model import LayeredModel
 from skiploop.plain import PlainEngine
 from skiploop.prefix import Node, Pass, PrefixCache
-from skiploop.recording import Recording, dimensions, head, record, unmistakable
+from skiploop.recording import Caller, Recording, call_layer, dimensions, head, record, unmistakable
 from skiploop.request import Request, Result
 from skiploop.selftest import Pair, Score, batched_generation_is_exact, batched_scoring_is_exact
 
@@ -56,7 +56,12 @@ class Engine:
     """
 
     def __init__(
-        self, model: LayeredModel, *, max_batch_tokens: int | None = None, cache_bytes: int | None = None
+        self,
+        model: LayeredModel,
+        *,
+        max_batch_tokens: int | None = None,
+        cache_bytes: int | None = None,
+        compile: bool = False,
     ) -> None:
         """An engine on a loaded model.
 
@@ -64,6 +69,9 @@ class Engine:
             model: the model; its layers are run by this engine only while ``run`` is at work.
             max_batch_tokens: tokens of one layer call; default 2048 on CPU, 65536 on GPU. Halved when memory runs out.
             cache_bytes: hidden states kept between calls; default a quarter of the free memory, on CPU 512 MiB at most.
+            compile: put layers through ``torch.compile`` for scoring and exact-match checks (not for generation, where
+                it doesn't pay). The first calls then take some ten seconds; results agree to rounding. Where the
+                compiled layers fail or aren't exact, the engine says so and goes on without.
 
         Raises:
             InvalidInput: a limit below 1.
@@ -82,6 +90,7 @@ class Engine:
         self._batched: dict[str, bool] = {}  # kind of work -> whether the batched path is exact on this model
         self._encode_pair = lru_cache(maxsize=65536)(model.encode_pair)
         self._taken = dimensions(model.hf)
+        self._compiled: Caller | None = torch.compile(call_layer, dynamic=True) if compile else None
 
     @property
     def cache_bytes(self) -> int:
@@ -138,7 +147,13 @@ class Engine:
         if kind == "generate":
             limits = {"max_batch_tokens": self.max_batch_tokens, "cache_bytes": self.cache_bytes}
             return batched_generation_is_exact(self.model, **limits)
-        return batched_scoring_is_exact(self.model, self.score_layouts, packed=kind == "packed")
+        exact = batched_scoring_is_exact(self.model, self.score_layouts, packed=kind == "packed")
+        if not exact and self._compiled is not None:
+            log.warning("%s: compiled layers fail or aren't exact, going on without", self.model.name)
+            self._compiled = None
+            self._states.clear()
+            return self._trial(kind)
+        return exact
 
     def _retrying(self, work: Callable[[], T]) -> T:
         """Do ``work``; when memory runs out, with half of the batch and of the states."""
@@ -215,6 +230,7 @@ class Engine:
         layouts = list(dict.fromkeys(layout for layout, _ in pairs))
         index = {layout: i for i, layout in enumerate(layouts)}
         recording = self._record(layouts, length)
+        recording.compiled = self._compiled
         device = recording.entry.device
 
         def run_layer(layer: int, hidden: torch.Tensor, inputs: list[int]) -> tuple[torch.Tensor, None]:

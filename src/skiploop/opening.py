@@ -66,11 +66,12 @@ def open_runner(model: Any, settings: StudySettings) -> tuple[Runner, str]:
     """What evaluates, and its name: the fast engine unless it is unwanted, or refuses the model."""
     from skiploop.plain import PlainEngine
 
-    if settings.engine == "auto":
+    if settings.engine != "plain":
         from skiploop.engine import Engine
 
         try:
-            return Engine(model, max_batch_tokens=settings.batch_tokens), "Engine"
+            compiled = settings.engine == "compiled"
+            return Engine(model, max_batch_tokens=settings.batch_tokens, compile=compiled), "Engine"
         except UnsupportedModel:
             pass
     return PlainEngine(model), "PlainEngine"

@@ -20,6 +20,20 @@ from transformers.cache_utils import Cache
 from skiploop.errors import UnsupportedModel
 from skiploop.replay import LayerCall, Session, hidden_of, probing
 
+# (layer, hidden states, name they are passed by, other positional arguments, named arguments) -> hidden states
+Caller = Callable[[torch.nn.Module, torch.Tensor, str | None, tuple[Any, ...], dict[str, Any]], torch.Tensor]
+
+
+def call_layer(
+    layer: torch.nn.Module,
+    hidden: torch.Tensor,
+    hidden_key: str | None,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> torch.Tensor:
+    """One layer without a cache: all of its arguments are given, so that one compiled graph serves all layers."""
+    return hidden_of(LayerCall(args, kwargs, hidden_key).replay(layer, hidden, None))
+
 
 @dataclass(slots=True)
 class Recording:
@@ -29,6 +43,7 @@ class Recording:
     calls: list[LayerCall]  # [L]
     entry: torch.Tensor  # [B, S, D]
     size: int  # B, as far as rows are told apart by it
+    compiled: Caller | None = None  # in place of `call_layer`, for calls without a cache
     # Picked calls and tensors by (kind or tensor, selection); the selection is kept alive, or its id would be reused.
     _calls: dict[tuple[int, int], tuple[LayerCall, torch.Tensor]] = field(default_factory=dict)
     _picked: dict[tuple[int, int], tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict)
@@ -48,6 +63,8 @@ class Recording:
             if key not in self._calls:
                 self._calls[key] = (self._pick_rows(call, inputs), inputs)
             call = self._calls[key][0]
+        if self.compiled is not None and view is None and call.cache() is None:
+            return self.compiled(self.layers[layer], hidden, call.hidden_key, call.args, call.kwargs)
         return hidden_of(call.replay(self.layers[layer], hidden, view))
 
     def _pick_rows(self, call: LayerCall, inputs: torch.Tensor) -> LayerCall:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 
 import torch
@@ -13,6 +14,8 @@ from skiploop.decode_batch import Row
 from skiploop.layout import Layout, lay_out
 from skiploop.model import LayeredModel
 from skiploop.replay import run_chain
+
+log = logging.getLogger("skiploop")
 
 # Relative to the largest value: the same sums, rounded in another order.
 _TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-3, torch.float16: 3e-2, torch.bfloat16: 1e-1}
@@ -37,6 +40,7 @@ def batched_scoring_is_exact(
     except torch.OutOfMemoryError:
         raise
     except Exception:  # whatever a model does when it is called in a way that it doesn't support
+        log.debug("batched scoring fails", exc_info=True)
         return False
     for layout, layers in pairs:
         alone = _scores_alone(model, layout, Chain(layers, model.num_layers))
@@ -60,6 +64,7 @@ def batched_generation_is_exact(model: LayeredModel, *, max_batch_tokens: int, c
     except torch.OutOfMemoryError:
         raise
     except Exception:
+        log.debug("batched generation fails", exc_info=True)
         return False
     return all(_generates_exactly(model, row) for row in rows)
 

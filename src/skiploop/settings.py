@@ -13,7 +13,7 @@ from skiploop.notation import whole_number
 from skiploop.searchers import SEARCHERS, Searcher, WarmStart, make_searcher, resolved_name
 from skiploop.space import Space, make_space
 
-ENGINES = ("auto", "plain")
+ENGINES = ("auto", "compiled", "plain")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,8 @@ class StudySettings:
         control: also run the same search for a wrong answer, on the inputs that the model gets wrong.
         verify: run every claimed success again, alone.
         stop_early: stop an input when nothing better can come: right, at the least depth of the space.
-        engine: `auto` shares work between chains; `plain` runs one chain after another.
+        engine: `auto` shares work between chains; `compiled` does so with layers through `torch.compile`, which pays
+            on long runs; `plain` runs one chain after another.
         batch_tokens: bound on the tokens of one batch; None: the engine's choice.
         dtype: for a model that is given by name; None: the checkpoint's own.
         device: for a model that is given by name; None: a GPU where there is one.
