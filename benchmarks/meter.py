@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import resource
 import time
 from collections import Counter
@@ -41,6 +42,8 @@ class PeakMemory:
             torch.cuda.reset_peak_memory_stats(device)
             self._before = torch.cuda.memory_allocated(device)
             return
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)  # free memory that the process keeps isn't in use (glibc)
         with suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5")  # resets the high-water mark (Linux)
         self._before = _resident_bytes("VmRSS")

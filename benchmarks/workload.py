@@ -67,22 +67,31 @@ class Workload:
 
 
 def make_workload(
-    shape: str, *, inputs: int, chains: int, tokens: int, dtype: str, device: str, seed: int
+    shape: str,
+    *,
+    inputs: int,
+    chains: int,
+    tokens: int,
+    dtype: str,
+    device: str,
+    seed: int,
+    layers: int | None = None,
 ) -> Workload:
-    """The model and what is to be run on it; the same for the same arguments."""
-    model = make_model(shape, dtype, device, seed)
+    """The model and what is to be run on it; the same for the same arguments. ``layers``: as many as the shape has."""
+    model = make_model(shape, dtype, device, seed, layers)
     drawn = [draw_chains(model.num_layers, chains, seed=1000 * seed + i) for i in range(inputs)]
     empty = Workload(model, [], drawn)
     prompts = [tuple(empty.tokens(tokens, seed=1000 * seed + i)) for i in range(inputs)]
     return Workload(model, prompts, drawn)
 
 
-def make_model(shape: str, dtype: str, device: str, seed: int) -> LayeredModel:
+def make_model(shape: str, dtype: str, device: str, seed: int, layers: int | None = None) -> LayeredModel:
     """The model without a tokenizer and without a token that ends it: all work is at the level of tokens."""
     if shape == "nano":
         hf = LayeredModel.from_pretrained("nano", dtype=dtype, device=device).hf
     else:
         settings = dict(SHAPES[shape])
+        settings["num_hidden_layers"] = layers or settings["num_hidden_layers"]
         config = AutoConfig.for_model(settings.pop("model_type"), **settings)
         torch.manual_seed(seed)
         with torch.device(device):

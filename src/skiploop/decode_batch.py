@@ -23,8 +23,8 @@ from skiploop.errors import UnsupportedModel
 from skiploop.growing import Growing
 from skiploop.model import LayeredModel
 from skiploop.prefix import Node, Pass, PrefixCache
-from skiploop.recording import Recording, dimensions, head, record, unmistakable, with_runner
-from skiploop.replay import Session
+from skiploop.recording import Recording, dimensions, head, record, unmistakable
+from skiploop.replay import Session, probing
 from skiploop.schedule import call_order
 
 
@@ -118,6 +118,11 @@ class DecodeBatch:
     def run(self) -> None:
         """Fill ``emitted`` of every row."""
         logits = self._prefill()
+        with probing(self._model.hf, self._step_layers):
+            self._decode(logits)
+
+    def _decode(self, logits: torch.Tensor) -> None:
+        """From the logits of the prompts' last tokens on, [R, V], with probes in the place of the layers."""
         total = self._length
         waiting = 0
         while True:
@@ -238,7 +243,8 @@ class DecodeBatch:
         if self._padded:
             columns = torch.arange(total, device=self._device)
             inputs["attention_mask"] = (columns[None] >= padding[:, None]).long()
-        return with_runner(self._model.hf, inputs, self._step_layers)[:count, -1]
+        logits: torch.Tensor = self._model.hf(**inputs).logits
+        return logits[:count, -1]
 
     def _step_layers(self, session: Session, hidden: torch.Tensor) -> tuple[torch.Tensor, Any]:
         recording = Recording(session.layers, session.calls, hidden, hidden.shape[0])
