@@ -57,7 +57,7 @@ def measure(mode: Scoring | Generating, seed: int) -> dict[str, Any]:
         "peak_bytes": peak_bytes,
         "max_logit_difference": mode.difference(plain, found),
         "equal_tokens": sum(equal) / len(equal),
-        "efficiency": attainable_seconds(work.model, shapes) / sum(runs),
+        "efficiency": attainable_seconds(work.model, shapes, len(runs)) / seconds,
         "evaluations": len(pairs),
         "plain_evaluations_timed": len(plain),
         "engine_seconds": runs,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import random
 import resource
 import time
 from collections import Counter
@@ -10,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import numpy
 import torch
 
 from skiploop import LayeredModel
@@ -80,31 +80,26 @@ def counting_shapes() -> Iterator[Counter[int]]:
         Recording.run = original  # type: ignore[method-assign]
 
 
-def attainable_seconds(model: LayeredModel, shapes: Counter[int]) -> float:
-    """Seconds that the layers' own matrix products take, measured now, for calls of these numbers of tokens.
+def attainable_seconds(model: LayeredModel, shapes: Counter[int], runs: int) -> float:
+    """Seconds that the layers' own matrix products take in one run, measured now, for calls of these numbers of tokens.
 
-    Every ``nn.Linear`` of one layer is timed on [tokens, width] for tokens on a grid of powers of two, and
-    interpolated in between. Layers are taken in turn, so that weights come from memory as in a pass.
+    Every ``nn.Linear`` of a layer is run on [tokens, width] for each call that was counted, in random order and as
+    long as the run was: a short burst would meet another clock rate. Layers are taken in turn, so that weights come
+    from memory as in a pass. ``shapes``: counted over so many ``runs``.
     """
-    largest = max(shapes)
-    grid = [1 << power for power in range((largest - 1).bit_length())] + [largest]
-    with torch.inference_mode():
-        seconds = [_seconds_per_call(model, tokens) for tokens in grid]
-    return float(sum(count * numpy.interp(tokens, grid, seconds) for tokens, count in shapes.items()))
-
-
-def _seconds_per_call(model: LayeredModel, tokens: int) -> float:
     layers = [
         [module for module in layer.modules() if isinstance(module, torch.nn.Linear)]
         for layer in find_layers(model.hf)
     ]
     place = {"device": model.device, "dtype": model.dtype}
-    inputs = {width: torch.randn(tokens, width, **place) for width in {m.in_features for m in layers[0]}}
-    times = []
-    begun = time.perf_counter()
-    while len(times) < 5 or (time.perf_counter() - begun < 0.15 and len(times) < 200):
-        start = clock(model.device)
-        for linear in layers[len(times) % len(layers)]:
-            linear(inputs[linear.in_features])
-        times.append(clock(model.device) - start)
-    return float(numpy.median(times))
+    inputs = {width: torch.randn(max(shapes), width, **place) for width in {m.in_features for m in layers[0]}}
+    calls = [tokens for tokens, count in shapes.items() for _ in range(count // runs)]
+    random.Random(0).shuffle(calls)
+    with torch.inference_mode():
+        for part in (calls[:20], calls):  # the first to warm up
+            start = clock(model.device)
+            for number, tokens in enumerate(part):
+                for linear in layers[number % len(layers)]:
+                    linear(inputs[linear.in_features][:tokens])
+            seconds = clock(model.device) - start
+    return seconds
