@@ -32,7 +32,7 @@ class Node:
     batch: Batch | None = None  # where its state is; None: not computed, or dropped
     row: int = 0
     waiting: set[int] = field(default_factory=set)  # layers of the children that are to be computed in this pass
-    wanted: bool = False  # its state is asked for in this pass
+    wanted: bool = False  # its state is asked for in this pass, and isn't there yet
     key: object = None  # of a root
     rest: int = 0  # most layers to go, this one included, of the chains that lead through it
 
@@ -42,14 +42,14 @@ class Node:
         return self.batch.states[self.row]
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Batch:
     """The output of one layer call, [n, S, D], with the nodes that its rows belong to."""
 
     states: torch.Tensor
     nodes: list[Node]
     keep: Any = None  # whatever the layer runner wants to find again (the keys and values of this call)
-    pins: int = 0  # nodes whose children are still to be computed, or whose state is asked for
+    pins: int = 0  # nodes whose children are still to be computed
 
     @property
     def nbytes(self) -> int:
@@ -64,6 +64,9 @@ class PrefixCache:
         self.used_bytes = 0
         self._roots: dict[object, Node] = {}
         self._batches: OrderedDict[Batch, None] = OrderedDict()  # least recently used first
+
+    def __del__(self) -> None:
+        self.clear()  # nodes and batches know each other: states would stay until the cycle collector comes by
 
     def root(self, key: object) -> Node:
         """The root (no layer run yet) of an input; ``key`` must say everything its states depend on."""
@@ -121,12 +124,13 @@ class Pass:
         self._run_layer = run_layer
         self._max_rows = max_rows
         self._ready: dict[int, list[tuple[Node, int]]] = {}  # layer -> (node, input)
+        self._found: dict[Node, torch.Tensor] = {}  # what is asked for, copied: a view would keep all rows of its batch
         self.layer_calls = 0
 
     def states(
         self, entries: torch.Tensor, roots: Sequence[Node], pairs: Iterable[tuple[int, tuple[int, ...]]]
     ) -> dict[tuple[int, tuple[int, ...]], torch.Tensor]:
-        """States [S, D] at the end of each (input, layers) pair.
+        """States [S, D] at the end of each (input, layers) pair, copies that outlast the cache's.
 
         Args:
             entries: what the model gives to its first layer, [B, S, D].
@@ -139,14 +143,7 @@ class Pass:
             waiting = self._ready.pop(layer)
             for start in range(0, len(waiting), self._max_rows):
                 self._advance(layer, waiting[start : start + self._max_rows], entries)
-        found = {}
-        for pair, node in ends.items():
-            assert node.batch is not None
-            found[pair] = node.state()
-            if node.wanted:
-                node.wanted = False
-                node.batch.pins -= 1
-        return found
+        return {pair: self._found[node] for pair, node in ends.items()}
 
     def _urgency(self, layer: int) -> tuple[int, int]:
         """By what the next layer is chosen: the most layers to go, then the lower one."""
@@ -162,11 +159,11 @@ class Pass:
             child.rest = max(child.rest, len(layers) - slot)
             path.append(child)
             node = child
-        if not node.wanted:
+        if node.batch is not None:
+            self._found.setdefault(node, node.state().clone())
+            self._cache.touch(node.batch)
+        else:
             node.wanted = True
-            if node.batch is not None:
-                node.batch.pins += 1
-                self._cache.touch(node.batch)
         for child in reversed(path):  # up to the deepest state that is there
             parent = child.parent
             if child.batch is not None or parent is None or child.layer in parent.waiting:
@@ -192,8 +189,11 @@ class Pass:
         states, keep = self._run_layer(layer, torch.stack(rows), sources)
         batch = Batch(states, [node for node, _ in waiting], keep)
         self.layer_calls += len(waiting)
-        for node, source in waiting:
-            batch.pins += bool(node.waiting) + node.wanted
+        for row, (node, source) in enumerate(waiting):
+            if node.wanted:
+                self._found[node] = states[row].clone()
+                node.wanted = False
+            batch.pins += bool(node.waiting)
             for next_layer in node.waiting:
                 self._ready.setdefault(next_layer, []).append((node.children[next_layer], source))
             parent = node.parent

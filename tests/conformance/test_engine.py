@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import random
+import weakref
 
 import pytest
 import torch
@@ -17,6 +19,7 @@ from skiploop.errors import InvalidInput
 from skiploop.layout import Layout, lay_out
 from skiploop.model import LayeredModel
 from skiploop.plain import greedy
+from skiploop.prefix import Pass, PrefixCache
 from skiploop.replay import run_chain
 from skiploop.request import Request
 from tests.conformance.tiny import VOCABULARY, tiny_model
@@ -124,6 +127,27 @@ def test_states_stay_within_cache_bytes_between_calls() -> None:
     for _ in range(20):
         score(engine, random_pairs(rng, 1))
         assert engine._states.used_bytes <= 40_000
+
+
+def test_states_of_an_engine_go_with_it_and_results_hold_no_batches() -> None:
+    gc.disable()  # what only the cycle collector finds would stay for long
+    try:
+        cache = PrefixCache(2**20)
+        root = cache.root("input")
+
+        def run_layer(layer: int, hidden: torch.Tensor, inputs: list[int]) -> tuple[torch.Tensor, None]:
+            return hidden + layer, None
+
+        work = Pass(cache, run_layer, max_rows=8)
+        found = work.states(torch.zeros(1, 3, 2), [root], [(0, (1, 2)), (0, (1, 4)), (0, (5, 4))])
+        batches = [weakref.ref(batch) for batch in cache._batches]
+        del work, cache, root
+        assert len(batches) >= 3
+        assert not any(batch() for batch in batches)
+        assert [float(state[0, 0]) for state in found.values()] == [3.0, 5.0, 9.0]
+        assert all(state.untyped_storage().nbytes() == state.nbytes for state in found.values())
+    finally:
+        gc.enable()
 
 
 def test_common_prefixes_are_computed_once() -> None:
