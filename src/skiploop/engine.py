@@ -21,6 +21,7 @@ from typing import TypeVar
 import torch
 
 from skiploop.allocator import keep_freed_memory
+from skiploop.comparing import Pair, Score, by_positions, compare
 from skiploop.decode import Decoder
 from skiploop.errors import InvalidInput
 from skiploop.layout import Layout, batch_inputs, lay_out, padded_length
@@ -29,7 +30,7 @@ from skiploop.plain import PlainEngine
 from skiploop.prefix import Node, Pass, PrefixCache
 from skiploop.recording import Caller, Recording, call_layer, dimensions, head, record, unmistakable
 from skiploop.request import Request, Result
-from skiploop.selftest import Pair, Score, batched_generation_is_exact, batched_scoring_is_exact
+from skiploop.selftest import batched_generation_is_exact, batched_scoring_is_exact
 
 log = logging.getLogger("skiploop")
 T = TypeVar("T")
@@ -37,7 +38,6 @@ T = TypeVar("T")
 _CPU_BATCH_TOKENS, _GPU_BATCH_TOKENS = 2048, 65536
 _CPU_CACHE_CAP = 512 * 2**20
 _LOGITS_BYTES = 256 * 2**20  # of one call of the head
-_CPU_SLICE_BYTES = 2**21  # of the logits that are reduced at once: they are read several times, and caches are small
 
 
 @dataclass(slots=True)
@@ -243,10 +243,10 @@ class Engine:
         states = work.states(recording.entry, roots, [(index[layout], layers) for layout, layers in pairs])
         self._calls += work.layer_calls
         scored: dict[Pair, Score] = {}
-        for part in _by_positions(pairs, self._head_positions()):
+        for part in by_positions(pairs, self._head_positions()):
             hidden = torch.cat([states[index[layout], layers][list(layout.positions)] for layout, layers in part])
             targets = torch.tensor([token for layout, _ in part for token in layout.targets], device=device)
-            scored.update(zip(part, _compare(head(self.model.hf, hidden), targets, part, self._ends()), strict=True))
+            scored.update(zip(part, compare(head(self.model.hf, hidden), targets, part, self._ends()), strict=True))
         return scored
 
     def _record(self, layouts: list[Layout], length: int) -> Recording:
@@ -287,48 +287,6 @@ class Engine:
             sums.append(float(sum(tokens[start : start + length])))
             start += length
         return Result(loglikelihoods=tuple(sums), num_tokens=tuple(lengths))
-
-
-def _compare(
-    logits: torch.Tensor, targets: torch.Tensor, part: Sequence[Pair], ends: torch.Tensor
-) -> Iterator[Score]:
-    """Verdict and log-likelihoods for each pair of ``part``; ``logits`` [P, V], ``targets`` [P]."""
-    size = max(1, _CPU_SLICE_BYTES // (4 * logits.shape[1])) if logits.device.type == "cpu" else len(logits)
-    slices = zip(torch.split(logits, size), torch.split(targets, size), strict=True)
-    found = [_against(piece.float(), wanted, ends) for piece, wanted in slices]
-    hits = torch.cat([hit for hit, _ in found]).tolist()
-    scores = torch.cat([score for _, score in found]).tolist()
-    start = 0
-    for layout, _ in part:
-        stop = start + len(layout.targets)
-        yield all(hits[start:stop]), scores[start:stop]
-        start = stop
-
-
-def _against(logits: torch.Tensor, targets: torch.Tensor, ends: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Whether each target is the arg-max of its logits, and its log-likelihood; ``logits`` [P, V], the others [P]."""
-    largest, best = logits.max(-1)
-    # Any token that ends a generation ends it, whichever of them the target names.
-    hit = (best == targets) | (torch.isin(best, ends) & torch.isin(targets, ends))
-    hit &= largest > -torch.inf  # neither NaN, which the maximum passes on, nor nothing but -inf
-    return hit, logits.gather(1, targets[:, None])[:, 0] - logits.logsumexp(-1)
-
-
-def _by_positions(
-    pairs: list[Pair], limit: int
-) -> Iterator[list[Pair]]:
-    """Pieces with at most ``limit`` wanted positions (or a single pair)."""
-    piece: list[Pair] = []
-    used = 0
-    for pair in pairs:
-        size = len(pair[0].positions)
-        if piece and used + size > limit:
-            yield piece
-            piece, used = [], 0
-        piece.append(pair)
-        used += size
-    if piece:
-        yield piece
 
 
 def _window(model: LayeredModel) -> int | None:

@@ -9,6 +9,7 @@ import torch
 
 from skiploop.chain import Chain
 from skiploop.check import probe_chains
+from skiploop.comparing import Pair, Score
 from skiploop.decode import Decoder
 from skiploop.decode_batch import Row
 from skiploop.layout import Layout, lay_out
@@ -19,10 +20,6 @@ log = logging.getLogger("skiploop")
 
 # Relative to the largest value: the same sums, rounded in another order.
 _TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-3, torch.float16: 3e-2, torch.bfloat16: 1e-1}
-
-
-Pair = tuple[Layout, tuple[int, ...]]  # what to run, under which layers
-Score = tuple[bool, list[float]]  # every target is the arg-max; log-likelihood of each target
 
 
 def batched_scoring_is_exact(

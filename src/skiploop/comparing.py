@@ -1,0 +1,57 @@
+"""Logits against the tokens that were expected: verdicts and log-likelihoods, in pieces that fit into memory.
+
+Shapes: P positions whose logits are wanted, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+
+from skiploop.layout import Layout
+
+Pair = tuple[Layout, tuple[int, ...]]  # what to run, under which layers
+Score = tuple[bool, list[float]]  # every target is the arg-max; log-likelihood of each target
+
+_SLICE_BYTES = 2**21  # of the logits that a CPU reduces at once: they are read several times, and its caches are small
+
+
+def compare(
+    logits: torch.Tensor, targets: torch.Tensor, part: Sequence[Pair], ends: torch.Tensor
+) -> Iterator[Score]:
+    """Verdict and log-likelihoods for each pair of ``part``; ``logits`` [P, V], ``targets`` [P]."""
+    size = max(1, _SLICE_BYTES // (4 * logits.shape[1])) if logits.device.type == "cpu" else len(logits)
+    slices = zip(torch.split(logits, size), torch.split(targets, size), strict=True)
+    found = [_against(piece.float(), wanted, ends) for piece, wanted in slices]
+    hits = torch.cat([hit for hit, _ in found]).tolist()
+    scores = torch.cat([score for _, score in found]).tolist()
+    start = 0
+    for layout, _ in part:
+        stop = start + len(layout.targets)
+        yield all(hits[start:stop]), scores[start:stop]
+        start = stop
+
+
+def _against(logits: torch.Tensor, targets: torch.Tensor, ends: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Whether each target is the arg-max of its logits, and its log-likelihood; ``logits`` [P, V], the others [P]."""
+    largest, best = logits.max(-1)
+    # Any token that ends a generation ends it, whichever of them the target names.
+    hit = (best == targets) | (torch.isin(best, ends) & torch.isin(targets, ends))
+    hit &= largest > -torch.inf  # neither NaN, which the maximum passes on, nor nothing but -inf
+    return hit, logits.gather(1, targets[:, None])[:, 0] - logits.logsumexp(-1)
+
+
+def by_positions(pairs: list[Pair], limit: int) -> Iterator[list[Pair]]:
+    """Pieces with at most ``limit`` wanted positions (or a single pair)."""
+    piece: list[Pair] = []
+    used = 0
+    for pair in pairs:
+        size = len(pair[0].positions)
+        if piece and used + size > limit:
+            yield piece
+            piece, used = [], 0
+        piece.append(pair)
+        used += size
+    if piece:
+        yield piece
