@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+from functools import cache
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 _LARGEST = 2**30  # bytes; larger blocks are still mapped one by one
@@ -17,6 +18,7 @@ _KEPT = 512 * 2**20  # bytes of free memory at the end of the heap, at most
 _OWN = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_MAX_", "GLIBC_TUNABLES")
 
 
+@cache  # to find out about the C library means reading the interpreter's file
 def keep_freed_memory() -> bool:
     """For the rest of this process; True where that was possible: glibc, and no setting of the user's own.
 

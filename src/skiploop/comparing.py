@@ -40,18 +40,3 @@ def _against(logits: torch.Tensor, targets: torch.Tensor, ends: torch.Tensor) ->
     hit = (best == targets) | (torch.isin(best, ends) & torch.isin(targets, ends))
     hit &= largest > -torch.inf  # neither NaN, which the maximum passes on, nor nothing but -inf
     return hit, logits.gather(1, targets[:, None])[:, 0] - logits.logsumexp(-1)
-
-
-def by_positions(pairs: list[Pair], limit: int) -> Iterator[list[Pair]]:
-    """Pieces with at most ``limit`` wanted positions (or a single pair)."""
-    piece: list[Pair] = []
-    used = 0
-    for pair in pairs:
-        size = len(pair[0].positions)
-        if piece and used + size > limit:
-            yield piece
-            piece, used = [], 0
-        piece.append(pair)
-        used += size
-    if piece:
-        yield piece

@@ -6,12 +6,13 @@ One chunk of rows, from prompt to end, is the subject of ``skiploop.decode_batch
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 import torch
 
 from skiploop.decode_batch import DecodeBatch, Row
-from skiploop.layout import padded_length
+from skiploop.layout import padded_length, pieces
 from skiploop.model import LayeredModel
 from skiploop.request import Request, Result
 
@@ -77,18 +78,13 @@ class Decoder:
         """Rows of similar prompt length whose keys and values fit into twice ``cache_bytes``."""
         config = self.model.hf.config.get_text_config()
         heads: int = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-        head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        head_dim: int = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         # Keys and values, and the hidden states of the prefill.
-        token_bytes = (2 * heads * head_dim + config.hidden_size) * self.model.dtype.itemsize
-        chunk: list[Row] = []
-        used = 0
-        for row in sorted(rows, key=lambda row: (len(row.prompt), row.prompt, row.layers)):
-            need = len(row.layers) * (len(row.prompt) + row.limit) * token_bytes
-            apart = bool(chunk) and padded_length(len(row.prompt), 32) != padded_length(len(chunk[0].prompt), 32)
-            if chunk and (used + need > 2 * self.cache_bytes or apart):
-                yield chunk
-                chunk, used = [], 0
-            chunk.append(row)
-            used += need
-        if chunk:
-            yield chunk
+        token_bytes: int = (2 * heads * head_dim + config.hidden_size) * self.model.dtype.itemsize
+
+        def need(row: Row) -> int:
+            return len(row.layers) * (len(row.prompt) + row.limit) * token_bytes
+
+        ordered = sorted(rows, key=lambda row: (len(row.prompt), row.prompt, row.layers))
+        for _, similar in groupby(ordered, key=lambda row: padded_length(len(row.prompt), 32)):
+            yield from pieces(similar, need, 2 * self.cache_bytes)

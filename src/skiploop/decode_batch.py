@@ -11,7 +11,7 @@ Shapes: R rows, S tokens of the longest prompt (prompts are padded on the left),
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -205,9 +205,8 @@ class DecodeBatch:
                 shared[members] = torch.tensor(members, device=self._device)
             call.rows = shared[members]
 
-    def _lay_ghosts(self, fresh: Iterable[Any]) -> None:
+    def _lay_ghosts(self, fresh: list[Any]) -> None:
         """Give the model's own cache entries that only count, one for each kind, so that its masks come out right."""
-        fresh = list(fresh)
         for entry in fresh:
             self._ghosts.setdefault(_kind(entry), copy.deepcopy(entry))
         self._cache = copy.copy(self._cache)

@@ -21,10 +21,10 @@ from typing import TypeVar
 import torch
 
 from skiploop.allocator import keep_freed_memory
-from skiploop.comparing import Pair, Score, by_positions, compare
+from skiploop.comparing import Pair, Score, compare
 from skiploop.decode import Decoder
 from skiploop.errors import InvalidInput
-from skiploop.layout import Layout, batch_inputs, lay_out, padded_length
+from skiploop.layout import Layout, batch_inputs, lay_out, padded_length, pieces
 from skiploop.model import LayeredModel
 from skiploop.plain import PlainEngine
 from skiploop.prefix import Node, Pass, PrefixCache
@@ -243,7 +243,7 @@ class Engine:
         states = work.states(recording.entry, roots, [(index[layout], layers) for layout, layers in pairs])
         self._calls += work.layer_calls
         scored: dict[Pair, Score] = {}
-        for part in by_positions(pairs, self._head_positions()):
+        for part in pieces(pairs, lambda pair: len(pair[0].positions), self._head_positions()):
             hidden = torch.cat([states[index[layout], layers][list(layout.positions)] for layout, layers in part])
             targets = torch.tensor([token for layout, _ in part for token in layout.targets], device=device)
             scored.update(zip(part, compare(head(self.model.hf, hidden), targets, part, self._ends()), strict=True))

@@ -6,10 +6,13 @@ the prompt and itself and counts its positions from the end of the prompt. So th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,21 @@ def lay_out(prompt: Sequence[int], continuations: Sequence[Sequence[int]]) -> La
         tuple(targets),
         tuple(map(len, continuations)),
     )
+
+
+def pieces(items: Iterable[T], size: Callable[[T], int], limit: int) -> Iterator[list[T]]:
+    """Runs of items, in order, whose sizes add up to at most ``limit``; a larger item has a piece of its own."""
+    piece: list[T] = []
+    used = 0
+    for item in items:
+        need = size(item)
+        if piece and used + need > limit:
+            yield piece
+            piece, used = [], 0
+        piece.append(item)
+        used += need
+    if piece:
+        yield piece
 
 
 def padded_length(length: int, step: int = 8) -> int:
