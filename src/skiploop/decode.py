@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from skiploop.decode_batch import DecodeBatch, Row
+from skiploop.fixed_step import Capture
 from skiploop.layout import padded_length, pieces
 from skiploop.model import LayeredModel
 from skiploop.request import Request, Result
@@ -27,12 +28,14 @@ class Decoder:
         max_batch_tokens: int,
         cache_bytes: int,
         ends: tuple[int, ...] | None = None,
+        capture: Capture | None = None,
     ) -> None:
-        """``ends``: tokens that end a row; default those of the model."""
+        """``ends``: tokens that end a row, default those of the model; ``capture``: see ``skiploop.fixed_step``."""
         self.model = model
         self.max_batch_tokens = max_batch_tokens
         self.cache_bytes = cache_bytes
         self.ends = frozenset(model.eos_ids if ends is None else ends)
+        self.capture = capture
         self.layer_calls = 0
 
     def run(self, requests: Sequence[Request]) -> list[Result]:
@@ -67,12 +70,18 @@ class Decoder:
         for chunk in self._chunks(rows):
             with torch.inference_mode():
                 batch = DecodeBatch(
-                    self.model, chunk, ends=self.ends, max_batch_tokens=self.max_batch_tokens, trace=trace
+                    self.model,
+                    chunk,
+                    ends=self.ends,
+                    max_batch_tokens=self.max_batch_tokens,
+                    trace=trace,
+                    capture=self.capture,
                 )
                 try:
                     batch.run()
                 finally:
                     self.layer_calls += batch.layer_calls
+                    self.capture = batch.capture
 
     def _chunks(self, rows: list[Row]) -> Iterator[list[Row]]:
         """Rows of similar prompt length whose keys and values fit into twice ``cache_bytes``."""

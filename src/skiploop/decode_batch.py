@@ -11,21 +11,24 @@ Shapes: R rows, S tokens of the longest prompt (prompts are padded on the left),
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+import logging
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from transformers.cache_utils import Cache, DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
+from transformers.cache_utils import Cache, DynamicCache
 
 from skiploop.cache import cache_argument, slot_view
-from skiploop.errors import UnsupportedModel
-from skiploop.growing import Growing
+from skiploop.decode_calls import Call, calls_for, entry_of, keep_rows
+from skiploop.fixed_step import Capture, FixedStep, can_be_fixed, release
 from skiploop.model import LayeredModel
 from skiploop.prefix import Node, Pass, PrefixCache
 from skiploop.recording import Recording, dimensions, head, record, unmistakable
 from skiploop.replay import Session, probing
-from skiploop.schedule import call_order
+
+log = logging.getLogger("skiploop")
+
+_WORTH = 8  # steps to come for which a step is captured: that alone takes as long as two or three of them
 
 
 @dataclass(slots=True, eq=False)
@@ -39,33 +42,6 @@ class Row:
     seed: int = 0
     emitted: list[int] = field(default_factory=list)
     trace: list[torch.Tensor] = field(default_factory=list)  # logits of each step, [V], when asked for
-
-
-@dataclass(slots=True, eq=False)
-class Call:
-    """One scheduled layer call: the rows that take part, each with its slot, and their keys and values."""
-
-    layer: int
-    members: list[tuple[int, int]]  # (row, slot)
-    rows: torch.Tensor | None = None  # [n] indices into the running rows; None: all of them, in order
-    entry: Any = None
-    view: Cache | None = None  # a cache that answers every layer index with the entry
-
-
-def calls_for(chains: Sequence[tuple[int, ...]]) -> list[Call]:
-    """The layer calls of one token, in order: every row runs its chain; rows that wait for a layer share its call."""
-    position = [0] * len(chains)
-    calls = []
-    for layer in call_order(chains):
-        members = [
-            (row, position[row])
-            for row, chain in enumerate(chains)
-            if position[row] < len(chain) and chain[position[row]] == layer
-        ]
-        for row, _ in members:
-            position[row] += 1
-        calls.append(Call(layer, members))
-    return calls
 
 
 def draw_token(logits: torch.Tensor, temperature: float, generator: torch.Generator) -> int:
@@ -82,10 +58,18 @@ class DecodeBatch:
 
     Attributes:
         layer_calls: one layer on one row, executed so far.
+        capture: as given; None after it failed.
     """
 
     def __init__(
-        self, model: LayeredModel, rows: list[Row], *, ends: frozenset[int], max_batch_tokens: int, trace: bool
+        self,
+        model: LayeredModel,
+        rows: list[Row],
+        *,
+        ends: frozenset[int],
+        max_batch_tokens: int,
+        trace: bool,
+        capture: Capture | None = None,
     ) -> None:
         """One chunk.
 
@@ -95,8 +79,10 @@ class DecodeBatch:
             ends: tokens that end a row.
             max_batch_tokens: of one layer call of the prefill.
             trace: keep the logits of every step.
+            capture: makes a decoding step into something that is launched at once, see ``skiploop.fixed_step``.
         """
         self.layer_calls = 0
+        self.capture = capture
         self._model = model
         self._device = model.device
         self._rows = rows
@@ -107,9 +93,11 @@ class DecodeBatch:
         self._length = max(map(len, self._prompts))  # S
         self._padded = any(len(prompt) < self._length for prompt in self._prompts)
         self._padding = torch.tensor([self._length - len(row.prompt) for row in rows], device=self._device)  # [R]
-        self._finished: torch.Tensor | None = None  # [R] bool, while rows that are done wait for others to leave
+        self._finished = torch.zeros_like(self._padding, dtype=torch.bool)  # [R] done, waiting for others to leave
         self._generators = [torch.Generator().manual_seed(row.seed) if row.temperature > 0 else None for row in rows]
+        self._room = max(row.limit for row in rows)
         self._calls: list[Call] = []
+        self._fixed: FixedStep | None = None
         self._ghosts: dict[tuple[type, int | None], Any] = {}
         self._cache = DynamicCache(config=model.hf.config.get_text_config(decoder=True))
         self._cache_name = cache_argument(model.hf)
@@ -123,21 +111,22 @@ class DecodeBatch:
 
     def _decode(self, logits: torch.Tensor) -> None:
         """From the logits of the prompts' last tokens on, [R, V], with probes in the place of the layers."""
-        total = self._length
+        seen = self._length  # tokens that every layer call has keys and values of
         waiting = 0
         while True:
             tokens = self._choose(logits)
             done = self._emit(tokens, logits)
             if all(done):
                 return
-            if 4 * sum(done) >= len(done):
+            # A captured step has to be captured anew without the rows that leave.
+            if (2 if self._fixed else 4) * sum(done) >= len(done):
                 tokens = self._leave(done, tokens)
                 waiting = 0
             elif sum(done) > waiting:
-                self._finished = torch.tensor(done, device=self._device)
+                self._finished.copy_(torch.tensor(done))
                 waiting = sum(done)
-            total += 1
-            logits = self._step(tokens, total)
+            logits = self._step(tokens, seen)
+            seen += 1
 
     # --- prefill ------------------------------------------------------------------------------------------------
 
@@ -186,9 +175,8 @@ class DecodeBatch:
 
     def _set_calls(self, calls: list[Call], paths: list[list[Node]]) -> None:
         """Give every call the keys and values of its rows' prompts; ``paths``: the nodes of each row's slots."""
-        room = max(row.limit for row in self._rows)
         for call in calls:
-            call.entry = _entry([paths[row][slot] for row, slot in call.members], room)
+            call.entry = entry_of([paths[row][slot] for row, slot in call.members], self._room)
             call.view = slot_view(self._cache, call.entry, self._model.num_layers)
         self._calls = calls
         self._set_rows()
@@ -220,26 +208,35 @@ class DecodeBatch:
 
     # --- decoding -----------------------------------------------------------------------------------------------
 
-    def _step(self, tokens: torch.Tensor, total: int) -> torch.Tensor:
-        """Logits [R, V] after one more token [R] of each row; ``total`` tokens (padding too) including it."""
+    def _step(self, tokens: torch.Tensor, seen: int) -> torch.Tensor:
+        """Logits [R, V] after one more token [R] of each row; ``seen`` tokens (padding too) came before it."""
+        self.layer_calls += sum(len(call.members) for call in self._calls)
+        if self._fixed is None and self.capture is not None and self._is_worth_capturing():
+            self._fix(self.capture, tokens, seen)
+        if self._fixed is not None:
+            return self._fixed.run(tokens)
+        logits = self._forward(tokens, seen, seen + 1, self._cache)
+        self._count(1)
+        return logits
+
+    def _forward(self, tokens: torch.Tensor, seen: int | torch.Tensor, total: int, cache: Cache) -> torch.Tensor:
+        """Logits [R, V] of the model with our runner; ``total``: tokens that its mask covers."""
         count = len(self._rows)
         size = unmistakable(count, self._taken | {total}) if count > 1 else 1
         padding = self._padding
-        positions = total - 1 - padding
-        if self._finished is not None:
-            # A row that is done and waits for others to leave may be beyond the context; what it gets isn't looked at.
-            positions = positions.masked_fill(self._finished, 0)
+        # A row that is done and waits for others to leave may be beyond the context; what it gets isn't looked at.
+        positions = (seen - padding).masked_fill(self._finished, 0)
         if size > count:  # rows beyond the running ones repeat the first
             fill = torch.arange(size, device=self._device)
-            fill[count:] = 0
+            fill = fill.masked_fill(fill >= count, 0)
             tokens, positions, padding = tokens[fill], positions[fill], padding[fill]
         inputs: dict[str, Any] = {
             "input_ids": tokens[:, None],
             "position_ids": positions[:, None],
-            self._cache_name: self._cache,
+            self._cache_name: cache,
             "use_cache": True,
         }
-        if self._padded:
+        if self._padded or cache is not self._cache:  # without a mask some models look at their input on the host
             columns = torch.arange(total, device=self._device)
             inputs["attention_mask"] = (columns[None] >= padding[:, None]).long()
         logits: torch.Tensor = self._model.hf(**inputs).logits
@@ -257,9 +254,23 @@ class DecodeBatch:
             else:
                 out = recording.run(call.layer, hidden.index_select(0, call.rows), call.rows, call.view)
                 hidden.index_copy_(0, call.rows, out)
-            self.layer_calls += len(call.members)
-        self._count(1)
         return torch.cat([hidden, beyond]) if len(beyond) else hidden, None
+
+    def _is_worth_capturing(self) -> bool:
+        to_come = max(row.limit - len(row.emitted) for row in self._rows if not self._is_done(row))
+        return to_come >= _WORTH and can_be_fixed(self._calls, self._model.attn_implementation)
+
+    def _fix(self, capture: Capture, tokens: torch.Tensor, seen: int) -> None:
+        """Capture the step, or say that this model's can't be and go on without."""
+        room = self._length + self._room
+        try:
+            self._fixed = FixedStep(self._forward, capture, self._calls, self._cache, tokens, seen=seen, room=room)
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:  # whatever a model does that can't be captured
+            log.warning("%s: decoding steps can't be captured, going on without (%s)", self._model.name, error)
+            self.capture = None
+            release(self._calls, self._cache, 0)
 
     def _choose(self, logits: torch.Tensor) -> torch.Tensor:
         """The next token of each row, [R]."""
@@ -278,7 +289,7 @@ class DecodeBatch:
             if not self._is_done(row):
                 row.emitted.append(token)
                 if self._trace:
-                    row.trace.append(logits[i])
+                    row.trace.append(logits[i].clone())
             done.append(self._is_done(row))
         return done
 
@@ -287,20 +298,24 @@ class DecodeBatch:
 
     def _leave(self, done: list[bool], tokens: torch.Tensor) -> torch.Tensor:
         """Drop the rows that are done from every call; the tokens of those that stay."""
+        if self._fixed is not None:
+            release(self._calls, self._cache, self._fixed.steps)
+            self._count(self._fixed.steps)
+            self._fixed = None
         stay = [i for i, finished in enumerate(done) if not finished]
         place = {old: new for new, old in enumerate(stay)}
         self._rows = [self._rows[i] for i in stay]
         self._generators = [self._generators[i] for i in stay]
-        self._finished = None
         kept = torch.tensor(stay, device=self._device)
         self._padding = self._padding.index_select(0, kept)
+        self._finished = torch.zeros_like(self._padding, dtype=torch.bool)
         calls = []
         for call in self._calls:
             inside = [i for i, (row, _) in enumerate(call.members) if row in place]
             if not inside:
                 continue
             if len(inside) < len(call.members):
-                _keep_rows(call.entry, torch.tensor(inside, device=self._device))
+                keep_rows(call.entry, torch.tensor(inside, device=self._device))
             call.members = [(place[call.members[i][0]], call.members[i][1]) for i in inside]
             calls.append(call)
         self._calls = calls
@@ -311,28 +326,6 @@ class DecodeBatch:
 def _kind(entry: Any) -> tuple[type, int | None]:
     """Entries of one kind report the same lengths, and so lead to the same masks."""
     return type(entry), getattr(entry, "sliding_window", None)
-
-
-def _entry(nodes: list[Node], room: int) -> Any:
-    """One cache entry with the keys and values of these nodes, [n, heads, S, D'], and room for so many tokens."""
-    sources = [(node.batch.keep, node.row) for node in nodes if node.batch is not None]
-    kind = type(sources[0][0])
-    if kind not in (DynamicLayer, DynamicSlidingWindowLayer):
-        raise UnsupportedModel(f"no batched decoding with cache entries of type {kind.__name__}")
-    keys = torch.stack([entry.keys[row] for entry, row in sources])
-    values = torch.stack([entry.values[row] for entry, row in sources])
-    if kind is DynamicLayer:
-        return Growing(keys, values, room)
-    merged = copy.copy(sources[0][0])
-    merged.keys, merged.values = keys, values
-    return merged
-
-
-def _keep_rows(entry: Any, rows: torch.Tensor) -> None:
-    if isinstance(entry, Growing):
-        entry.keep(rows)
-    else:
-        entry.keys, entry.values = entry.keys.index_select(0, rows), entry.values.index_select(0, rows)
 
 
 def _path(node: Node, layers: tuple[int, ...]) -> list[Node]:

@@ -38,6 +38,18 @@ class Growing(DynamicLayer):  # type: ignore[misc]
         self._show()
         return self.keys, self.values
 
+    def seek(self, length: int) -> None:
+        """Show so many tokens; what is beyond those shown so far was written through ``buffers``."""
+        self.length = length
+        self._show()
+
+    def buffers(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Keys and values with all of the room, [R, heads, T, D']; zero where no token is yet."""
+        for buffer in self._buffers:
+            # Attention gives no weight to what is masked, but no weight times NaN is NaN.
+            buffer.narrow(2, self.length, buffer.shape[2] - self.length).zero_()
+        return self._buffers
+
     def keep(self, rows: torch.Tensor) -> None:
         """Drop all rows but these."""
         keys, values = self._buffers

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from skiploop.chain import Chain
 from skiploop.decode import Decoder
-from skiploop.decode_batch import Row, calls_for
+from skiploop.decode_batch import Row
+from skiploop.decode_calls import calls_for
 from skiploop.engine import Engine
 from skiploop.errors import InvalidInput
 from skiploop.layout import Layout, lay_out

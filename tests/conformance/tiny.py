@@ -38,12 +38,16 @@ _SPECIAL: dict[str, dict[str, Any]] = {
 }
 
 
-def tiny_model(model_type: str) -> PreTrainedModel:
-    """A causal LM of ``model_type`` in float32, with weights large enough that layers matter."""
+def tiny_model(model_type: str, **changes: Any) -> PreTrainedModel:
+    """A causal LM of ``model_type`` in float32, with weights large enough that layers matter.
+
+    ``changes`` to the configuration count where the config class has them.
+    """
     config_class = CONFIG_MAPPING[model_type]
     default = config_class()
     settings = {name: value for name, value in _DIMENSIONS.items() if hasattr(default, name)}
     settings.update(_SPECIAL.get(model_type, {}))
+    settings.update({name: value for name, value in changes.items() if hasattr(default, name)})
     try:
         config = config_class(**settings)
     except (TypeError, AttributeError):  # `head_dim` is derived in some classes

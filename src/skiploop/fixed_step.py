@@ -1,0 +1,148 @@
+"""A decoding step whose shapes and addresses never change, so that a GPU can replay it as one graph.
+
+To launch the kernels of a layer call takes the host longer than it takes a GPU to run them. A CUDA graph launches all
+kernels of a step at once, but it repeats exactly what was captured: nothing in the step may depend on how many tokens
+there are so far. So here the number of tokens is a tensor on the device, attention sees the whole buffers of keys and
+values, with room for all tokens to come, and the mask hides what isn't written yet. Static caches of transformers
+work the same way, and its models make the right masks for them.
+
+Shapes: R rows, T tokens that there is room for, D' width of a head, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from transformers.cache_utils import Cache, DynamicLayer
+
+from skiploop.cache import slot_view
+from skiploop.decode_calls import Call
+from skiploop.growing import Growing
+
+Body = Callable[[], torch.Tensor]
+Capture = Callable[[Body, torch.device], Body]
+# (tokens [R], how many came before them, tokens that the mask covers, cache) -> logits [R, V]
+Forward = Callable[[torch.Tensor, "int | torch.Tensor", int, Cache], torch.Tensor]
+
+
+def cuda_graph(body: Body, device: torch.device) -> Body:
+    """Capture what ``body`` does on the GPU; the function that comes back does it again, into the same tensors."""
+    with torch.cuda.device(device):
+        side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            body()  # libraries make their workspaces in a first run, which a capture doesn't allow
+        torch.cuda.current_stream().wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            output = body()
+
+    def replay() -> torch.Tensor:
+        graph.replay()
+        return output
+
+    return replay
+
+
+class _Count(DynamicLayer):  # type: ignore[misc]
+    """Stands in the model's own cache for a layer's entry, and says how many tokens there are: a tensor."""
+
+    is_compileable = True
+
+    def __init__(self, ghost: Any, seen: torch.Tensor, room: int) -> None:
+        super().__init__()
+        self.is_sliding = ghost.is_sliding
+        self.is_initialized = True
+        self._seen, self._room = seen, room
+
+    def get_seq_length(self) -> torch.Tensor:
+        """Tokens so far, a 0-dim tensor."""
+        return self._seen
+
+    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
+        """The whole buffer, T, from the first token on."""
+        return self._room, 0
+
+
+class _Whole(DynamicLayer):  # type: ignore[misc]
+    """The buffers of one call, [R, heads, T, D']: a token is written at its place, and all of them are shown."""
+
+    is_compileable = True
+
+    def __init__(self, entry: Growing, place: torch.Tensor) -> None:
+        super().__init__()
+        self.is_initialized = True
+        self.keys, self.values = entry.buffers()
+        self._place = place  # [1]
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Write [R, heads, 1, D'] and return all, [R, heads, T, D']."""
+        self.keys.index_copy_(2, self._place, key_states)
+        self.values.index_copy_(2, self._place, value_states)
+        return self.keys, self.values
+
+
+class FixedStep:
+    """One decoding step of a batch, captured.
+
+    Attributes:
+        steps: how often it was run.
+    """
+
+    def __init__(
+        self,
+        forward: Forward,
+        capture: Capture,
+        calls: Sequence[Call],
+        cache: Cache,
+        tokens: torch.Tensor,
+        *,
+        seen: int,
+        room: int,
+    ) -> None:
+        """Capture a step; until ``release`` the calls show fixed buffers.
+
+        Args:
+            forward: what is to be captured; it must do the same whenever it is run with the same tokens.
+            capture: how, for instance `cuda_graph`.
+            calls: every entry is a `Growing`.
+            cache: the model's own, with entries that only count.
+            tokens: of the next step, [R].
+            seen: tokens so far, padding included.
+            room: tokens that the buffers have room for.
+        """
+        self.steps = 0
+        self._cache = cache
+        self._place = torch.tensor([seen], device=tokens.device)
+        self._tokens = tokens.clone()
+        counts = {id(ghost): _Count(ghost, self._place[0], room) for ghost in cache.layers}
+        fixed = copy.copy(cache)
+        fixed.layers = [counts[id(ghost)] for ghost in cache.layers]
+        for call in calls:
+            call.view = slot_view(fixed, _Whole(call.entry, self._place), len(cache.layers))
+        self._replay = capture(lambda: forward(self._tokens, self._place[0], room, fixed), tokens.device)
+
+    def run(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Logits [R, V] after one more token [R] of each row, in a tensor that the next run writes to again."""
+        self._tokens.copy_(tokens)
+        logits = self._replay()
+        self._place += 1
+        self.steps += 1
+        return logits
+
+
+def release(calls: Sequence[Call], cache: Cache, steps: int) -> None:
+    """Let the calls show entries that grow, again, after so many steps with fixed ones."""
+    for call in calls:
+        call.entry.seek(call.entry.length + steps)
+        call.view = slot_view(cache, call.entry, len(cache.layers))
+
+
+def can_be_fixed(calls: Sequence[Call], attention: str) -> bool:
+    """Whether buffers hold all tokens (no window has moved on), and attention takes a mask over a whole buffer."""
+    return attention in ("sdpa", "eager") and all(isinstance(call.entry, Growing) for call in calls)

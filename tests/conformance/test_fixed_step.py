@@ -1,0 +1,145 @@
+"""Decoding with captured steps == stock generate, where a capture is a tape that a CPU can make, too."""
+
+from __future__ import annotations
+
+import logging
+import random
+
+import pytest
+import torch
+
+from skiploop.chain import Chain
+from skiploop.decode import Decoder
+from skiploop.decode_batch import Row
+from skiploop.fixed_step import cuda_graph
+from skiploop.model import LayeredModel
+from skiploop.plain import greedy
+from tests.conformance.tape import Tape
+from tests.conformance.tiny import VOCABULARY, tiny_model
+
+CAPTURABLE = (
+    *("llama", "qwen2", "qwen3", "olmo2", "olmo3", "gemma", "gemma2", "gemma3_text", "mistral", "gpt2", "gptj"),
+    *("gpt_neox", "opt", "phi", "phi3", "starcoder2", "cohere2", "gpt_neo"),
+    *("mpt", "mixtral", "qwen3_moe", "olmoe", "gpt_oss", "falcon", "codegen", "glm4", "granite"),
+)
+
+
+def wide_windows(name: str) -> LayeredModel:
+    """Windows of attention that no test leaves, and no token that ends a generation."""
+    return endless(LayeredModel(tiny_model(name, sliding_window=64, attention_chunk_size=64, window_size=64)))
+
+
+def endless(model: LayeredModel) -> LayeredModel:
+    model.hf.generation_config.eos_token_id = model.hf.config.eos_token_id = None
+    return model
+
+
+def random_rows(rng: random.Random, lengths: tuple[int, int], limits: tuple[int, int], count: int = 8) -> list[Row]:
+    return [
+        Row(
+            tuple(rng.randrange(8, VOCABULARY) for _ in range(rng.randint(*lengths))),
+            tuple(rng.randrange(4) for _ in range(rng.randint(1, 7))),
+            rng.randint(*limits),
+        )
+        for _ in range(count)
+    ]
+
+
+def decode(model: LayeredModel, rows: list[Row], tape: Tape | None, ends: tuple[int, ...] = ()) -> Decoder:
+    decoder = Decoder(
+        model, max_batch_tokens=4096, cache_bytes=2**24, ends=ends, capture=tape.capture if tape else None
+    )
+    decoder.run_rows(rows)
+    return decoder
+
+
+def assert_alone(model: LayeredModel, rows: list[Row]) -> None:
+    for row in rows:
+        assert row.emitted == greedy(model, [list(row.prompt)], Chain(row.layers, 4), row.limit)[0][: row.limit]
+        assert len(row.emitted) == row.limit
+
+
+@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize("name", CAPTURABLE)
+def test_a_captured_step_generates_what_stock_generate_does(name: str, padded: bool) -> None:
+    model, tape = wide_windows(name), Tape()
+    rows = random_rows(random.Random(name), (3, 12) if padded else (7, 7), (10, 10))
+    calls = decode(model, rows, tape).layer_calls
+    assert (tape.made, tape.replayed) == (1, 9)
+    assert_alone(model, rows)
+    again = [Row(row.prompt, row.layers, row.limit) for row in rows]
+    assert decode(model, again, None).layer_calls == calls
+
+
+def test_rows_that_leave_are_left_out_of_the_next_capture() -> None:
+    model, tape = wide_windows("llama"), Tape()
+    rows = random_rows(random.Random(0), (3, 12), (1, 45), count=12)
+    decode(model, rows, tape)
+    assert tape.made >= 2
+    assert 0 < tape.replayed < max(row.limit for row in rows) - 1  # the last few steps weren't worth a capture
+    assert_alone(model, rows)
+
+
+def test_a_row_that_is_done_may_be_beyond_the_context() -> None:
+    model, tape = wide_windows("gpt2"), Tape()  # 64 learned positions
+    rows = random_rows(random.Random(0), (60, 60), (3, 3), count=1)
+    rows += random_rows(random.Random(1), (40, 40), (20, 20), count=6)
+    decode(model, rows, tape)
+    assert tape.replayed
+    assert_alone(model, rows)
+
+
+def test_sampling_is_the_same_with_a_captured_step() -> None:
+    model, tape = wide_windows("qwen3"), Tape()
+
+    def rows() -> list[Row]:
+        drawn = random_rows(random.Random(2), (3, 12), (16, 16))
+        return [Row(row.prompt, row.layers, row.limit, temperature=i % 2, seed=i) for i, row in enumerate(drawn)]
+
+    captured, plain = rows(), rows()
+    decode(model, captured, tape)
+    decode(model, plain, None)
+    assert tape.replayed == 15
+    assert [row.emitted for row in captured] == [row.emitted for row in plain]
+
+
+def test_what_reads_values_on_the_host_goes_on_without(caplog: pytest.LogCaptureFixture) -> None:
+    # Rotary tables that depend on the largest position so far.
+    dynamic = {"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 2.0}
+    model, tape = endless(LayeredModel(tiny_model("llama", rope_parameters=dynamic))), Tape()
+    rows = random_rows(random.Random(5), (3, 12), (10, 10))
+    with caplog.at_level(logging.WARNING, logger="skiploop"):
+        decoder = decode(model, rows, tape)
+    assert not tape.replayed
+    assert "can't be captured" in caplog.text
+    assert decoder.capture is None
+    assert_alone(model, rows)
+
+
+def test_a_window_that_moves_on_is_not_captured() -> None:
+    model, tape = endless(LayeredModel(tiny_model("mistral"))), Tape()  # a window of 4
+    rows = random_rows(random.Random(3), (3, 12), (10, 10))
+    decode(model, rows, tape)
+    assert not tape.made
+    assert_alone(model, rows)
+
+
+def test_the_tape_freezes_what_python_decides_and_forbids_reading() -> None:
+    x, tape, counter = torch.zeros(3), Tape(), iter(range(100))
+    replay = tape.capture(lambda: (x * 2 + next(counter))[:2], torch.device("cpu"))
+    assert replay().tolist() == [1, 1]  # 1: the second of the two runs of a capture
+    x += 5
+    assert replay().tolist() == [11, 11]
+    with pytest.raises(RuntimeError, match="not permitted"):
+        tape.capture(lambda: x + x.sum().item(), torch.device("cpu"))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_cuda_graphs_generate_what_a_cpu_does() -> None:
+    model = endless(LayeredModel(tiny_model("llama").cuda()))
+    rows = random_rows(random.Random(4), (3, 12), (10, 30))
+    decoder = Decoder(model, max_batch_tokens=4096, cache_bytes=2**24, ends=(), capture=cuda_graph)
+    decoder.run_rows(rows)
+    assert decoder.capture is cuda_graph
+    on_cpu = wide_windows("llama")
+    assert_alone(on_cpu, rows)
