@@ -14,7 +14,6 @@ from typing import Any
 import torch
 
 from skiploop import Chain, Engine
-from skiploop.decode import Decoder
 from skiploop.decode_batch import Row
 from skiploop.layout import Layout, lay_out
 from skiploop.unroll import unroll
@@ -104,7 +103,8 @@ class Generating:
     """``generate``: one call of ``Decoder.run_rows``."""
 
     def __init__(self, work: Workload, args: argparse.Namespace) -> None:
-        self.work, self.forwards, self.batch_tokens = work, args.new_tokens, args.batch_tokens
+        self.work, self.forwards = work, args.new_tokens
+        self.settings = {"max_batch_tokens": args.batch_tokens, "compile": args.compile}
 
     def plain(self, model: Any, pair: Pair) -> Answer:
         """One evaluation with the physically rebuilt model."""
@@ -112,13 +112,17 @@ class Generating:
 
     def run(self, pairs: list[Pair], *, trace: bool = False) -> tuple[dict[Pair, Answer], int]:
         """All evaluations, and the layer calls that they took."""
-        limits = Engine(self.work.model, max_batch_tokens=self.batch_tokens)
-        memory = {"max_batch_tokens": limits.max_batch_tokens, "cache_bytes": limits.cache_bytes}
-        decoder = Decoder(self.work.model, **memory, ends=())
+        decoder = Engine(self.work.model, **self.settings)._decoder(ends=())
         rows = {pair: Row(self.work.prompts[pair[0]], pair[1].layers, self.forwards) for pair in pairs}
         decoder.run_rows(list(rows.values()), trace=trace)
         logits = {pair: torch.stack(row.trace) if trace else None for pair, row in rows.items()}
         return {p: Answer(tuple(row.emitted), logits[p]) for p, row in rows.items()}, decoder.layer_calls
+
+    def run_uncaptured(self, pairs: list[Pair]) -> None:
+        """The same work, every layer call made from Python."""
+        captured, self.settings = self.settings, self.settings | {"compile": False}
+        self.run(pairs)
+        self.settings = captured
 
     def difference(self, plain: dict[Pair, Answer], found: dict[Pair, Answer]) -> float:
         """Of logits on the first rows, the emitted tokens given, the largest; not timed."""

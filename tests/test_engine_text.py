@@ -10,7 +10,9 @@ import pytest
 import torch
 
 from skiploop import Chain, Engine, InvalidInput, LayeredModel, Request, make_space, make_task
+from skiploop.fixed_step import Body
 from skiploop.plain import PlainEngine
+from tests.conformance.tape import Tape
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +53,30 @@ def test_the_embedded_model_takes_the_batched_path_of_every_kind(
 ) -> None:
     Engine(nano).run(requests)
     assert "no batched path" not in caplog.text
+
+
+def test_captured_decoding_steps_give_the_same_texts(nano: LayeredModel, requests: list[Request]) -> None:
+    generated = [request for request in requests if request.max_new_tokens]
+    engine, tape = Engine(nano), Tape()
+    engine._capture = tape.capture
+    assert engine.run(generated) == Engine(nano).run(generated)
+    assert tape.made >= 2  # the trial's, and at least one of the requests'
+    assert engine._capture is not None
+
+
+def test_captured_steps_that_are_not_exact_are_left_out(
+    nano: LayeredModel, requests: list[Request], caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(body: Body, device: torch.device) -> Body:
+        logits = body()
+        return lambda: logits  # a replay that does nothing
+
+    generated = [request for request in requests if request.max_new_tokens][:8]
+    engine = Engine(nano)
+    engine._capture = broken
+    assert engine.run(generated) == Engine(nano).run(generated)
+    assert "captured decoding steps aren't exact" in caplog.text
+    assert engine._capture is None
 
 
 def test_a_forced_pass_decides_what_generation_decides(nano: LayeredModel, requests: list[Request]) -> None:

@@ -28,7 +28,7 @@ from skiploop.replay import Session, probing
 
 log = logging.getLogger("skiploop")
 
-_WORTH = 8  # steps to come for which a step is captured: that alone takes as long as two or three of them
+WORTH_CAPTURING = 8  # steps to come for which a step is captured: that alone takes as long as two or three of them
 
 
 @dataclass(slots=True, eq=False)
@@ -258,7 +258,7 @@ class DecodeBatch:
 
     def _is_worth_capturing(self) -> bool:
         to_come = max(row.limit - len(row.emitted) for row in self._rows if not self._is_done(row))
-        return to_come >= _WORTH and can_be_fixed(self._calls, self._model.attn_implementation)
+        return to_come >= WORTH_CAPTURING and can_be_fixed(self._calls, self._model.attn_implementation)
 
     def _fix(self, capture: Capture, tokens: torch.Tensor, seen: int) -> None:
         """Capture the step, or say that this model's can't be and go on without."""

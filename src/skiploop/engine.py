@@ -24,6 +24,7 @@ from skiploop.allocator import keep_freed_memory
 from skiploop.comparing import Pair, Score, compare
 from skiploop.decode import Decoder
 from skiploop.errors import InvalidInput
+from skiploop.fixed_step import Capture, cuda_graph
 from skiploop.layout import Layout, batch_inputs, lay_out, padded_length, pieces
 from skiploop.model import LayeredModel
 from skiploop.plain import PlainEngine
@@ -70,8 +71,9 @@ class Engine:
             max_batch_tokens: tokens of one layer call; default 2048 on CPU, 65536 on GPU. Halved when memory runs out.
             cache_bytes: hidden states kept between calls; default a quarter of the free memory, on CPU 512 MiB at most.
             compile: put layers through ``torch.compile`` for scoring and exact-match checks (not for generation, where
-                it doesn't pay). The first calls then take some ten seconds; results agree to rounding. Where the
-                compiled layers fail or aren't exact, the engine says so and goes on without.
+                it doesn't pay); on a GPU, capture the steps of generation in CUDA graphs. The first calls then take
+                some ten seconds; results agree to rounding. Where either fails or isn't exact, the engine says so
+                and goes on without.
 
         Raises:
             InvalidInput: a limit below 1.
@@ -91,6 +93,7 @@ class Engine:
         self._encode_pair = lru_cache(maxsize=65536)(model.encode_pair)
         self._taken = dimensions(model.hf)
         self._compiled: Caller | None = torch.compile(call_layer, dynamic=True) if compile else None
+        self._capture: Capture | None = cuda_graph if compile and on_gpu else None
 
     @property
     def cache_bytes(self) -> int:
@@ -145,8 +148,14 @@ class Engine:
 
     def _trial(self, kind: str) -> bool:
         if kind == "generate":
-            limits = {"max_batch_tokens": self.max_batch_tokens, "cache_bytes": self.cache_bytes}
-            return batched_generation_is_exact(self.model, **limits)
+            decoder = self._decoder(ends=())
+            exact = batched_generation_is_exact(decoder)
+            if not exact and self._capture is not None:
+                log.warning("%s: captured decoding steps aren't exact, going on without", self.model.name)
+                self._capture = None
+                return self._trial(kind)
+            self._capture = decoder.capture
+            return exact
         exact = batched_scoring_is_exact(self.model, self.score_layouts, packed=kind == "packed")
         if not exact and self._compiled is not None:
             log.warning("%s: compiled layers fail or aren't exact, going on without", self.model.name)
@@ -176,11 +185,16 @@ class Engine:
     # --- generation ---------------------------------------------------------------------------------------------
 
     def _generate(self, requests: list[Request]) -> list[Result]:
-        decoder = Decoder(self.model, max_batch_tokens=self.max_batch_tokens, cache_bytes=self.cache_bytes)
+        decoder = self._decoder()
         try:
             return decoder.run(requests)
         finally:
             self._calls += decoder.layer_calls
+            self._capture = decoder.capture
+
+    def _decoder(self, ends: tuple[int, ...] | None = None) -> Decoder:
+        limits = {"max_batch_tokens": self.max_batch_tokens, "cache_bytes": self.cache_bytes}
+        return Decoder(self.model, **limits, ends=ends, capture=self._capture)
 
     # --- scoring ------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from skiploop.chain import Chain
 from skiploop.check import probe_chains
 from skiploop.comparing import Pair, Score
 from skiploop.decode import Decoder
-from skiploop.decode_batch import Row
+from skiploop.decode_batch import WORTH_CAPTURING, Row
 from skiploop.layout import Layout, lay_out
 from skiploop.model import LayeredModel
 from skiploop.replay import run_chain
@@ -48,15 +48,16 @@ def batched_scoring_is_exact(
     return True
 
 
-def batched_generation_is_exact(model: LayeredModel, *, max_batch_tokens: int, cache_bytes: int) -> bool:
+def batched_generation_is_exact(decoder: Decoder) -> bool:
     """Logits of a few generated tokens against a full forward under ``run_chain``, prompt by prompt."""
+    model = decoder.model
     if not model.hf.can_generate():
         return False
     draw = _tokens(model)
     chains = [Chain.identity(model.num_layers), *probe_chains(model.num_layers)]
-    rows = [Row(tuple(draw(length)), chain.layers, 4) for length in (4, 6, 9) for chain in chains]
+    steps = 4 if decoder.capture is None else 4 + WORTH_CAPTURING
+    rows = [Row(tuple(draw(length)), chain.layers, steps) for length in (4, 6, 9) for chain in chains]
     try:
-        decoder = Decoder(model, max_batch_tokens=max_batch_tokens, cache_bytes=cache_bytes, ends=())
         decoder.run_rows(rows, trace=True)
     except torch.OutOfMemoryError:
         raise
