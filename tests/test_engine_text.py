@@ -48,6 +48,18 @@ def test_results_are_those_of_one_request_after_another(nano: LayeredModel, requ
     assert any(result.matched is False for result in found)
 
 
+def test_a_request_alone_gives_what_it_gives_among_a_hundred_others(
+    nano: LayeredModel, requests: list[Request]
+) -> None:
+    engine = Engine(nano)
+    together = engine.run(requests)
+    assert len(requests) > 100
+    for index in range(0, len(requests), 13):
+        alone = engine.run_alone(requests[index])
+        assert (alone.text, alone.matched) == (together[index].text, together[index].matched)
+        assert alone.loglikelihoods == pytest.approx(together[index].loglikelihoods, rel=1e-4, abs=1e-4)
+
+
 def test_the_embedded_model_takes_the_batched_path_of_every_kind(
     nano: LayeredModel, requests: list[Request], caplog: pytest.LogCaptureFixture
 ) -> None:
