@@ -31,20 +31,39 @@ Forward = Callable[[torch.Tensor, "int | torch.Tensor", int, Cache], torch.Tenso
 def cuda_graph(body: Body, device: torch.device) -> Body:
     """Capture what ``body`` does on the GPU; the function that comes back does it again, into the same tensors."""
     with torch.cuda.device(device):
-        side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            body()  # libraries make their workspaces in a first run, which a capture doesn't allow
-        torch.cuda.current_stream().wait_stream(side)
+        before = torch.cuda.current_stream()
+        _rehearse(body)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            output = body()
+        try:
+            with torch.cuda.graph(graph):
+                output = body()
+        except BaseException:
+            torch.cuda.set_stream(before)  # a capture that can't be ended leaves its own stream in place
+            graph.reset()
+            raise
 
     def replay() -> torch.Tensor:
         graph.replay()
         return output
 
     return replay
+
+
+def _rehearse(body: Body) -> None:
+    """Run ``body`` as it will be captured: workspaces of libraries get made, and to wait for the device is an error.
+
+    Both would spoil the capture itself, and the error would say less.
+    """
+    mode = torch.cuda.get_sync_debug_mode()
+    side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    side.wait_stream(torch.cuda.current_stream())
+    try:
+        torch.cuda.set_sync_debug_mode("error")
+        with torch.cuda.stream(side):
+            body()
+    finally:
+        torch.cuda.set_sync_debug_mode(mode)
+    torch.cuda.current_stream().wait_stream(side)
 
 
 class _Count(DynamicLayer):  # type: ignore[misc]

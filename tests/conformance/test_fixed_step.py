@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import logging
 import random
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -132,6 +136,66 @@ def test_the_tape_freezes_what_python_decides_and_forbids_reading() -> None:
     assert replay().tolist() == [11, 11]
     with pytest.raises(RuntimeError, match="not permitted"):
         tape.capture(lambda: x + x.sum().item(), torch.device("cpu"))
+
+
+class FakeCuda:
+    """As much of ``torch.cuda`` as a capture asks for; keeps what it was asked for."""
+
+    def __init__(self) -> None:
+        self.now, self.mode, self.log = "main", 0, list[str]()
+
+    def device(self, device: torch.device) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def current_stream(self) -> Any:
+        return SimpleNamespace(name=self.now, wait_stream=lambda stream: self.log.append(f"{self.now} waits"))
+
+    def Stream(self) -> Any:  # noqa: N802
+        return SimpleNamespace(name="side", wait_stream=lambda stream: self.log.append("side waits"))
+
+    def set_stream(self, stream: Any) -> None:
+        self.now = stream.name
+
+    @contextmanager
+    def stream(self, stream: Any) -> Iterator[None]:
+        before, self.now = self.now, stream.name
+        yield
+        self.now = before
+
+    def get_sync_debug_mode(self) -> int:
+        return self.mode
+
+    def set_sync_debug_mode(self, mode: int | str) -> None:
+        self.mode = 2 if mode == "error" else int(mode)
+
+    def CUDAGraph(self) -> Any:  # noqa: N802
+        return SimpleNamespace(replay=lambda: self.log.append("replay"), reset=lambda: self.log.append("reset"))
+
+    @contextmanager
+    def graph(self, graph: Any) -> Iterator[None]:
+        self.now = "capturing"
+        yield  # like the real one, this leaves its stream in place when something is raised inside
+        self.now = "main"
+
+
+def test_a_capture_is_rehearsed_and_one_that_fails_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeCuda()
+    monkeypatch.setattr(torch, "cuda", fake)
+    output, seen = torch.ones(2), list[tuple[str, int]]()
+
+    def body() -> torch.Tensor:
+        seen.append((fake.now, fake.mode))
+        if fake.log.count("replay") and fake.now == "capturing":
+            raise RuntimeError("not permitted")
+        return output
+
+    replay = cuda_graph(body, torch.device("cpu"))
+    assert seen == [("side", 2), ("capturing", 0)]  # to wait for the device is an error in the rehearsal
+    assert replay() is output
+    assert fake.log == ["side waits", "main waits", "replay"]
+    with pytest.raises(RuntimeError, match="not permitted"):
+        cuda_graph(body, torch.device("cpu"))
+    assert (fake.now, fake.mode, fake.log[-1]) == ("main", 0, "reset")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
