@@ -73,6 +73,7 @@ def test_a_captured_step_generates_what_stock_generate_does(name: str, padded: b
     assert_alone(model, rows)
     again = [Row(row.prompt, row.layers, row.limit) for row in rows]
     assert decode(model, again, None).layer_calls == calls
+    assert [row.emitted for row in again] == [row.emitted for row in rows]
 
 
 def test_rows_that_leave_are_left_out_of_the_next_capture() -> None:
