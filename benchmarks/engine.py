@@ -44,7 +44,7 @@ def measure(mode: Scoring | Generating, seed: int) -> dict[str, Any]:
     counted = len(runs)
     if mode.settings["compile"] and isinstance(mode, Generating):
         with counting_shapes() as shapes:  # calls in a captured step are made without Python
-            mode.run_uncaptured(pairs)
+            mode.run(pairs, captured=False)
         counted = 1
     after, seconds_after = time_plain(mode, sample[len(before) :])
     plain = before | after

@@ -110,19 +110,16 @@ class Generating:
         """One evaluation with the physically rebuilt model."""
         return Answer(tuple(generated(model, self.work.prompts[pair[0]], self.forwards)))
 
-    def run(self, pairs: list[Pair], *, trace: bool = False) -> tuple[dict[Pair, Answer], int]:
-        """All evaluations, and the layer calls that they took."""
-        decoder = Engine(self.work.model, **self.settings)._decoder(ends=())
+    def run(
+        self, pairs: list[Pair], *, trace: bool = False, captured: bool = True
+    ) -> tuple[dict[Pair, Answer], int]:
+        """All evaluations, and the layer calls that they took; not ``captured``: each of them made from Python."""
+        settings = self.settings if captured else self.settings | {"compile": False}
+        decoder = Engine(self.work.model, **settings)._decoder(ends=())
         rows = {pair: Row(self.work.prompts[pair[0]], pair[1].layers, self.forwards) for pair in pairs}
         decoder.run_rows(list(rows.values()), trace=trace)
         logits = {pair: torch.stack(row.trace) if trace else None for pair, row in rows.items()}
         return {p: Answer(tuple(row.emitted), logits[p]) for p, row in rows.items()}, decoder.layer_calls
-
-    def run_uncaptured(self, pairs: list[Pair]) -> None:
-        """The same work, every layer call made from Python."""
-        captured, self.settings = self.settings, self.settings | {"compile": False}
-        self.run(pairs)
-        self.settings = captured
 
     def difference(self, plain: dict[Pair, Answer], found: dict[Pair, Answer]) -> float:
         """Of logits on the first rows, the emitted tokens given, the largest; not timed."""

@@ -2,8 +2,8 @@
 
 Prefill is a prefix-shared pass (``skiploop.prefix``) that keeps the keys and values of every layer call. For decoding,
 the chains of all rows are merged into one sequence of layer calls (``skiploop.schedule``), made once and replayed for
-each token; each call has one buffer with the keys and values of the rows that take part in it. Rows that are done
-leave. In the token loop the host waits for the device once for each token: to see which rows have ended.
+each token (``skiploop.decode_calls``); on a GPU a whole step can be captured (``skiploop.fixed_step``). Rows that are
+done leave. In the token loop the host waits for the device once for each token: to see which rows have ended.
 
 Shapes: R rows, S tokens of the longest prompt (prompts are padded on the left), D width, V vocabulary.
 """
@@ -28,7 +28,7 @@ from skiploop.replay import Session, probing
 
 log = logging.getLogger("skiploop")
 
-WORTH_CAPTURING = 8  # steps to come for which a step is captured: that alone takes as long as two or three of them
+WORTH_CAPTURING = 8  # steps to come for which a step is captured: the capture itself runs it once and records it once
 
 
 @dataclass(slots=True, eq=False)

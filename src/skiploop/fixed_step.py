@@ -1,10 +1,10 @@
 """A decoding step whose shapes and addresses never change, so that a GPU can replay it as one graph.
 
-To launch the kernels of a layer call takes the host longer than it takes a GPU to run them. A CUDA graph launches all
-kernels of a step at once, but it repeats exactly what was captured: nothing in the step may depend on how many tokens
-there are so far. So here the number of tokens is a tensor on the device, attention sees the whole buffers of keys and
-values, with room for all tokens to come, and the mask hides what isn't written yet. Static caches of transformers
-work the same way, and its models make the right masks for them.
+To launch the kernels of a small layer call can take the host longer than it takes a GPU to run them. A CUDA graph
+launches all kernels of a step at once, but it repeats exactly what was captured: nothing in the step may depend on how
+many tokens there are so far. So here the number of tokens is a tensor on the device, attention sees the whole buffers
+of keys and values, with room for all tokens to come, and the mask hides what isn't written yet. Static caches of
+transformers work the same way, and its models make the right masks for them.
 
 Shapes: R rows, T tokens that there is room for, D' width of a head, V vocabulary.
 """
@@ -136,7 +136,6 @@ class FixedStep:
             room: tokens that the buffers have room for.
         """
         self.steps = 0
-        self._cache = cache
         self._place = torch.tensor([seen], device=tokens.device)
         self._tokens = tokens.clone()
         counts = {id(ghost): _Count(ghost, self._place[0], room) for ghost in cache.layers}

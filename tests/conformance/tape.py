@@ -39,7 +39,6 @@ class Tape(TorchDispatchMode):
 
     def capture(self, body: Body, device: torch.device) -> Body:
         """Like ``skiploop.fixed_step.cuda_graph``."""
-        self._kept = []
         body()  # as there, a run before the one that is captured
         self._kept = []
         with self:
