@@ -144,9 +144,7 @@ def show(result: dict[str, Any], args: argparse.Namespace) -> None:
         table.add_row("layer calls saved", "", f"{1 - engine / naive:.1%}", "")
         table.add_row("share of the attainable rate", "", f"{result['efficiency']:.1%}", "")
         table.add_row("evaluations timed", timed, f"{result['evaluations']}", "")
-        table.add_row(
-            "largest difference of logits", "", f"{result['max_logit_difference']:.1e}", ""
-        )
+        table.add_row("largest difference of logits", "", f"{result['max_logit_difference']:.1e}", "")
         table.add_row("equal tokens or verdicts", "", f"{result['equal_tokens']:.1%}", "")
     Console(width=110).print(table)
 

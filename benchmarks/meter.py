@@ -88,8 +88,7 @@ def attainable_seconds(model: LayeredModel, shapes: Counter[int], runs: int) -> 
     from memory as in a pass. ``shapes``: counted over so many ``runs``.
     """
     layers = [
-        [module for module in layer.modules() if isinstance(module, torch.nn.Linear)]
-        for layer in find_layers(model.hf)
+        [module for module in layer.modules() if isinstance(module, torch.nn.Linear)] for layer in find_layers(model.hf)
     ]
     place = {"device": model.device, "dtype": model.dtype}
     inputs = {width: torch.randn(max(shapes), width, **place) for width in {m.in_features for m in layers[0]}}

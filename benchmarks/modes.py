@@ -110,9 +110,7 @@ class Generating:
         """One evaluation with the physically rebuilt model."""
         return Answer(tuple(generated(model, self.work.prompts[pair[0]], self.forwards)))
 
-    def run(
-        self, pairs: list[Pair], *, trace: bool = False, captured: bool = True
-    ) -> tuple[dict[Pair, Answer], int]:
+    def run(self, pairs: list[Pair], *, trace: bool = False, captured: bool = True) -> tuple[dict[Pair, Answer], int]:
         """All evaluations, and the layer calls that they took; not ``captured``: each of them made from Python."""
         settings = self.settings if captured else self.settings | {"compile": False}
         decoder = Engine(self.work.model, **settings)._decoder(ends=())

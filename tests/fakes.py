@@ -62,8 +62,7 @@ class FakeRunner:
     def answer(self, request: Request) -> Result:
         if request.continuations:
             scores = [
-                -(digest(request.prompt, request.chain.layers, each) % 1000) / 100.0
-                for each in request.continuations
+                -(digest(request.prompt, request.chain.layers, each) % 1000) / 100.0 for each in request.continuations
             ]
             return Result(tuple(scores), (1,) * len(scores))
         text = self.text(request)
@@ -85,9 +84,7 @@ def fake_task(count: int = 10, scoring: str = "verbatim") -> Task:
         choices = ("one", "two", "three", "four") if scoring in ("choice", "letter") else ()
         answer = (choices or [gold(prompt)])[0] if scoring != "letter" else "A"
         where = 0 if choices else None
-        examples.append(
-            Example(f"e{i}", prompt, answer, choices, where, level=i % 5 + 1, family="ab"[i % 3 > 0])
-        )
+        examples.append(Example(f"e{i}", prompt, answer, choices, where, level=i % 5 + 1, family="ab"[i % 3 > 0]))
     return Task("fake", tuple(examples), scoring, max_new_tokens=8)
 
 

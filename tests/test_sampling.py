@@ -102,9 +102,7 @@ def test_texts_that_a_task_reads_alike_are_one_ballot() -> None:
 
 def test_the_curve_agrees_with_brute_force() -> None:
     rng = random.Random(3)
-    inputs = [
-        Samples(_said(rng), tuple(_said(rng) for _ in range(9))) for _ in range(25)
-    ]
+    inputs = [Samples(_said(rng), tuple(_said(rng) for _ in range(9))) for _ in range(25)]
     rows = curve(inputs, 9, LAYERS)
     assert [row["samples"] for row in rows] == [1, 2, 4, 8, 9] == powers(9)
     for row in rows:

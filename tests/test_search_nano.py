@@ -45,7 +45,13 @@ def test_the_summary_has_what_reports_need(study: Study) -> None:
     assert {row["level"] for row in summary["by_level"]} == {1, 2, 3, 4, 5}
     assert sum(summary["transitions"].values()) == 10
     assert {
-        "shorter_share", "corrected_share", "mean_base_depth", "mean_best_depth", "layer_calls", "seconds", "excess",
+        "shorter_share",
+        "corrected_share",
+        "mean_base_depth",
+        "mean_best_depth",
+        "layer_calls",
+        "seconds",
+        "excess",
     } <= set(summary)
 
 

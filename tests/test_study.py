@@ -185,11 +185,7 @@ def test_stopping_early_saves_what_can_not_help(tmp_path: Path) -> None:
     assert early.summary["oracle_accuracy"] == normal.summary["oracle_accuracy"]
     skip = run(tmp_path / "c", space="skip", stop_early=True, budget=31)
     for result in skip.inputs:
-        at = [
-            i
-            for i, (chain, reward) in enumerate(result.search.evaluations)
-            if reward == 1 and len(chain) == 1
-        ]
+        at = [i for i, (chain, reward) in enumerate(result.search.evaluations) if reward == 1 and len(chain) == 1]
         # What was asked in the same round is evaluated, too; nothing after it.
         assert not at or len(result.search.evaluations) <= at[0] + 4
 
@@ -295,9 +291,7 @@ def test_killed_at_ten_random_moments_nothing_differs(tmp_path: Path) -> None:
     while killed < 10:
         command = [sys.executable, "-m", "tests.fakes", str(out), "0.025"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
-            assert process.stdout is not None and process.stdout.readline() == b"working\n", (
-                "not complete yet"
-            )
+            assert process.stdout is not None and process.stdout.readline() == b"working\n", "not complete yet"
             time.sleep(rng.uniform(0, 0.08))
             process.send_signal(signal.SIGKILL)
         assert process.returncode == -signal.SIGKILL
@@ -362,9 +356,7 @@ def test_an_edited_journal_is_refused(tmp_path: Path) -> None:
         ({"budgett": 3}, "'budgett'.*budget"),
     ],
 )
-def test_bad_settings_are_named_before_any_work(
-    tmp_path: Path, changes: dict[str, Any], message: str
-) -> None:
+def test_bad_settings_are_named_before_any_work(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     runner = FakeRunner()
     with pytest.raises(InvalidInput, match=message):
         run(tmp_path / "s", runner, **changes)

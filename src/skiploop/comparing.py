@@ -17,9 +17,7 @@ Score = tuple[bool, list[float]]  # every target is the arg-max; log-likelihood 
 _SLICE_BYTES = 2**21  # of the logits that a CPU reduces at once: they are read several times, and its caches are small
 
 
-def compare(
-    logits: torch.Tensor, targets: torch.Tensor, part: Sequence[Pair], ends: torch.Tensor
-) -> Iterator[Score]:
+def compare(logits: torch.Tensor, targets: torch.Tensor, part: Sequence[Pair], ends: torch.Tensor) -> Iterator[Score]:
     """Verdict and log-likelihoods for each pair of ``part``; ``logits`` [P, V], ``targets`` [P]."""
     size = max(1, _SLICE_BYTES // (4 * logits.shape[1])) if logits.device.type == "cpu" else len(logits)
     slices = zip(torch.split(logits, size), torch.split(targets, size), strict=True)

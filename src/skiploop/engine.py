@@ -227,9 +227,7 @@ class Engine:
             return [lay_out(pairs[0][0], [answer for _, answer in pairs])]
         return [lay_out(prompt, [answer]) for prompt, answer in pairs]
 
-    def _chunks(
-        self, pairs: list[Pair], length: int
-    ) -> Iterator[list[Pair]]:
+    def _chunks(self, pairs: list[Pair], length: int) -> Iterator[list[Pair]]:
         """Pieces whose states fit into half of the cache at once; each pair holds one state while it waits."""
         width = self.model.hf.get_input_embeddings().weight.shape[-1]
         state_bytes = length * width * self.model.dtype.itemsize
@@ -237,9 +235,7 @@ class Engine:
         for start in range(0, len(pairs), size):
             yield pairs[start : start + size]
 
-    def _score_chunk(
-        self, pairs: list[Pair], length: int
-    ) -> dict[Pair, Score]:
+    def _score_chunk(self, pairs: list[Pair], length: int) -> dict[Pair, Score]:
         """For each pair: are all targets the arg-max, and the log-likelihood of each target."""
         layouts = list(dict.fromkeys(layout for layout, _ in pairs))
         index = {layout: i for i, layout in enumerate(layouts)}
@@ -288,9 +284,7 @@ class Engine:
         vocabulary: int = self.model.hf.config.get_text_config().vocab_size
         return max(1, _LOGITS_BYTES // (4 * vocabulary))
 
-    def _result(
-        self, job: _Job, scored: dict[Pair, Score]
-    ) -> Result:
+    def _result(self, job: _Job, scored: dict[Pair, Score]) -> Result:
         found = [scored[layout, job.request.chain.layers] for layout in job.layouts]
         if job.request.expected is not None:
             return Result(matched=found[0][0])

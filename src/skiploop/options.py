@@ -229,4 +229,3 @@ def _survival(found: Sequence[Claim], lines: Sequence[Line]) -> dict[str, Any]:
             None if None in values or interval is None else {"all": values[0] - values[1], "interval": list(interval)}
         )
     return figures
-

@@ -154,9 +154,7 @@ class _Sampler:
     def __init__(self, task: Task, identity: Chain, settings: SamplingSettings, work: Worklist, most: int) -> None:
         self._task, self._identity, self._settings, self._work, self._most = task, identity, settings, work, most
 
-    def run(
-        self, split: str, examples: Sequence[Example], temperatures: Sequence[float]
-    ) -> dict[float, list[Samples]]:
+    def run(self, split: str, examples: Sequence[Example], temperatures: Sequence[float]) -> dict[float, list[Samples]]:
         """By temperature, in the order of the examples."""
         greedy = self._work.run([self._greedy(split, each) for each in examples])
         said = [_said(self._task, line)[0] for line in greedy]
@@ -253,9 +251,7 @@ def _choose(tuning: Mapping[float, Sequence[Samples]], most: int) -> dict[str, d
     }
 
 
-def _curves(
-    found: Mapping[float, Sequence[Samples]], most: int, num_layers: int, seed: int
-) -> list[dict[str, Any]]:
+def _curves(found: Mapping[float, Sequence[Samples]], most: int, num_layers: int, seed: int) -> list[dict[str, Any]]:
     return [
         {"temperature": temperature, "curve": curve(inputs, most, num_layers, seed=seed)}
         for temperature, inputs in found.items()

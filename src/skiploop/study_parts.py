@@ -81,9 +81,7 @@ def _no_options(context: Context) -> str | None:
     return why_not(context.pool, context.test)
 
 
-def _controlled(
-    context: Context, name: str, work: Callable[[Context, JsonlJournal, Progress], Line]
-) -> Line:
+def _controlled(context: Context, name: str, work: Callable[[Context, JsonlJournal, Progress], Line]) -> Line:
     """A control: controls/NAME.jsonl is its journal, controls/NAME.json its figures, written at the end."""
     place = context.out / "controls" / f"{name}.json"
     if place.exists():

@@ -233,9 +233,7 @@ def _peer_figures(results: Sequence[InputResult], peer: str) -> dict[str, Any]:
         f"{peer}_oracle_accuracy": share(count - moves["still_wrong"], count),
         f"{peer}_shorter_share": share(moves["right_shorter"], moves["right_shorter"] + moves["identity_best"]),
         f"{peer}_corrected_share": share(moves["corrected"], moves["corrected"] + moves["still_wrong"]),
-        f"{peer}_mean_best_depth": _mean(
-            [len(result.arms[peer].best[0]) for result in results if peer in result.arms]
-        ),
+        f"{peer}_mean_best_depth": _mean([len(result.arms[peer].best[0]) for result in results if peer in result.arms]),
     }
 
 

@@ -35,6 +35,7 @@ MODEL_TYPES = [*CORE, *(pytest.param(name, marks=pytest.mark.slow) for name in F
 # Skips, loops of one layer and of blocks, swaps, and a single layer, on four layers.
 CHAINS = ([1, 1, 2, 3], [0, 1, 2, 1, 2, 3], [0, 2, 1, 3], [3, 2, 1, 0, 0], [0, 1, 2, 3, 0, 1, 2, 3])
 
+
 @pytest.fixture(scope="module", params=MODEL_TYPES)
 def model(request: pytest.FixtureRequest) -> PreTrainedModel:
     return tiny_model(request.param)

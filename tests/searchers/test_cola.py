@@ -129,9 +129,7 @@ def test_visits_and_values_add_up(batch: int) -> None:
             searcher.tell(chain, rewards[str(chain)])
     tree = searcher.tree()
     root = tree[0]
-    assert (
-        len(tree) == len(rewards) == root["visits"] == 240
-    )  # each simulation is one new node, one evaluation
+    assert len(tree) == len(rewards) == root["visits"] == 240  # each simulation is one new node, one evaluation
     assert root["value"] == sum(rewards.values()) / 240
     assert {node["chain"]: node["reward"] for node in tree} == rewards
     below = sum(tree[child]["visits"] for child in root["children"])  # type: ignore[misc, attr-defined]
@@ -163,9 +161,7 @@ def test_edges_are_legal_edits_and_have_no_cycles() -> None:
 
 def test_a_node_reached_twice_is_evaluated_once_and_shared() -> None:
     space = make_space("skip", 3, max_block=1)
-    tree = search(
-        space, 8, random_child=0.0, widening=10.0
-    ).tree()  # one more than there are: all edges are made
+    tree = search(space, 8, random_child=0.0, widening=10.0).tree()  # one more than there are: all edges are made
     assert len(tree) == tree[0]["visits"] == 7
     parents = {node["chain"]: sum(node["id"] in other["children"] for other in tree) for node in tree}  # type: ignore[operator]
     assert parents == {"0-2": 0, "0-1": 1, "0 2": 1, "1-2": 1, "0": 2, "1": 2, "2": 2}
@@ -173,9 +169,7 @@ def test_a_node_reached_twice_is_evaluated_once_and_shared() -> None:
 
 def test_progressive_widening_bounds_the_children() -> None:
     for widening, power in ((2.0, 0.5), (1.0, 0.4), (3.0, 0.3)):
-        tree = search(
-            make_space("cola", 16), 300, random_child=0.0, widening=widening, widening_power=power
-        ).tree()
+        tree = search(make_space("cola", 16), 300, random_child=0.0, widening=widening, widening_power=power).tree()
         allowed = [math.ceil(widening * int(str(node["visits"])) ** power) for node in tree]
         children = [len(node["children"]) for node in tree]  # type: ignore[arg-type]
         assert all(number <= limit for number, limit in zip(children, allowed, strict=True))

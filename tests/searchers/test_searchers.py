@@ -91,9 +91,7 @@ def test_unknown_names_are_refused() -> None:
         make_searcher("mcts", space)
     with pytest.raises(InvalidInput, match=r"unknown setting lam of searcher 'cola'; it takes exploration"):
         make_searcher("cola", space, lam=0)
-    with pytest.raises(
-        InvalidInput, match=r"unknown setting exploration of searcher 'random'; it takes none"
-    ):
+    with pytest.raises(InvalidInput, match=r"unknown setting exploration of searcher 'random'; it takes none"):
         make_searcher("random", space, exploration=0)
 
 

@@ -54,9 +54,7 @@ def test_verbatim_letters_know_format_failures() -> None:
 
 
 def test_only_verbatim_is_canonical() -> None:
-    assert not any(
-        Task("t", (Example("1", "p", "a"),), scoring).canonical for scoring in ("exact", "numeric")
-    )
+    assert not any(Task("t", (Example("1", "p", "a"),), scoring).canonical for scoring in ("exact", "numeric"))
 
 
 def test_generation_stops_counting_at_a_new_question() -> None:
@@ -145,9 +143,7 @@ def test_samples_depend_on_the_seed_only_and_nest() -> None:
     assert positions == sorted(positions)
 
 
-@given(
-    st.lists(st.tuples(st.none() | st.integers(1, 3), st.sampled_from("abc")), min_size=1), st.integers(1, 40)
-)
+@given(st.lists(st.tuples(st.none() | st.integers(1, 3), st.sampled_from("abc")), min_size=1), st.integers(1, 40))
 def test_uneven_groups_are_sampled_completely(groups: list[tuple[int | None, str]], n: int) -> None:
     examples = tuple(Example(str(i), "p", "a", level=lv, family=f) for i, (lv, f) in enumerate(groups))
     sample = Task("t", examples).limit(n)
@@ -169,9 +165,7 @@ def test_filter_errors_name_what_exists() -> None:
         grid().filter(levels=[1, 7])
     with pytest.raises(InvalidInput, match=r"no family 'z'; it has a, b, c, d"):
         grid().filter(families=["z"])
-    apart = Task(
-        "t", (Example("1", "p", "a", level=1, family="a"), Example("2", "p", "a", level=2, family="b"))
-    )
+    apart = Task("t", (Example("1", "p", "a", level=1, family="a"), Example("2", "p", "a", level=2, family="b")))
     with pytest.raises(InvalidInput, match="occur together as: a 1, b 2"):
         apart.filter(levels=[1], families=["b"])
     with pytest.raises(InvalidInput, match="it has none"):
@@ -202,10 +196,7 @@ def test_rotation_moves_options_gold_and_prompt_together(shift: int) -> None:
     assert after.choices[after.gold] == "an owl"
     assert after.choices[0] == before.choices[shift % 3]
     assert after.answer == "ABC"[after.gold]
-    assert (
-        after.prompt
-        == "largest:" + " ".join(f"{n} {c}" for n, c in zip("ABC", after.choices, strict=True)) + "="
-    )
+    assert after.prompt == "largest:" + " ".join(f"{n} {c}" for n, c in zip("ABC", after.choices, strict=True)) + "="
 
 
 def test_rotation_of_prompts_without_options() -> None:

@@ -130,18 +130,14 @@ def test_svamp(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_gold_answers_are_right_and_those_of_others_wrong(name: str, tmp_path: Path) -> None:
-    task = make_task(
-        f"{name}:{write(tmp_path, FORMATS[name])}", scoring=None if name in ("math", "gsm8k") else "exact"
-    )
+    task = make_task(f"{name}:{write(tmp_path, FORMATS[name])}", scoring=None if name in ("math", "gsm8k") else "exact")
     for example in task.examples:
         assert task.judge_text(example, example.answer).reward == 1.0
         assert task.judge_text(example, "99999").reward == 0.0
 
 
 def test_own_prompts_are_used_as_they_are(tmp_path: Path) -> None:
-    task = jsonl(
-        tmp_path, {"prompt": "1+1=", "answer": 2}, {"prompt": "2+1=", "answer": 3.0, "id": 7, "level": 2}
-    )
+    task = jsonl(tmp_path, {"prompt": "1+1=", "answer": 2}, {"prompt": "2+1=", "answer": 3.0, "id": 7, "level": 2})
     assert [e.prompt for e in task.examples] == ["1+1=", "2+1="]
     assert [e.answer for e in task.examples] == ["2", "3"]
     assert [e.id for e in task.examples] == ["data-0", "7"]
@@ -164,10 +160,7 @@ def test_own_choices_take_index_letter_or_text(answer: object, tmp_path: Path) -
     task = jsonl(tmp_path, row)
     assert (task.scoring, task.examples[0].gold, task.examples[0].answer) == ("choice", 1, "owl")
     assert jsonl(tmp_path, row, scoring="letter").examples[0].answer == "B"
-    assert (
-        jsonl(tmp_path, row, scoring="exact").examples[0].prompt
-        == "Question: Which?\nA. cat\nB. owl\nAnswer:"
-    )
+    assert jsonl(tmp_path, row, scoring="exact").examples[0].prompt == "Question: Which?\nA. cat\nB. owl\nAnswer:"
 
 
 def test_an_ambiguous_answer_needs_gold(tmp_path: Path) -> None:
@@ -255,9 +248,7 @@ def test_a_malformed_line_is_named(line: str, message: str, tmp_path: Path) -> N
         ("svamp", {**SVAMP[0], "Answer": "many"}, "isn't a number"),
     ],
 )
-def test_a_row_of_another_format_is_named(
-    name: str, row: dict[str, object], message: str, tmp_path: Path
-) -> None:
+def test_a_row_of_another_format_is_named(name: str, row: dict[str, object], message: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=rf"data\.jsonl, line 1: .*{message}"):
         make_task(f"{name}:{write(tmp_path, [row])}")
 
@@ -433,9 +424,7 @@ def test_without_network_or_package_a_file_is_asked_for(monkeypatch: pytest.Monk
         raise ConnectionError("no route to host")
 
     fake_hub(monkeypatch, offline)
-    with pytest.raises(
-        InvalidInput, match=r"ConnectionError: no route.*a local JSON or JSONL file.*gsm8k:PATH"
-    ):
+    with pytest.raises(InvalidInput, match=r"ConnectionError: no route.*a local JSON or JSONL file.*gsm8k:PATH"):
         make_task("gsm8k")
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(InvalidInput, match=r"pip install skiploop\[hub\].*gsm8k:PATH"):
@@ -443,8 +432,6 @@ def test_without_network_or_package_a_file_is_asked_for(monkeypatch: pytest.Monk
 
 
 def test_importing_tasks_imports_neither_torch_nor_datasets() -> None:
-    code = (
-        "import sys, skiploop.tasks; print(sorted({'torch', 'datasets', 'transformers'} & set(sys.modules)))"
-    )
+    code = "import sys, skiploop.tasks; print(sorted({'torch', 'datasets', 'transformers'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

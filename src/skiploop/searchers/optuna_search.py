@@ -229,9 +229,7 @@ class NSGA2Searcher(OptunaSearcher):
         return int(self.settings.population)
 
     def _sampler(self) -> Any:
-        return self._optuna.samplers.NSGAIISampler(
-            population_size=self.settings.population, seed=self.seed % 2**32
-        )
+        return self._optuna.samplers.NSGAIISampler(population_size=self.settings.population, seed=self.seed % 2**32)
 
     def _values(self, layers: Layers) -> list[float]:
         return [self._told[layers], 1 - len(layers) / self.space.max_length]

@@ -144,9 +144,7 @@ class ParetoSearcher(TreeSearcher):
 
     def _in_order(self) -> list[Chain]:
         """What was told since the last ask: by when it was asked, then what never was."""
-        return sorted(
-            self._untold.values(), key=lambda chain: (self._turn.get(chain.layers, math.inf), chain.layers)
-        )
+        return sorted(self._untold.values(), key=lambda chain: (self._turn.get(chain.layers, math.inf), chain.layers))
 
     def _make(self, number: int, chain: Chain, parent: Node | None) -> Node:
         return VectorNode(number, chain, parent)
