@@ -10,6 +10,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from skiploop._version import __version__
 from skiploop.chain import Chain
 from skiploop.errors import InvalidInput, UnsupportedModel
 from skiploop.request import Request, Result
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from skiploop.static import StaticSettings, StaticStudy, load_static, search_static
     from skiploop.study import Study, load_study, search
     from skiploop.tasks import make_task
-
-__version__ = "0.1.0"
 
 _LAZY = {
     "CheckReport": "check",
@@ -59,6 +58,7 @@ __all__ = [
     "StaticStudy",
     "Study",
     "UnsupportedModel",
+    "__version__",
     "check_model",
     "compose",
     "load_static",

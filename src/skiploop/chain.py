@@ -27,8 +27,8 @@ from skiploop.notation import (
     length_limit,
     parse_layers,
     repeats,
-    whole_number,
 )
+from skiploop.validate import whole_number
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False)

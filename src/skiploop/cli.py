@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from skiploop import __version__, cli_analyze, cli_report, cli_search, cli_show, cli_study
+from skiploop import cli_analyze, cli_report, cli_search, cli_show, cli_study
+from skiploop._version import __version__
 from skiploop.cli_common import Device, Dtype, Json, Threads, Trust, Yes, app, errors, print_json
 from skiploop.cli_values import confirm_code, numbers, set_threads, terminal, write_file
 from skiploop.errors import InvalidInput
@@ -85,7 +86,7 @@ def generate(
     """Continue prompts, greedily, under a chain."""
     with errors(json):
         from skiploop.chain import Chain
-        from skiploop.notation import whole_number
+        from skiploop.validate import whole_number
 
         whole_number("--max-new-tokens", max_new_tokens, 1)
         opened = _open(model, dtype, device, threads, trust_remote_code, yes)

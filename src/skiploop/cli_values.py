@@ -10,7 +10,7 @@ from pathlib import Path
 import typer
 
 from skiploop.errors import InvalidInput
-from skiploop.notation import whole_number
+from skiploop.validate import whole_number
 
 
 def confirm_code(model: str, trust: bool, yes: bool) -> None:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 from skiploop.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.notation import whole_number
 from skiploop.searchers import Searcher
+from skiploop.validate import whole_number
 
 Evaluate = Callable[[Sequence[tuple[Chain, int]]], Sequence[float]]
 """Rewards of pairs (chain, number of a training input)."""

@@ -1,6 +1,6 @@
-"""The notation of chains: reading, writing, and the checks of the numbers in it. Pure Python, no torch.
+"""The notation of chains: reading and writing. Pure Python, no torch.
 
-See ``skiploop.chain`` for the notation itself; here are plain functions on tuples of layers.
+See `skiploop.chain` for the notation itself; here are plain functions on tuples of layers.
 """
 
 from __future__ import annotations
@@ -8,34 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from itertools import accumulate
-from operator import index
 
 from skiploop.errors import InvalidInput
+from skiploop.validate import as_index, whole_number
 
 LONGEST = 65_536  # slots; a cap of its own, so that "0x999999999" is an error and not an out-of-memory
 
 _WORD = re.compile(r"\(|\)[^\s,()]*|[^\s,()]+")
 _TOKEN = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?(?:x([0-9]{1,9}))?")
 _CLOSE = re.compile(r"\)(?:x([0-9]{1,9}))?")
-
-
-def whole_number(name: str, value: object, minimum: int) -> int:
-    """`value` as an int, or InvalidInput that names it; bools and floats are refused, numpy ints are fine."""
-    number = as_index(value)
-    if number is None:
-        raise InvalidInput(f"{name}={value!r} isn't a whole number; use an int of at least {minimum}")
-    if number < minimum:
-        raise InvalidInput(f"{name}={number} is too small; use an int of at least {minimum}")
-    return number
-
-
-def as_index(value: object) -> int | None:
-    if isinstance(value, bool):
-        return None
-    try:
-        return index(value)  # type: ignore[arg-type]
-    except TypeError:
-        return None
 
 
 def layer_index(entry: object, num_layers: int) -> int:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Protocol
 
-from skiploop import __version__
+from skiploop._version import __version__
 from skiploop.errors import UnsupportedModel
 from skiploop.evaluate import Encoder
 from skiploop.request import Runner

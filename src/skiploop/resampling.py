@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skiploop.errors import InvalidInput
-from skiploop.notation import whole_number
 from skiploop.stats import Estimate, Interval, checked_level
+from skiploop.validate import whole_number
 
 Floats = NDArray[np.float64]
 Statistic = Callable[[Floats], Floats]

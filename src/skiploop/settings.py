@@ -9,9 +9,9 @@ from typing import Any
 
 from skiploop.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.notation import whole_number
 from skiploop.searchers import SEARCHERS, Searcher, WarmStart, make_searcher, resolved_name
 from skiploop.space import Space, make_space
+from skiploop.validate import whole_number
 
 ENGINES = ("auto", "compiled", "plain")
 

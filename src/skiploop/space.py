@@ -28,7 +28,8 @@ from skiploop.chain import Chain, Edit, edited
 from skiploop.decisions import Choose, Decision, Decisions
 from skiploop.errors import InvalidInput
 from skiploop.groups import Group, Limits, loop_edits_of, looped, read_groups, skip_edits, skip_edits_of
-from skiploop.notation import LONGEST, whole_number
+from skiploop.notation import LONGEST
+from skiploop.validate import whole_number
 from skiploop.words import Blocks, Choice, Run, Window, Word, from_json
 
 _LISTED = 1024  # chains whose edits are remembered, some kilobytes each

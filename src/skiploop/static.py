@@ -26,7 +26,6 @@ from skiploop.errors import InvalidInput
 from skiploop.evaluate import check_lengths, request, shown_verdict
 from skiploop.halving import Candidate, Halving, StaticSearch, best, race
 from skiploop.journal import JsonlJournal, Line
-from skiploop.notation import whole_number
 from skiploop.opening import StudyModel, describe, open_model, open_runner
 from skiploop.progress import Progress
 from skiploop.references import References, of_model
@@ -39,6 +38,7 @@ from skiploop.store import StudyFolder, check_place, default_out, read_inputs, r
 from skiploop.study import Interrupted
 from skiploop.tasks import Example, Task, make_task
 from skiploop.tasks.sample import balanced_order
+from skiploop.validate import whole_number
 from skiploop.warmstart import resolved
 
 _MOST_MAPPED = 64  # training inputs on which the whole map of blocks is measured

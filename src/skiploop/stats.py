@@ -14,7 +14,7 @@ from statistics import NormalDist
 from typing import Literal
 
 from skiploop.errors import InvalidInput
-from skiploop.notation import whole_number
+from skiploop.validate import whole_number
 
 Z = 1.959963984540054  # 95 %, two-sided
 McNemar = Literal["exact", "mid-p", "chi2"]

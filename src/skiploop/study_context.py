@@ -9,7 +9,6 @@ from typing import Any
 
 from skiploop.errors import InvalidInput
 from skiploop.journal import Line
-from skiploop.notation import whole_number
 from skiploop.opening import StudyModel, open_runner
 from skiploop.progress import Progress
 from skiploop.request import Runner
@@ -18,6 +17,7 @@ from skiploop.settings import StudySettings
 from skiploop.static import StaticSettings
 from skiploop.store import read_json
 from skiploop.tasks import Example, Task
+from skiploop.validate import whole_number
 
 MakeProgress = Callable[[str], Progress]
 """Progress for a part, given the name of the share that it shows."""

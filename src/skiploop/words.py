@@ -24,7 +24,7 @@ from typing import Any, ClassVar
 
 from skiploop.decisions import Graph, Node, Option
 from skiploop.errors import InvalidInput
-from skiploop.notation import whole_number
+from skiploop.validate import whole_number
 
 
 @dataclass(frozen=True)

@@ -33,10 +33,10 @@ from skiploop.analysis.intervals import Figure, mean_figure, pooled_figure, rank
 from skiploop.analysis.subject import Evaluate, Subject
 from skiploop.arms import seed_for
 from skiploop.chain import Chain
-from skiploop.notation import whole_number
 from skiploop.ranks import spearman
 from skiploop.resampling import Floats
 from skiploop.searchers import Searcher, make_searcher
+from skiploop.validate import whole_number
 
 VERSION = 1
 RELIABLE = 0.7  # a retest correlation from which on a measure is used for single inputs

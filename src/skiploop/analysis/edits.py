@@ -42,9 +42,9 @@ from skiploop.analysis.subject import Evaluate, Subject
 from skiploop.analysis.subsets import single_edit, with_edits
 from skiploop.chain import Chain, LayerEdit
 from skiploop.errors import InvalidInput
-from skiploop.notation import whole_number
 from skiploop.resampling import bootstrap, sign_flip_test
 from skiploop.space import Space
+from skiploop.validate import whole_number
 
 VERSION = 1
 

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skiploop.analysis.measured import measured_mean, measured_share
-from skiploop.notation import whole_number
 from skiploop.ranks import correlation_test
 from skiploop.resampling import Floats, bootstrap
 from skiploop.stats import normal_quantile, share, wilson
+from skiploop.validate import whole_number
 
 Figure = dict[str, Any]
 RESAMPLES = 2000

@@ -47,12 +47,12 @@ from skiploop.analysis.states import states_after_slots
 from skiploop.analysis.subject import Subject
 from skiploop.chain import Chain
 from skiploop.model import LayeredModel
-from skiploop.notation import whole_number
 from skiploop.recording import head
 from skiploop.stats import newcombe_paired, paired_counts
 from skiploop.summary import InputResult
 from skiploop.tasks import Example, Task
 from skiploop.tasks.scoring import letters
+from skiploop.validate import whole_number
 
 VERSION = 1
 CURVES = ("gold_probability", "gold_rank", "identity_probability", "identity_rank", "entropy")

@@ -37,9 +37,9 @@ from skiploop.analysis.subject import Subject
 from skiploop.analysis.subsets import with_edits
 from skiploop.arms import seed_for
 from skiploop.chain import Chain
-from skiploop.notation import whole_number
 from skiploop.space import Space
 from skiploop.summary import InputResult
+from skiploop.validate import whole_number
 
 VERSION = 1
 _RIGHT = ("right_shorter", "identity_best")  # transitions of inputs that the identity gets right

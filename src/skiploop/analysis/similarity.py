@@ -47,10 +47,10 @@ from skiploop.analysis.subject import Subject
 from skiploop.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.model import LayeredModel
-from skiploop.notation import whole_number
 from skiploop.request import Request, Result
 from skiploop.resampling import Floats
 from skiploop.tasks import Example, Task
+from skiploop.validate import whole_number
 
 VERSION = 1
 ALLOWED, REFUSED = "may be used as a prior", "refused"

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from skiploop.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.notation import whole_number
 from skiploop.space import Space, compose
+from skiploop.validate import whole_number
 from skiploop.words import Loop, Run, Sequence
 
 INPUT, INCREMENT, OUTPUT = range(3)

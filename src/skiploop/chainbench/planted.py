@@ -6,7 +6,7 @@ import numpy as np
 
 from skiploop.chain import Chain
 from skiploop.chainbench.table import COUNTS, Floats, Table, all_chains
-from skiploop.notation import whole_number
+from skiploop.validate import whole_number
 
 
 def additive(num_layers: int, seed: int = 0, *, inputs: int = 40, noise: float = 0.0) -> Table:

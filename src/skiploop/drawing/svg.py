@@ -15,7 +15,8 @@ from skiploop.drawing.layout import Box, Column, lay_out
 from skiploop.drawing.metadata import SVG, checked_text, metadata
 from skiploop.drawing.style import line, number, rectangle, stylesheet, text, tip
 from skiploop.errors import InvalidInput
-from skiploop.notation import format_layers, whole_number
+from skiploop.notation import format_layers
+from skiploop.validate import whole_number
 
 COLUMNS = 32
 _LEAST_WIDTH = 240.0

@@ -16,7 +16,7 @@ from skiploop.chain import Chain
 from skiploop.drawing.layout import Back, Box, Layout, lay_out, skips
 from skiploop.drawing.listing import listed
 from skiploop.drawing.program import program
-from skiploop.notation import whole_number
+from skiploop.validate import whole_number
 
 _LEFT, _RIGHT, _UP, _DOWN = 1, 2, 4, 8
 _LINES = " ╴╶─╵╯╰┴╷╮╭┬│┤├┼"  # by the sum of the directions in which a line leaves the cell

@@ -14,16 +14,16 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from skiploop import __version__
+from skiploop._version import __version__
 from skiploop.drawing.style import stylesheet
 from skiploop.errors import InvalidInput
-from skiploop.notation import whole_number
 from skiploop.report import words
 from skiploop.report.build import Report, RunReport
 from skiploop.report.canvas import COLOURS, DARK, FORMATS, figure_files, inline_svg, require_matplotlib
 from skiploop.report.explorer import MOST, explore
 from skiploop.report.parts import Cell, Column, Figure
 from skiploop.report.study_sections import NAMES
+from skiploop.validate import whole_number
 
 _BADGES = {
     "right_shorter": "right, shorter",

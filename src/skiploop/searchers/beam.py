@@ -25,11 +25,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from skiploop.chain import Chain, edited
-from skiploop.notation import whole_number
 from skiploop.searchers.puct import Prior, few_slots, normalised
 from skiploop.searchers.random import RandomSearcher
 from skiploop.searchers.reward import checked
 from skiploop.space import Space
+from skiploop.validate import whole_number
 
 Layers = tuple[int, ...]
 

@@ -20,11 +20,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from skiploop.chain import Chain
-from skiploop.notation import whole_number
 from skiploop.searchers.moves import Layers, propose
 from skiploop.searchers.nearby import NearbySearcher
 from skiploop.searchers.reward import checked
 from skiploop.space import Space
+from skiploop.validate import whole_number
 
 _TRIES = 32  # changes of one parent, most of which lead out of the space, before another parent is drawn
 _PARENTS = 4  # drawn for one child, before a random chain near the identity takes its place

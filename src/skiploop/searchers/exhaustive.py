@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from skiploop.chain import Chain
-from skiploop.notation import whole_number
 from skiploop.searchers.reward import checked
 from skiploop.space import Space
+from skiploop.validate import whole_number
 
 Layers = tuple[int, ...]
 

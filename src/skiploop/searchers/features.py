@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skiploop.errors import InvalidInput
-from skiploop.notation import whole_number
+from skiploop.validate import whole_number
 
 Floats = NDArray[np.float64]
 Layers = tuple[int, ...]

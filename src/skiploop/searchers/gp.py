@@ -25,13 +25,13 @@ import numpy as np
 
 from skiploop.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.notation import whole_number
 from skiploop.searchers.codes import Codes, Floats, Layers, coded, distances
 from skiploop.searchers.moves import propose
 from skiploop.searchers.nearby import NearbySearcher
 from skiploop.searchers.posterior import Posterior, expected_improvement, log_likelihood
 from skiploop.searchers.reward import checked
 from skiploop.space import Space
+from skiploop.validate import whole_number
 
 _LISTED = 2048  # chains of a space that is small enough to consider all of them
 _SCALES = (1.0, 2.0, 4.0, 8.0, 16.0)

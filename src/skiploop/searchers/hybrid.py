@@ -27,11 +27,11 @@ import numpy as np
 
 from skiploop.chain import Chain, Edit, edited
 from skiploop.errors import InvalidInput
-from skiploop.notation import whole_number
 from skiploop.searchers.features import Features, Floats, Layers
 from skiploop.searchers.reward import checked
 from skiploop.searchers.tree import Node, TreeSearcher, ValuedNode, check_numbers
 from skiploop.space import Space
+from skiploop.validate import whole_number
 
 Estimator = Callable[[Chain], float]
 

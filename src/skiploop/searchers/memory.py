@@ -45,8 +45,8 @@ from numpy.typing import NDArray
 
 from skiploop.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.notation import whole_number
 from skiploop.searchers.warm import Asker, WarmStart
+from skiploop.validate import whole_number
 
 SCHEMA = 1
 Layers = tuple[int, ...]

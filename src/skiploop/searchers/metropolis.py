@@ -26,11 +26,11 @@ from typing import ClassVar
 
 from skiploop.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.notation import whole_number
 from skiploop.searchers.moves import Layers, propose
 from skiploop.searchers.random import RandomSearcher
 from skiploop.searchers.reward import checked
 from skiploop.space import Space
+from skiploop.validate import whole_number
 
 _PATIENCE = 100  # draws without a new chain, most of which lead out of the space, before one is drawn uniformly
 _AHEAD = 64  # most steps that a walker is ahead of its rewards

@@ -14,10 +14,10 @@ from typing import ClassVar
 
 from skiploop.chain import Chain, Edit, edited
 from skiploop.errors import InvalidInput
-from skiploop.notation import whole_number
 from skiploop.searchers.random import RandomSearcher
 from skiploop.searchers.reward import checked
 from skiploop.space import Space
+from skiploop.validate import whole_number
 
 _TRIES = 32  # draws of known chains in a row, after which uniform draws take over
 _KEPT = 256  # chains whose edits are kept

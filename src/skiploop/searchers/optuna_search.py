@@ -21,11 +21,11 @@ from typing import Any, ClassVar
 
 from skiploop.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.notation import whole_number
 from skiploop.searchers.nearby import NearbySearcher
 from skiploop.searchers.random import RandomSearcher
 from skiploop.searchers.reward import checked
 from skiploop.space import Space
+from skiploop.validate import whole_number
 
 Layers = tuple[int, ...]
 

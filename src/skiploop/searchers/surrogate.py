@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 
 from skiploop.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.notation import whole_number
 from skiploop.searchers.features import OPS, Features, Floats, Layers
 from skiploop.searchers.moves import propose
 from skiploop.searchers.nearby import NearbySearcher
 from skiploop.searchers.reward import checked
 from skiploop.space import Space
+from skiploop.validate import whole_number
 
 _LISTED = 2048  # chains of a space that is small enough to consider all of them
 _MOST = 256  # rewards after which nothing is learned any more

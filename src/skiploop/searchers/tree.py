@@ -27,9 +27,9 @@ from typing import Any, Protocol
 
 from skiploop.chain import Chain, Edit, edited
 from skiploop.errors import InvalidInput
-from skiploop.notation import whole_number
 from skiploop.searchers.reward import checked
 from skiploop.space import Space
+from skiploop.validate import whole_number
 
 # A node lists its unexplored edits, which takes kilobytes, at so many children or draws that failed.
 _FEW_CHILDREN = 4

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from skiploop.chain import Chain
-from skiploop.notation import whole_number
 from skiploop.space import Space
+from skiploop.validate import whole_number
 
 
 class Asker(Protocol):
