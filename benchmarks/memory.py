@@ -28,8 +28,8 @@ from rich.table import Table as RichTable
 
 from skiploop import chainbench
 from skiploop.arms import seed_for
-from skiploop.chain import Chain
 from skiploop.chainbench import Table
+from skiploop.chains.chain import Chain
 from skiploop.searchers import WarmStart, make_searcher
 from skiploop.searchers.memory import Memory, MemorySettings
 

@@ -36,7 +36,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from skiploop.arms import seed_for
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.searchers import SEARCHERS, make_searcher
 from skiploop.searchers.hypervolume import hypervolume
 from skiploop.space import Space, make_space, per_layer

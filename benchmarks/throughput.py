@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.searchers import SEARCHERS, make_searcher
 from skiploop.space import Space, make_space, per_layer
 

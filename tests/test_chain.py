@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skiploop.chain import Chain, Edit, LayerEdit
+from skiploop.chains.chain import Chain
+from skiploop.chains.edits import Edit, LayerEdit
 from skiploop.errors import InvalidInput
 
 
@@ -335,7 +336,7 @@ def test_edits_do_what_they_say(chain: Chain, start: int, size: int, extra: int)
 
 
 def test_a_notebook_shows_a_drawing() -> None:
-    from skiploop.drawing import read_svg
+    from skiploop.chains.drawing import read_svg
 
     chain = Chain.parse("0-1 3x2", 5)
     assert read_svg(chain._repr_svg_() or "") == chain

@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel, PreTrainedModel
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput, UnsupportedModel
 from skiploop.gates import GateResult, gated, train_gates
 from skiploop.replay import find_layers, run_chain

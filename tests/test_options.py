@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.journal import JsonlJournal
 from skiploop.options import Claim, claims, options_study, rotations, why_not

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.journal import JsonlJournal
 from skiploop.progress import Progress

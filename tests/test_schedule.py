@@ -7,7 +7,7 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.schedule import call_order, fewest_calls
 from skiploop.space import make_space
 

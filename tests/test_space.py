@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skiploop.chain import Chain, Edit
+from skiploop.chains.chain import Chain
+from skiploop.chains.edits import Edit
 from skiploop.errors import InvalidInput
 from skiploop.space import SPACES, Space, make_space, per_layer
 

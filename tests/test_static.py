@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.halving import Candidate, Halving, StaticSearch, best, race
 from skiploop.model import LayeredModel

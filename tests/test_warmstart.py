@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.static import StaticSettings, search_static
 from skiploop.study import Interrupted, Study, search

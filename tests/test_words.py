@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.decisions import Decisions
 from skiploop.errors import InvalidInput
 from skiploop.space import SPACES, Space, compose, make_space, per_layer

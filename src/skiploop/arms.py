@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.searchers import Searcher, make_searcher
 from skiploop.settings import StudySettings
 from skiploop.space import Space

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from transformers import GenerationConfig, PreTrainedModel
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput, UnsupportedModel
 from skiploop.replay import Session, chain_runner, find_layers, probing, run_chain
 

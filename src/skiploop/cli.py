@@ -85,7 +85,7 @@ def generate(
 ) -> None:
     """Continue prompts, greedily, under a chain."""
     with errors(json):
-        from skiploop.chain import Chain
+        from skiploop.chains.chain import Chain
         from skiploop.validate import whole_number
 
         whole_number("--max-new-tokens", max_new_tokens, 1)
@@ -117,8 +117,8 @@ def draw(
 ) -> None:
     """Draw a chain, as text or as an SVG file."""
     with errors(json):
-        from skiploop.chain import Chain
-        from skiploop.drawing import draw_svg, draw_text
+        from skiploop.chains.chain import Chain
+        from skiploop.chains.drawing import draw_svg, draw_text
 
         what = Chain.parse(chain, layers)
         if out is not None:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from skiploop.arms import GOLD, InputState, Outcome
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.request import Request, Result
 from skiploop.tasks import Example, Task, Verdict

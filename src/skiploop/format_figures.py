@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.journal import Line
 from skiploop.stats import share, wilson
 

@@ -28,7 +28,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput, UnsupportedModel
 from skiploop.replay import LayerCall, OutputForm, Probe, find_layers, hidden_of
 from skiploop.validate import whole_number

@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
-from skiploop.chain import Edit
+from skiploop.chains.edits import Edit
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any, cast
 import torch
 from transformers import PreTrainedModel
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.check import CheckReport, check_model
 from skiploop.errors import InvalidInput, UnsupportedModel
 from skiploop.loading import fingerprint, load

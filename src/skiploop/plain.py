@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from transformers import GenerationConfig
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.decode_batch import draw_token
 from skiploop.model import LayeredModel
 from skiploop.replay import run_chain

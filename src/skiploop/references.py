@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.evaluate import request
 from skiploop.tasks import Example, Task
 

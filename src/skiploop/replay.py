@@ -30,7 +30,7 @@ from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
 from skiploop.cache import advance_ghosts, bind, slot_view
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput, UnsupportedModel
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from skiploop.arms import GOLD, Arm, InputState, Outcome
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.evaluate import check_scores, outcome, request, shown_request, shown_verdict, wrong_target
 from skiploop.journal import Journal, Line

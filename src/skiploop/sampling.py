@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from skiploop.arms import seed_for
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.evaluate import shown_request, shown_verdict
 from skiploop.journal import Journal, Line

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 import torch
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.check import probe_chains
 from skiploop.comparing import Pair, Score
 from skiploop.decode import Decoder

@@ -24,11 +24,12 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Any, ClassVar
 
-from skiploop.chain import Chain, Edit, edited
+from skiploop.chains.chain import Chain
+from skiploop.chains.edits import Edit, edited
+from skiploop.chains.notation import LONGEST
 from skiploop.decisions import Choose, Decision, Decisions
 from skiploop.errors import InvalidInput
 from skiploop.groups import Group, Limits, loop_edits_of, looped, read_groups, skip_edits, skip_edits_of
-from skiploop.notation import LONGEST
 from skiploop.validate import whole_number
 from skiploop.words import Blocks, Choice, Run, Window, Word, from_json
 

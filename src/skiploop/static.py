@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from skiploop.arms import seed_for
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.evaluate import check_lengths, request, shown_verdict
 from skiploop.halving import Candidate, Halving, StaticSearch, best, race

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from skiploop.arms import GOLD, WRONG, InputState, wrong_candidates
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.evaluate import check_lengths, shown_request, shown_verdict
 from skiploop.journal import JsonlJournal, Line

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.journal import JsonlJournal, Line
 from skiploop.options import claims, options_study, why_not
 from skiploop.progress import Progress

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from skiploop.arms import ARMS, PEERS
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.format_figures import format_figures
 from skiploop.journal import Line

@@ -17,7 +17,7 @@ from typing import Any
 from torch import nn
 from transformers import PreTrainedModel
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.replay import find_layers
 
 

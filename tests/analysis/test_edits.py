@@ -8,8 +8,8 @@ import pytest
 
 from skiploop.analysis.edits import EditSettings, Finding, edits_of, layer_effects, report, trace_edits
 from skiploop.analysis.subject import Evaluate, Pair
-from skiploop.chain import Chain
 from skiploop.chainbench import Table, harmful_layer, null
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import make_searcher
 

@@ -17,7 +17,7 @@ from skiploop.analysis.reading import reading
 from skiploop.analysis.robustness import neighbours
 from skiploop.analysis.runs import ANALYSES, analyze
 from skiploop.analysis.subject import open_subject
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.cli import app
 from skiploop.errors import InvalidInput
 from skiploop.request import Request, Result

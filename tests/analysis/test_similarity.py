@@ -24,7 +24,7 @@ from skiploop.analysis.similarity import (
 )
 from skiploop.analysis.states import states_after_slots
 from skiploop.analysis.subject import open_subject
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.influence import block_influence
 from skiploop.model import LayeredModel
 from skiploop.replay import run_chain

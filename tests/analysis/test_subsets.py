@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from skiploop.analysis.minimise import ddmin, lockstep
 from skiploop.analysis.subsets import single_edit, with_edits
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 
 LAYERS = 6
 any_chain = st.lists(st.integers(0, LAYERS - 1), min_size=1, max_size=14).map(lambda layers: Chain(layers, LAYERS))

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from skiploop.chain import Chain
 from skiploop.chainbench import Table, additive, harmful_layer, load, module_reward, module_space, null
 from skiploop.chainbench.cached import build, cached
 from skiploop.chainbench.modules import run_modules
 from skiploop.chainbench.pointer import HOPS, LAYERS, Recipe, all_questions, held_out, train
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import make_searcher
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import GenerationConfig, PreTrainedModel
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.check import check_model
 from skiploop.errors import UnsupportedModel
 from skiploop.replay import Probe, find_layers, run_chain

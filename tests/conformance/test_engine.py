@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.decode import Decoder
 from skiploop.decode_batch import Row
 from skiploop.decode_calls import calls_for

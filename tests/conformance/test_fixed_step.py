@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.decode import Decoder
 from skiploop.decode_batch import Row
 from skiploop.fixed_step import cuda_graph

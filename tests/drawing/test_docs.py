@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from skiploop.chain import Chain
-from skiploop.drawing import draw_text
+from skiploop.chains.chain import Chain
+from skiploop.chains.drawing import draw_text
 
 PAGE = (Path(__file__).parents[2] / "docs" / "drawing.md").read_text(encoding="utf-8")
 

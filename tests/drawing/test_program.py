@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skiploop.chain import Chain
-from skiploop.drawing.layout import lay_out
-from skiploop.drawing.program import Loop, Span, _from_edits, _from_notation, expand, program, steps
+from skiploop.chains.chain import Chain
+from skiploop.chains.drawing.layout import lay_out
+from skiploop.chains.drawing.program import Loop, Span, _from_edits, _from_notation, expand, program, steps
 from tests.test_chain import chains
 
 

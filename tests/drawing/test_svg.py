@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skiploop.chain import Chain
-from skiploop.drawing import draw_svg, read_svg
+from skiploop.chains.chain import Chain
+from skiploop.chains.drawing import draw_svg, read_svg
 from skiploop.errors import InvalidInput
 from tests.drawing.tracing import SVG, lines, rectangles, trace_svg
 from tests.test_chain import chains
@@ -116,7 +116,7 @@ def test_accessible_and_without_references_outside() -> None:
 
 
 def test_bytes_are_the_same_in_another_process() -> None:
-    code = "from skiploop import Chain; from skiploop.drawing import draw_svg; import sys\n"
+    code = "from skiploop import Chain; from skiploop.chains.drawing import draw_svg; import sys\n"
     code += "sys.stdout.buffer.write(draw_svg(Chain.parse('0 5 1-3x3 2 7 7 4', 8)).encode())\n"
     code += "assert not {'torch', 'numpy'} & set(sys.modules)"
     made = {

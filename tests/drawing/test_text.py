@@ -8,11 +8,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from skiploop.chain import Chain
-from skiploop.drawing import draw_text
-from skiploop.drawing.layout import lay_out
-from skiploop.drawing.listing import listed
-from skiploop.drawing.program import program
+from skiploop.chains.chain import Chain
+from skiploop.chains.drawing import draw_text
+from skiploop.chains.drawing.layout import lay_out
+from skiploop.chains.drawing.listing import listed
+from skiploop.chains.drawing.program import program
 from skiploop.errors import InvalidInput
 from tests.drawing.test_svg import examples
 from tests.drawing.tracing import read_listing, trace_text

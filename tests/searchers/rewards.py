@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.searchers.contract import scattered
 
 __all__ = ["planted", "scattered"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import BeamSearcher, BeamSettings, RandomSearcher
 from skiploop.searchers.contract import run

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import ColaSearcher, ColaSettings, RandomSearcher
 from skiploop.searchers.cola import Node, _best

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import EvolutionSearcher, EvolutionSettings, RandomSearcher, Searcher
 from skiploop.searchers.contract import run

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from skiploop.chain import Chain
 from skiploop.chainbench import Table, additive, harmful_layer, null
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import make_searcher
 from skiploop.searchers.codes import coded, distances

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from skiploop.chain import Chain
 from skiploop.chainbench import Table, additive, null
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import make_searcher
 from skiploop.searchers.features import Features

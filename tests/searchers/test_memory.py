@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from skiploop import chainbench
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import RandomSearcher
 from skiploop.searchers.memory import Memory, MemorySettings

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import RandomSearcher, Searcher
 from skiploop.searchers.metropolis import MetropolisSearcher, MetropolisSettings, walk

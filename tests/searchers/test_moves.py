@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.searchers.moves import JUMP, KINDS, NAMES, Layers, instances, propose
 from skiploop.space import Space, make_space, per_layer
 from tests.searchers.rewards import scattered

@@ -9,8 +9,8 @@ import numpy as np
 import optuna
 import pytest
 
-from skiploop.chain import Chain
 from skiploop.chainbench import additive, null
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import make_searcher
 from skiploop.searchers.hypervolume import hypervolume

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.searchers import pareto
 
 points = st.tuples(st.integers(1, 8), st.integers(0, 4)).map(lambda p: (Chain([0] * p[0], 3), p[1] / 4))

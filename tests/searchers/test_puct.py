@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import ColaSearcher, ColaSettings
 from skiploop.searchers.contract import SearcherContract

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import SEARCHERS, RandomSearcher, Searcher, make_searcher
 from skiploop.searchers.contract import SearcherContract, refused

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from skiploop.chain import Chain
 from skiploop.chainbench import Table, additive, harmful_layer, load, null
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import make_searcher
 from skiploop.searchers.features import OPS, Features

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.searchers import BeamSearcher, ColaSearcher, RandomSearcher, WarmStart
 from skiploop.searchers.contract import SearcherContract, run
 from skiploop.space import Space, make_space

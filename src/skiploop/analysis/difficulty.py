@@ -32,7 +32,7 @@ import numpy as np
 from skiploop.analysis.intervals import Figure, mean_figure, pooled_figure, rank_figure, resampled_figure
 from skiploop.analysis.subject import Evaluate, Subject
 from skiploop.arms import seed_for
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.ranks import spearman
 from skiploop.resampling import Floats
 from skiploop.searchers import Searcher, make_searcher

@@ -40,7 +40,8 @@ from skiploop.analysis.intervals import holm, mean_figure, pooled_figure, share_
 from skiploop.analysis.minimise import ddmin, lockstep
 from skiploop.analysis.subject import Evaluate, Subject
 from skiploop.analysis.subsets import single_edit, with_edits
-from skiploop.chain import Chain, LayerEdit
+from skiploop.chains.chain import Chain
+from skiploop.chains.edits import LayerEdit
 from skiploop.errors import InvalidInput
 from skiploop.resampling import bootstrap, sign_flip_test
 from skiploop.space import Space

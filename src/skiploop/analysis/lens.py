@@ -45,7 +45,7 @@ from skiploop.analysis.intervals import Figure, mean_figure
 from skiploop.analysis.similarity import gold_continuation
 from skiploop.analysis.states import states_after_slots
 from skiploop.analysis.subject import Subject
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.model import LayeredModel
 from skiploop.recording import head
 from skiploop.stats import newcombe_paired, paired_counts

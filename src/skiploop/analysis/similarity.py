@@ -44,7 +44,7 @@ from skiploop.analysis.intervals import Figure, mean_figure, rank_figure, resamp
 from skiploop.analysis.phases import choose_phases, drift_gain, gains
 from skiploop.analysis.states import states_after_slots
 from skiploop.analysis.subject import Subject
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.model import LayeredModel
 from skiploop.request import Request, Result

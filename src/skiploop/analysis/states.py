@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.model import LayeredModel
 from skiploop.replay import Session, hidden_of, probing
 

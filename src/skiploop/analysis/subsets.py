@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from skiploop.chain import Chain, LayerEdit
+from skiploop.chains.chain import Chain
+from skiploop.chains.edits import LayerEdit
 
 
 def with_edits(chain: Chain, kept: Collection[int]) -> Chain:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from skiploop.analysis.depths import grouped
 from skiploop.analysis.measured import Measured, as_json, measured_mean, measured_share, measured_statistic
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.resampling import Floats
 from skiploop.study import Study

@@ -7,7 +7,7 @@ chooses a chain by its input.
 
 from __future__ import annotations
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.space import Space, compose
 from skiploop.validate import whole_number

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from skiploop.chain import Chain
 from skiploop.chainbench.table import COUNTS, Floats, Table, all_chains
+from skiploop.chains.chain import Chain
 from skiploop.validate import whole_number
 
 

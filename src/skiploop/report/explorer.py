@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from skiploop.chain import Chain
-from skiploop.drawing import draw_svg
+from skiploop.chains.chain import Chain
+from skiploop.chains.drawing import draw_svg
 from skiploop.journal import Line
 from skiploop.report import words
 from skiploop.report.folder import RunFolder

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from skiploop._version import __version__
-from skiploop.drawing.style import stylesheet
+from skiploop.chains.drawing.style import stylesheet
 from skiploop.errors import InvalidInput
 from skiploop.report import words
 from skiploop.report.build import Report, RunReport

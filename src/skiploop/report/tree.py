@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import Any
 
 from skiploop.arms import Arm, seed_for
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.journal import Line
 from skiploop.rounds import least_depth
 from skiploop.searchers import make_searcher

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any, Protocol
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers.beam import BeamSearcher, BeamSettings
 from skiploop.searchers.cola import ColaSearcher, ColaSettings

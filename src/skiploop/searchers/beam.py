@@ -24,7 +24,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from skiploop.chain import Chain, edited
+from skiploop.chains.chain import Chain
+from skiploop.chains.edits import edited
 from skiploop.searchers.puct import Prior, few_slots, normalised
 from skiploop.searchers.random import RandomSearcher
 from skiploop.searchers.reward import checked

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.searchers.tree import FirstValue, Node, TreeSearcher, Valuing, check_numbers
 from skiploop.space import Space
 

@@ -19,7 +19,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import ClassVar
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.searchers.moves import Layers, propose
 from skiploop.searchers.nearby import NearbySearcher
 from skiploop.searchers.reward import checked

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.searchers.reward import checked
 from skiploop.space import Space
 from skiploop.validate import whole_number

@@ -20,7 +20,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers.flows import Policy, Tree, fit
 from skiploop.searchers.random import RandomSearcher

@@ -23,7 +23,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers.codes import Codes, Floats, Layers, coded, distances
 from skiploop.searchers.moves import propose

@@ -25,7 +25,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from skiploop.chain import Chain, Edit, edited
+from skiploop.chains.chain import Chain
+from skiploop.chains.edits import Edit, edited
 from skiploop.errors import InvalidInput
 from skiploop.searchers.features import Features, Floats, Layers
 from skiploop.searchers.reward import checked

@@ -12,7 +12,8 @@ import random
 from dataclasses import dataclass
 from typing import ClassVar
 
-from skiploop.chain import Chain, Edit, edited
+from skiploop.chains.chain import Chain
+from skiploop.chains.edits import Edit, edited
 from skiploop.errors import InvalidInput
 from skiploop.searchers.random import RandomSearcher
 from skiploop.searchers.reward import checked

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 
 
 def pareto(evaluations: Iterable[tuple[Chain, float]]) -> list[tuple[Chain, float]]:

@@ -16,7 +16,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from skiploop.chain import Chain, Edit, edited
+from skiploop.chains.chain import Chain
+from skiploop.chains.edits import Edit, edited
 from skiploop.errors import InvalidInput
 from skiploop.searchers.tree import FirstValue, Node, TreeSearcher, Valuing, check_numbers
 from skiploop.space import Space

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.space import Space
 

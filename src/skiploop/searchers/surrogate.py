@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers.features import OPS, Features, Floats, Layers
 from skiploop.searchers.moves import propose

@@ -25,7 +25,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
-from skiploop.chain import Chain, Edit, edited
+from skiploop.chains.chain import Chain
+from skiploop.chains.edits import Edit, edited
 from skiploop.errors import InvalidInput
 from skiploop.searchers.reward import checked
 from skiploop.space import Space

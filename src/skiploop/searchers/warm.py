@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.space import Space
 from skiploop.validate import whole_number
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
-from skiploop.drawing.geometry import Kind, Point
+from skiploop.chains.drawing.geometry import Kind, Point
 
 _LIGHT = {
     "paper": "#ffffff", "ink": "#1c2128", "muted": "#5f6873", "box": "#eef1f5", "edge": "#4b5563",

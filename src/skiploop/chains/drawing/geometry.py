@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Literal
 
-from skiploop.drawing.layout import Back, Box, Column, Layout, skips
+from skiploop.chains.drawing.layout import Back, Box, Column, Layout, skips
 
 Point = tuple[float, float]
 Kind = Literal["wire", "skip", "jump", "loop"]

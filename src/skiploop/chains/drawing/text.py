@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 
-from skiploop.chain import Chain
-from skiploop.drawing.layout import Back, Box, Layout, lay_out, skips
-from skiploop.drawing.listing import listed
-from skiploop.drawing.program import program
+from skiploop.chains.chain import Chain
+from skiploop.chains.drawing.layout import Back, Box, Layout, lay_out, skips
+from skiploop.chains.drawing.listing import listed
+from skiploop.chains.drawing.program import program
 from skiploop.validate import whole_number
 
 _LEFT, _RIGHT, _UP, _DOWN = 1, 2, 4, 8

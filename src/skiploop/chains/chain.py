@@ -1,4 +1,4 @@
-"""Chains of layers: an immutable value, its notation, and edits on it. Pure Python, no torch.
+"""Chains of layers: an immutable value, and its notation. Pure Python, no torch.
 
 A chain is the sequence of layers that a model runs. One position of it is a *slot*; a layer that is run twice
 has two slots. Notation: tokens separated by blanks or commas,
@@ -15,19 +15,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
 
-from skiploop.errors import InvalidInput
-from skiploop.notation import (
-    LONGEST,
-    block_text,
+from skiploop.chains.edits import Edit, LayerEdit, shortest_edits
+from skiploop.chains.notation import (
     check_length,
     format_layers,
     layer_index,
     length_limit,
     parse_layers,
-    repeats,
 )
+from skiploop.errors import InvalidInput
 from skiploop.validate import whole_number
 
 
@@ -135,126 +132,12 @@ class Chain:
         one more skip. The list is a shortest path over the slots; among equals one with fewest jumps, so that
         a looped block is a loop.
         """
-        return tuple(_shortest_edits(self))
+        return tuple(shortest_edits(self.layers, self.num_layers))
 
     def _repr_svg_(self) -> str | None:
         """The drawing that a notebook shows; None, and so the text, where it would be too long to look at."""
-        from skiploop.drawing.svg import draw_svg  # the one import upwards: late, and only in notebooks
+        from skiploop.chains.drawing.svg import (
+            draw_svg,  # the drawing knows chains: a late import, and only in notebooks
+        )
 
         return draw_svg(self) if len(self) <= 1000 else None
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """A searcher's action, in slots of the chain that it is applied to (CoLa, arXiv 2507.07996).
-
-    Attributes:
-        kind: "skip" removes the block, "loop" runs it again directly after itself, "move" runs it later.
-        start: first slot of the block.
-        size: number of slots of the block.
-        extra: how many extra times a looped block is run, or by how many slots a block is moved; 0 for a skip.
-    """
-
-    kind: Literal["skip", "loop", "move"]
-    start: int
-    size: int
-    extra: int = 0
-
-    def __post_init__(self) -> None:
-        if self.kind not in ("skip", "loop", "move"):
-            raise InvalidInput(f"edit kind {self.kind!r} is unknown; use 'skip', 'loop' or 'move'")
-        whole_number("start", self.start, 0)
-        whole_number("size", self.size, 1)
-        whole_number("extra", self.extra, 0 if self.kind == "skip" else 1)
-        if self.kind == "skip" and self.extra:
-            raise InvalidInput(f"a skip has no extra runs, got extra={self.extra}; leave it out")
-
-    def apply(self, chain: Chain) -> Chain:
-        """The edited chain; InvalidInput where the block isn't in it or nothing would be left."""
-        slots = len(chain)
-        end = self.start + self.size + (self.extra if self.kind == "move" else 0)
-        if end > slots:
-            raise InvalidInput(
-                f"slots {self.start}..{end - 1} aren't all in {str(chain)!r}, "
-                f"which has slots 0..{slots - 1}; use a smaller start or size"
-            )
-        added = {"skip": -self.size, "loop": self.size * self.extra, "move": 0}[self.kind]
-        check_length(slots + added, LONGEST)
-        return Chain.unchecked(edited(chain.layers, self), chain.num_layers)
-
-
-@dataclass(frozen=True, slots=True)
-class LayerEdit:
-    """One difference from the identity, in layers; `str()` gives `skip 4-5`, `loop 2-3 x2` or `jump 5->2`.
-
-    Attributes:
-        kind: "skip", "loop" or "jump".
-        layers: the skipped layers, the looped block, or the two ends (from, to) of a jump.
-        extra: how many extra times a looped block is run, else 0; the text has the total, as the notation.
-        slot: the slot before which the edit takes place.
-    """
-
-    kind: Literal["skip", "loop", "jump"]
-    layers: tuple[int, ...]
-    extra: int
-    slot: int
-
-    def __str__(self) -> str:
-        if self.kind == "jump":
-            return f"jump {self.layers[0]}->{self.layers[1]}"
-        text = f"{self.kind} {block_text(self.layers)}"
-        return text + f" x{1 + self.extra}" if self.kind == "loop" else text
-
-
-def edited(layers: tuple[int, ...], edit: Edit) -> tuple[int, ...]:
-    """The layers after an edit whose block lies within them; unchecked, for inner loops."""
-    start, end = edit.start, edit.start + edit.size
-    if edit.kind == "move":
-        return layers[:start] + layers[end : end + edit.extra] + layers[start:end] + layers[end + edit.extra :]
-    if edit.extra:
-        return layers[:end] + layers[start:end] * edit.extra + layers[end:]
-    return layers[:start] + layers[end:]
-
-
-# Edits against the identity
-
-
-def _shortest_edits(chain: Chain) -> Iterator[LayerEdit]:
-    """Shortest path over slots 0..N; a step goes to the next slot, a loop over all its extra runs at once."""
-    layers, slots = chain.layers, len(chain)
-    loops: dict[int, list[tuple[int, int]]] = {}  # slot after the first run -> (size, most extra runs)
-    for start, size, times in repeats(layers):
-        loops.setdefault(start + size, []).append((size, times - 1))
-    one = slots + 1  # the cost of an edit; a jump costs one more unit, which only ever breaks ties
-    cost = [0] + [one * (slots + 2) * 2] * slots
-    via: list[tuple[int, int]] = [(0, 0)] * (slots + 1)  # [N + 1], (size, extra) of the loop ending there
-    for i in range(slots):
-        ahead = layers[i] - (layers[i - 1] + 1 if i else 0)
-        step = cost[i] + (0 if ahead == 0 else one if ahead > 0 else one + 1)
-        if step < cost[i + 1]:
-            cost[i + 1], via[i + 1] = step, (0, 0)
-        for size, most in loops.get(i, ()):
-            for extra in range(1, most + 1):
-                if cost[i] + one < cost[i + size * extra]:
-                    cost[i + size * extra], via[i + size * extra] = cost[i] + one, (size, extra)
-    yield from _walk_back(chain, via)
-    if layers[-1] < chain.num_layers - 1:
-        yield LayerEdit("skip", tuple(range(layers[-1] + 1, chain.num_layers)), 0, slots)
-
-
-def _walk_back(chain: Chain, via: list[tuple[int, int]]) -> list[LayerEdit]:
-    layers, i = chain.layers, len(chain)
-    found: list[LayerEdit] = []
-    while i:
-        size, extra = via[i]
-        if size:
-            i -= size * extra
-            found.append(LayerEdit("loop", layers[i - size : i], extra, i))
-            continue
-        i -= 1
-        last = layers[i - 1] if i else -1
-        if layers[i] > last + 1:
-            found.append(LayerEdit("skip", tuple(range(last + 1, layers[i])), 0, i))
-        elif layers[i] <= last:
-            found.append(LayerEdit("jump", (last, layers[i]), 0, i))
-    return found[::-1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from skiploop.drawing.program import Item, Loop
+from skiploop.chains.drawing.program import Item, Loop
 
 
 def listed(items: Iterable[Item], num_layers: int, *, times: str, back: str) -> list[str]:

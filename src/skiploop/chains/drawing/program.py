@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 
 
 @dataclass(frozen=True, slots=True)

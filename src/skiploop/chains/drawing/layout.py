@@ -17,8 +17,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from skiploop.chain import Chain
-from skiploop.drawing.program import Span, program, steps
+from skiploop.chains.chain import Chain
+from skiploop.chains.drawing.program import Span, program, steps
 
 
 @dataclass(frozen=True, slots=True)

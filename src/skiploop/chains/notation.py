@@ -1,6 +1,6 @@
 """The notation of chains: reading and writing. Pure Python, no torch.
 
-See `skiploop.chain` for the notation itself; here are plain functions on tuples of layers.
+See `skiploop.chains.chain` for the notation itself; here are plain functions on tuples of layers.
 """
 
 from __future__ import annotations

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-from skiploop.chain import Chain
-from skiploop.drawing.geometry import BOX, MARGIN, NARROW, Geometry, Wire, place, wires
-from skiploop.drawing.layout import Box, Column, lay_out
-from skiploop.drawing.metadata import SVG, checked_text, metadata
-from skiploop.drawing.style import line, number, rectangle, stylesheet, text, tip
+from skiploop.chains.chain import Chain
+from skiploop.chains.drawing.geometry import BOX, MARGIN, NARROW, Geometry, Wire, place, wires
+from skiploop.chains.drawing.layout import Box, Column, lay_out
+from skiploop.chains.drawing.metadata import SVG, checked_text, metadata
+from skiploop.chains.drawing.style import line, number, rectangle, stylesheet, text, tip
+from skiploop.chains.notation import format_layers
 from skiploop.errors import InvalidInput
-from skiploop.notation import format_layers
 from skiploop.validate import whole_number
 
 COLUMNS = 32

@@ -1,0 +1,14 @@
+"""Chains of layers as values. Pure Python, no torch, no files.
+
+chain      `Chain`: the layers that are run, in order
+edits      what a searcher does to a chain, and the shortest list of edits between the identity and a chain
+notation   `0-9 12-15x2 16-27`: reading and writing
+drawing/   a chain as SVG or as text
+"""
+
+from __future__ import annotations
+
+from skiploop.chains.chain import Chain
+from skiploop.chains.edits import Edit, LayerEdit
+
+__all__ = ["Chain", "Edit", "LayerEdit"]
