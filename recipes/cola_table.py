@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from skiploop.errors import InvalidInput
-from skiploop.stats import wilson
+from skiploop.stats.shares import wilson
 from skiploop.study import load_study
 
 PAPER = Path(__file__).with_name("cola_table1.csv")

@@ -17,9 +17,9 @@ from statsmodels.stats.contingency_tables import mcnemar as other_mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
 from skiploop.errors import InvalidInput
-from skiploop.ranks import correlation_test, kendall, pearson, pearson_interval, ranks, spearman
-from skiploop.resampling import bootstrap, bootstrap_difference, sign_flip_test
-from skiploop.stats import (
+from skiploop.stats.bootstrap import bootstrap, bootstrap_difference, sign_flip_test
+from skiploop.stats.correlations import correlation_test, kendall, pearson, pearson_interval, ranks, spearman
+from skiploop.stats.shares import (
     Interval,
     PairedCounts,
     Z,
@@ -164,7 +164,7 @@ def test_memory_is_bounded_and_chunks_leave_no_trace(monkeypatch: pytest.MonkeyP
         sizes.append(samples.size)
         return median(samples)
 
-    monkeypatch.setattr("skiploop.resampling.CHUNK", 170)
+    monkeypatch.setattr("skiploop.stats.bootstrap.CHUNK", 170)
     pieces = (
         bootstrap(values, watched, resamples=500),
         sign_flip_test(values - 0.4),

@@ -22,7 +22,7 @@ from skiploop.arms import seed_for, wrong_candidates
 from skiploop.errors import InvalidInput
 from skiploop.request import Request, Result
 from skiploop.settings import StudySettings
-from skiploop.stats import mcnemar
+from skiploop.stats.shares import mcnemar
 from skiploop.study import Interrupted, Study, load_study, search
 from skiploop.summary import TRANSITIONS
 from tests.fakes import LAYERS, FakeModel, FakeRunner, fake_task, options

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from skiploop.chains.chain import Chain
 from skiploop.journal import Line
-from skiploop.stats import share, wilson
+from skiploop.stats.shares import share, wilson
 
 if TYPE_CHECKING:
     from skiploop.summary import InputResult

@@ -20,7 +20,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from skiploop.analysis.measured import measured_mean
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.evaluate import shown_request, shown_verdict
@@ -28,7 +27,8 @@ from skiploop.journal import Journal, Line
 from skiploop.progress import Progress
 from skiploop.request import Result, Runner
 from skiploop.sampling import paired
-from skiploop.stats import newcombe_independent, share, wilson
+from skiploop.stats.measured import measured_mean
+from skiploop.stats.shares import newcombe_independent, share, wilson
 from skiploop.summary import InputResult
 from skiploop.tasks import Example, Task
 from skiploop.tasks.scoring import letters

@@ -27,8 +27,8 @@ from skiploop.evaluate import shown_request, shown_verdict
 from skiploop.journal import Journal, Line
 from skiploop.progress import Progress
 from skiploop.request import Request, Result, Runner
-from skiploop.resampling import bootstrap_difference
-from skiploop.stats import mcnemar, newcombe_paired, paired_counts, wilson
+from skiploop.stats.bootstrap import bootstrap_difference
+from skiploop.stats.shares import mcnemar, newcombe_paired, paired_counts, wilson
 from skiploop.tasks import Example, Task, Verdict
 from skiploop.validate import whole_number
 from skiploop.voting import Said, Samples, ballot, curve, powers

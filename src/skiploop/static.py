@@ -33,7 +33,7 @@ from skiploop.request import Request, Result, Runner
 from skiploop.searchers import make_searcher
 from skiploop.settings import StudySettings
 from skiploop.space import Space, make_space
-from skiploop.stats import mcnemar, newcombe_paired, paired_counts, wilson
+from skiploop.stats.shares import mcnemar, newcombe_paired, paired_counts, wilson
 from skiploop.store import StudyFolder, check_place, default_out, read_inputs, read_json, read_run
 from skiploop.study import Interrupted
 from skiploop.tasks import Example, Task, make_task

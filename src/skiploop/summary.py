@@ -23,7 +23,7 @@ from skiploop.errors import InvalidInput
 from skiploop.format_figures import format_figures
 from skiploop.journal import Line
 from skiploop.searchers import pareto
-from skiploop.stats import mcnemar, newcombe_paired, paired_counts, share, wilson
+from skiploop.stats.shares import mcnemar, newcombe_paired, paired_counts, share, wilson
 
 TRANSITIONS = ("right_shorter", "corrected", "still_wrong", "identity_best")
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from skiploop.resampling import bootstrap
-from skiploop.stats import mean_pass_at_k, pass_at_k, wilson
+from skiploop.stats.bootstrap import bootstrap
+from skiploop.stats.shares import mean_pass_at_k, pass_at_k, wilson
 from skiploop.tasks import Task
 from skiploop.tasks.scoring import normalise
 

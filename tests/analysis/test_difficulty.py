@@ -12,9 +12,9 @@ from skiploop.analysis.difficulty import DifficultySettings, analyse, first_succ
 from skiploop.analysis.subject import Evaluate, Pair, open_subject
 from skiploop.chainbench import additive
 from skiploop.errors import InvalidInput
-from skiploop.ranks import spearman
 from skiploop.searchers import Searcher, make_searcher
 from skiploop.space import Space, per_layer
+from skiploop.stats.correlations import spearman
 from skiploop.study import search
 from tests.fakes import FakeModel, FakeRunner, digest, fake_task, options
 

@@ -12,7 +12,6 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from skiploop.analysis.ablation import SPACES, ablate
-from skiploop.analysis.intervals import holm, mean_figure, pooled_figure, rank_interval, resampled_figure
 from skiploop.analysis.reading import reading
 from skiploop.analysis.robustness import neighbours
 from skiploop.analysis.runs import ANALYSES, analyze
@@ -22,6 +21,7 @@ from skiploop.cli import app
 from skiploop.errors import InvalidInput
 from skiploop.request import Request, Result
 from skiploop.space import make_space
+from skiploop.stats.intervals import holm, mean_figure, pooled_figure, rank_interval, resampled_figure
 from skiploop.study import Study, search
 from tests.fakes import FakeModel, FakeRunner, fake_task, options
 

@@ -29,7 +29,7 @@ from skiploop.influence import block_influence
 from skiploop.model import LayeredModel
 from skiploop.replay import run_chain
 from skiploop.request import Result
-from skiploop.resampling import Floats
+from skiploop.stats.bootstrap import Floats
 from skiploop.study import search
 from tests.fakes import fake_task
 

@@ -11,10 +11,10 @@ import pytest
 
 from skiploop.analysis.depths import depths, transitions
 from skiploop.analysis.hits import budgets, hits
-from skiploop.analysis.measured import LEAST, measured_mean
 from skiploop.analysis.usage import entropy, layer_rates, layer_usage, shortest_usage
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
+from skiploop.stats.measured import LEAST, measured_mean
 from skiploop.study import Study, search
 from skiploop.summary import TRANSITIONS, ArmResult, InputResult
 from tests.fakes import FakeModel, FakeRunner, fake_task, options

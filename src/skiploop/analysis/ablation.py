@@ -31,14 +31,14 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from skiploop.analysis.intervals import holm, mean_figure
 from skiploop.errors import InvalidInput
 from skiploop.opening import StudyModel, describe, open_model
 from skiploop.progress import Progress
 from skiploop.request import Runner
-from skiploop.resampling import sign_flip_test
 from skiploop.settings import StudySettings
-from skiploop.stats import mcnemar, newcombe_paired, paired_counts
+from skiploop.stats.bootstrap import sign_flip_test
+from skiploop.stats.intervals import holm, mean_figure
+from skiploop.stats.shares import mcnemar, newcombe_paired, paired_counts
 from skiploop.store import check_place, default_out, write_json
 from skiploop.study import Study, search
 from skiploop.summary import InputResult

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from skiploop.analysis.measured import Measured, as_json, measured_difference, measured_mean, measured_share
-from skiploop.stats import paired_counts
+from skiploop.stats.measured import Measured, as_json, measured_difference, measured_mean, measured_share
+from skiploop.stats.shares import paired_counts
 from skiploop.study import Study
 from skiploop.summary import TRANSITIONS, InputResult
 

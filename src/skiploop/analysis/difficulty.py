@@ -17,7 +17,7 @@ that several seeds try on an input is run once, but counts for each.
                         r is negative
         level           figure with p, Spearman's rho of the mean count and the task's level
 
-Figures are {n, value, interval}, see `skiploop.analysis.intervals`.
+Figures are {n, value, interval}, see `skiploop.stats.intervals`.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from typing import Any
 
 import numpy as np
 
-from skiploop.analysis.intervals import Figure, mean_figure, pooled_figure, rank_figure, resampled_figure
 from skiploop.analysis.subject import Evaluate, Subject
 from skiploop.arms import seed_for
 from skiploop.chains.chain import Chain
-from skiploop.ranks import spearman
-from skiploop.resampling import Floats
 from skiploop.searchers import Searcher, make_searcher
+from skiploop.stats.bootstrap import Floats
+from skiploop.stats.correlations import spearman
+from skiploop.stats.intervals import Figure, mean_figure, pooled_figure, rank_figure, resampled_figure
 from skiploop.validate import whole_number
 
 VERSION = 1

@@ -36,15 +36,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from skiploop.analysis.intervals import holm, mean_figure, pooled_figure, share_figure
 from skiploop.analysis.minimise import ddmin, lockstep
 from skiploop.analysis.subject import Evaluate, Subject
 from skiploop.analysis.subsets import single_edit, with_edits
 from skiploop.chains.chain import Chain
 from skiploop.chains.edits import LayerEdit
 from skiploop.errors import InvalidInput
-from skiploop.resampling import bootstrap, sign_flip_test
 from skiploop.space import Space
+from skiploop.stats.bootstrap import bootstrap, sign_flip_test
+from skiploop.stats.intervals import holm, mean_figure, pooled_figure, share_figure
 from skiploop.validate import whole_number
 
 VERSION = 1

@@ -41,14 +41,14 @@ from typing import Any
 
 import torch
 
-from skiploop.analysis.intervals import Figure, mean_figure
 from skiploop.analysis.similarity import gold_continuation
 from skiploop.analysis.states import states_after_slots
 from skiploop.analysis.subject import Subject
 from skiploop.chains.chain import Chain
 from skiploop.model import LayeredModel
 from skiploop.recording import head
-from skiploop.stats import newcombe_paired, paired_counts
+from skiploop.stats.intervals import Figure, mean_figure
+from skiploop.stats.shares import newcombe_paired, paired_counts
 from skiploop.summary import InputResult
 from skiploop.tasks import Example, Task
 from skiploop.tasks.scoring import letters

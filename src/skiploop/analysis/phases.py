@@ -27,7 +27,7 @@ from functools import cached_property
 
 import numpy as np
 
-from skiploop.resampling import Floats
+from skiploop.stats.bootstrap import Floats
 
 
 @dataclass(frozen=True)

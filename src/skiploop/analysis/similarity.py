@@ -40,7 +40,6 @@ import numpy as np
 import torch
 from torch.nn.functional import normalize
 
-from skiploop.analysis.intervals import Figure, mean_figure, rank_figure, resampled_figure
 from skiploop.analysis.phases import choose_phases, drift_gain, gains
 from skiploop.analysis.states import states_after_slots
 from skiploop.analysis.subject import Subject
@@ -48,7 +47,8 @@ from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.model import LayeredModel
 from skiploop.request import Request, Result
-from skiploop.resampling import Floats
+from skiploop.stats.bootstrap import Floats
+from skiploop.stats.intervals import Figure, mean_figure, rank_figure, resampled_figure
 from skiploop.tasks import Example, Task
 from skiploop.validate import whole_number
 

@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skiploop.analysis.depths import grouped
-from skiploop.analysis.measured import Measured, as_json, measured_mean, measured_share, measured_statistic
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.resampling import Floats
+from skiploop.stats.bootstrap import Floats
+from skiploop.stats.measured import Measured, as_json, measured_mean, measured_share, measured_statistic
 from skiploop.study import Study
 from skiploop.summary import InputResult
 

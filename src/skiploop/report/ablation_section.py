@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from skiploop.analysis.measured import Measured
 from skiploop.report import words
 from skiploop.report.charts import Series, dots
 from skiploop.report.folder import RunFolder
 from skiploop.report.parts import Cell, Column, Figure, Section, Table, counted, listed
+from skiploop.stats.measured import Measured
 from skiploop.study_reading import ablation_lines
 
 _SPACES = {"skip": "skip only", "loop": "loop only", "cola": "skip and loop"}

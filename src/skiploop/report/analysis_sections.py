@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from skiploop.analysis.measured import Measured, from_json, measured_mean
 from skiploop.report import words
 from skiploop.report.charts import Series, by_layer, dots
 from skiploop.report.folder import RunFolder
 from skiploop.report.parts import Cell, Column, Figure, Kind, Section, Table, difference, measured
+from skiploop.stats.measured import Measured, from_json, measured_mean
 from skiploop.study_reading import edit_line
 
 _GROUPS = {"all": "all inputs", "base_wrong": "the identity is wrong", "found": "wrong, and some seed found a chain"}

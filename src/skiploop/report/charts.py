@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from skiploop.analysis.hits import Curve
-from skiploop.analysis.measured import Measured
 from skiploop.report.canvas import COLOURS
+from skiploop.stats.measured import Measured
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from skiploop.analysis.measured import Measured, as_json, measured_difference
 from skiploop.report.folder import RunFolder
 from skiploop.report.parts import Cell, Column, Section, Table, difference
-from skiploop.stats import PairedCounts, mcnemar, paired_counts, wilson
+from skiploop.stats.measured import Measured, as_json, measured_difference
+from skiploop.stats.shares import PairedCounts, mcnemar, paired_counts, wilson
 
 
 @dataclass(frozen=True, slots=True)

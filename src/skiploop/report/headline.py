@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from skiploop.analysis.measured import Measured, measured_difference, measured_mean, measured_share
 from skiploop.report.charts import Series, dots
 from skiploop.report.folder import RunFolder
 from skiploop.report.parts import Cell, Column, Figure, Kind, Section, Table, difference, measured
-from skiploop.stats import paired_counts
+from skiploop.stats.measured import Measured, measured_difference, measured_mean, measured_share
+from skiploop.stats.shares import paired_counts
 from skiploop.study import Study
 from skiploop.summary import InputResult
 

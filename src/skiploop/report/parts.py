@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from skiploop.analysis.measured import Measured
-from skiploop.stats import wilson
+from skiploop.stats.measured import Measured
+from skiploop.stats.shares import wilson
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from skiploop.analysis.measured import measured_difference, measured_mean, measured_share
 from skiploop.report import words
 from skiploop.report.charts import Series, dots
 from skiploop.report.folder import RunFolder
 from skiploop.report.parts import Cell, Column, Figure, Kind, Section, Table, difference, measured
-from skiploop.stats import mcnemar, paired_counts, wilson
+from skiploop.stats.measured import measured_difference, measured_mean, measured_share
+from skiploop.stats.shares import mcnemar, paired_counts, wilson
 from skiploop.summary import InputResult
 
 PEERS = {"random": "uniform random chains", "nearby": "random chains near the identity"}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from skiploop.analysis.measured import from_json
 from skiploop.report import words
 from skiploop.report.charts import Heat, Line, Series, by_layer, heat_maps, lines
 from skiploop.report.folder import RunFolder
 from skiploop.report.parts import Cell, Column, Figure, Section, Table, difference, measured
+from skiploop.stats.measured import from_json
 
 _GROUPS = {
     "identity_right": "the identity, right",

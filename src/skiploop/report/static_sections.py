@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from skiploop.analysis.measured import Measured
 from skiploop.report.charts import Heat, Series, bars, dots, heat_maps
 from skiploop.report.folder import RunFolder
 from skiploop.report.parts import Cell, Column, Figure, Section, Table
-from skiploop.stats import wilson
+from skiploop.stats.measured import Measured
+from skiploop.stats.shares import wilson
 
 NAMES = {
     "identity": "identity (the model as it is)",

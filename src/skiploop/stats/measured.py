@@ -12,8 +12,8 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from skiploop.resampling import Statistic, bootstrap, mean
-from skiploop.stats import PairedCounts, newcombe_paired, share, wilson
+from skiploop.stats.bootstrap import Statistic, bootstrap, mean
+from skiploop.stats.shares import PairedCounts, newcombe_paired, share, wilson
 
 LEAST = 5  # inputs for a bootstrap interval
 RESAMPLES = 2999
@@ -66,7 +66,7 @@ def measured_mean(values: Sequence[float], *, resamples: int | None = None, seed
 def measured_statistic(
     values: ArrayLike, statistic: Statistic, *, count: int, resamples: int | None = None, seed: int = 0
 ) -> Measured:
-    """Any statistic over inputs, as `skiploop.resampling` has them; fewer resamples where there are many inputs."""
+    """Any statistic over inputs, as `skiploop.stats.bootstrap` has them; fewer resamples where there are many inputs."""
     import numpy as np
 
     sample = np.asarray(values, dtype=np.float64)

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skiploop.errors import InvalidInput
-from skiploop.resampling import Floats, as_extreme, chunks, paired_vectors, vector
-from skiploop.stats import Interval, normal_quantile
+from skiploop.stats.bootstrap import Floats, as_extreme, chunks, paired_vectors, vector
+from skiploop.stats.shares import Interval, normal_quantile
 from skiploop.validate import whole_number
 
 Kind = Literal["spearman", "kendall", "pearson"]

@@ -1,6 +1,6 @@
 """Figures as files of analyses have them, and Holm's correction. Needs numpy.
 
-Every figure is a `skiploop.analysis.measured.Measured` as JSON: `{"n": ..., "value": ..., "interval": [low, high]}`;
+Every figure is a `skiploop.stats.measured.Measured` as JSON: `{"n": ..., "value": ..., "interval": [low, high]}`;
 `value` is None where there is nothing to take it of, `interval` None where it isn't defined (too few inputs, or all
 of them alike). Intervals are 95 % unless their name says otherwise.
 
@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skiploop.analysis.measured import measured_mean, measured_share
-from skiploop.ranks import correlation_test
-from skiploop.resampling import Floats, bootstrap
-from skiploop.stats import normal_quantile, share, wilson
+from skiploop.stats.bootstrap import Floats, bootstrap
+from skiploop.stats.correlations import correlation_test
+from skiploop.stats.measured import measured_mean, measured_share
+from skiploop.stats.shares import normal_quantile, share, wilson
 from skiploop.validate import whole_number
 
 Figure = dict[str, Any]

@@ -2,7 +2,7 @@
 
 Wilson's and Newcombe's are score intervals: they stay inside their range, and can be used for the few dozen
 inputs of a small study, where the textbook interval p +- 1.96 * sqrt(p * (1 - p) / n) is far too narrow near
-0 and 1. For what isn't a share see ``skiploop.resampling``, for correlations ``skiploop.ranks``.
+0 and 1. For what isn't a share see ``skiploop.stats.bootstrap``, for correlations ``skiploop.stats.correlations``.
 """
 
 from __future__ import annotations

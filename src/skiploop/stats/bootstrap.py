@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skiploop.errors import InvalidInput
-from skiploop.stats import Estimate, Interval, checked_level
+from skiploop.stats.shares import Estimate, Interval, checked_level
 from skiploop.validate import whole_number
 
 Floats = NDArray[np.float64]
