@@ -10,10 +10,10 @@ import pytest
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.journal import JsonlJournal
 from skiploop.options import Claim, claims, options_study, rotations, why_not
 from skiploop.request import Request, Result
 from skiploop.stats.shares import newcombe_independent
+from skiploop.storage.journal import JsonlJournal
 from skiploop.study import search
 from skiploop.tasks import Example, Task, make_task
 from skiploop.tasks.prompts import options_text

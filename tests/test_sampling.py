@@ -14,11 +14,11 @@ import pytest
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.journal import JsonlJournal
 from skiploop.progress import Progress
 from skiploop.request import Request, Result
 from skiploop.sampling import Reference, SamplingSettings, affordable, sampling_study, softmax
 from skiploop.stats.shares import pass_at_k
+from skiploop.storage.journal import JsonlJournal
 from skiploop.tasks import Example, Task
 from skiploop.voting import Said, Samples, ballot, curve, powers
 from tests.fakes import LAYERS, FakeRunner, digest, fake_task, gold

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from skiploop.errors import InvalidInput
-from skiploop.journal import JsonlJournal
 from skiploop.stats.shares import newcombe_paired, wilson
+from skiploop.storage.journal import JsonlJournal
 from skiploop.store import StudyFolder, check_place, default_out, read_run
 from skiploop.study import load_study, search
 from tests.fakes import FakeModel, FakeRunner, fake_task, options

@@ -24,11 +24,11 @@ from skiploop.chainbench.table import Table
 from skiploop.cli import app
 from skiploop.errors import InvalidInput
 from skiploop.full_study import FullStudy, Stopped, load_full, run_study
-from skiploop.journal import Line
 from skiploop.request import Request, Result
 from skiploop.sampling import SamplingSettings
 from skiploop.settings import StudySettings
 from skiploop.static import StaticSettings
+from skiploop.storage.files import Line
 from skiploop.study import load_study, search
 from skiploop.study_parts import PARTS, Context, FullSettings, Part
 from skiploop.study_tables import full_reading, full_table

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from skiploop.chains.chain import Chain
-from skiploop.journal import Line
 from skiploop.stats.shares import share, wilson
+from skiploop.storage.files import Line
 
 if TYPE_CHECKING:
     from skiploop.summary import InputResult

@@ -24,13 +24,13 @@ from pathlib import Path
 from typing import Any
 
 from skiploop.errors import InvalidInput
-from skiploop.journal import Line, writing
-from skiploop.lock import Lock
 from skiploop.opening import StudyModel, describe, open_model
 from skiploop.progress import Progress
 from skiploop.request import Runner
 from skiploop.static import split
-from skiploop.store import SCHEMA, check_place, check_same, default_out, read_json, write_json
+from skiploop.storage.files import Line, read_json, write_json, writing
+from skiploop.storage.lock import Lock
+from skiploop.store import SCHEMA, check_place, check_same, default_out
 from skiploop.study_context import Context, FullSettings, MakeProgress, Part, settings_line
 from skiploop.study_parts import OPTIONAL, PARTS
 from skiploop.tasks import Task, make_task

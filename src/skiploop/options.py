@@ -23,12 +23,13 @@ from typing import Any
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.evaluate import shown_request, shown_verdict
-from skiploop.journal import Journal, Line
 from skiploop.progress import Progress
 from skiploop.request import Result, Runner
 from skiploop.sampling import paired
 from skiploop.stats.measured import measured_mean
 from skiploop.stats.shares import newcombe_independent, share, wilson
+from skiploop.storage.files import Line
+from skiploop.storage.journal import Journal
 from skiploop.summary import InputResult
 from skiploop.tasks import Example, Task
 from skiploop.tasks.scoring import letters

@@ -21,11 +21,12 @@ from skiploop.arms import GOLD, Arm, InputState, Outcome
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.evaluate import check_scores, outcome, request, shown_request, shown_verdict, wrong_target
-from skiploop.journal import Journal, Line
 from skiploop.progress import Progress
 from skiploop.request import Request, Runner
 from skiploop.settings import StudySettings
 from skiploop.space import Space
+from skiploop.storage.files import Line
+from skiploop.storage.journal import Journal
 from skiploop.tasks import Task
 
 _KEYS = ("round", "input", "arm", "chain")  # what a line of the journal must have in common with an ask

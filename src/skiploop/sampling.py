@@ -24,11 +24,12 @@ from skiploop.arms import seed_for
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.evaluate import shown_request, shown_verdict
-from skiploop.journal import Journal, Line
 from skiploop.progress import Progress
 from skiploop.request import Request, Result, Runner
 from skiploop.stats.bootstrap import bootstrap_difference
 from skiploop.stats.shares import mcnemar, newcombe_paired, paired_counts, wilson
+from skiploop.storage.files import Line
+from skiploop.storage.journal import Journal
 from skiploop.tasks import Example, Task, Verdict
 from skiploop.validate import whole_number
 from skiploop.voting import Said, Samples, ballot, curve, powers

@@ -25,7 +25,6 @@ from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.evaluate import check_lengths, request, shown_verdict
 from skiploop.halving import Candidate, Halving, StaticSearch, best, race
-from skiploop.journal import JsonlJournal, Line
 from skiploop.opening import StudyModel, describe, open_model, open_runner
 from skiploop.progress import Progress
 from skiploop.references import References, of_model
@@ -34,7 +33,9 @@ from skiploop.searchers import make_searcher
 from skiploop.settings import StudySettings
 from skiploop.space import Space, make_space
 from skiploop.stats.shares import mcnemar, newcombe_paired, paired_counts, wilson
-from skiploop.store import StudyFolder, check_place, default_out, read_inputs, read_json, read_run
+from skiploop.storage.files import Line, read_json
+from skiploop.storage.journal import JsonlJournal
+from skiploop.store import StudyFolder, check_place, default_out, read_inputs, read_run
 from skiploop.study import Interrupted
 from skiploop.tasks import Example, Task, make_task
 from skiploop.tasks.sample import balanced_order

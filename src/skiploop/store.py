@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from skiploop.errors import InvalidInput
-from skiploop.journal import JsonlJournal, Line, dump, parse, raw_lines, writing
-from skiploop.lock import Lock
+from skiploop.storage.files import Line, read_json, write_atomically, write_json, writing
+from skiploop.storage.journal import JsonlJournal, dump, parse, raw_lines
+from skiploop.storage.lock import Lock
 
 SCHEMA = 1
 # Not what a study is about: how the model was asked for (what was resolved is compared), its name, and a description
@@ -165,33 +166,6 @@ def read_timing(path: Path) -> dict[str, float]:
     """What the attempts at a study have cost so far."""
     place = path / "timing.json"
     return dict(read_json(place)) if place.exists() else {}
-
-
-def read_json(path: Path) -> Line:
-    """A JSON object from a file; InvalidInput where it isn't one."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InvalidInput(f"{path} can't be read: {error}") from error
-    if not isinstance(value, dict):
-        raise InvalidInput(f"{path} doesn't hold a JSON object; was it edited?")
-    return value
-
-
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Writes a JSON object, atomically."""
-    write_atomically(path, json.dumps(value, indent=2) + "\n")
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Writes to a temporary file and renames it, so that a reader sees the old text or the new one."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    with writing(path):
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
 
 
 def _compared(run: Mapping[str, Any]) -> dict[str, Any]:

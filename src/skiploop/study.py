@@ -19,21 +19,14 @@ from skiploop.arms import GOLD, WRONG, InputState, wrong_candidates
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.evaluate import check_lengths, shown_request, shown_verdict
-from skiploop.journal import JsonlJournal, Line
 from skiploop.opening import StudyModel, describe, open_model, open_runner
 from skiploop.progress import Progress
 from skiploop.request import Runner
 from skiploop.rounds import Rounds
 from skiploop.settings import StudySettings
-from skiploop.store import (
-    StudyFolder,
-    check_place,
-    default_out,
-    read_inputs,
-    read_json,
-    read_run,
-    read_timing,
-)
+from skiploop.storage.files import Line, read_json
+from skiploop.storage.journal import JsonlJournal
+from skiploop.store import StudyFolder, check_place, default_out, read_inputs, read_run, read_timing
 from skiploop.summary import InputResult, collect, summarise
 from skiploop.tasks import Example, Task, make_task
 from skiploop.warmstart import resolved

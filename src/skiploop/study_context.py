@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from skiploop.errors import InvalidInput
-from skiploop.journal import Line
 from skiploop.opening import StudyModel, open_runner
 from skiploop.progress import Progress
 from skiploop.request import Runner
 from skiploop.sampling import SamplingSettings
 from skiploop.settings import StudySettings
 from skiploop.static import StaticSettings
-from skiploop.store import read_json
+from skiploop.storage.files import Line, read_json
 from skiploop.tasks import Example, Task
 from skiploop.validate import whole_number
 

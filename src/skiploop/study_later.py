@@ -6,8 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from skiploop.journal import Line
-from skiploop.store import read_json, write_json
+from skiploop.storage.files import Line, read_json, write_json
 from skiploop.study import load_study, search
 from skiploop.study_context import Context, Part
 

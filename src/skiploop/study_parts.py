@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from skiploop.chains.chain import Chain
-from skiploop.journal import JsonlJournal, Line
 from skiploop.options import claims, options_study, why_not
 from skiploop.progress import Progress
 from skiploop.sampling import Reference, sampling_study
 from skiploop.static import load_static, rewards_on_test, search_static
-from skiploop.store import read_json, write_json
+from skiploop.storage.files import Line, read_json, write_json
+from skiploop.storage.journal import JsonlJournal
 from skiploop.study import load_study, search
 from skiploop.study_context import Context, FullSettings, MakeProgress, Part, settings_line
 from skiploop.study_later import LATER_PARTS

@@ -21,9 +21,9 @@ from skiploop.arms import ARMS, PEERS
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.format_figures import format_figures
-from skiploop.journal import Line
 from skiploop.searchers import pareto
 from skiploop.stats.shares import mcnemar, newcombe_paired, paired_counts, share, wilson
+from skiploop.storage.files import Line
 
 TRANSITIONS = ("right_shorter", "corrected", "still_wrong", "identity_best")
 

@@ -18,9 +18,10 @@ from pathlib import Path
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.journal import JsonlJournal, Line
 from skiploop.settings import StudySettings
 from skiploop.space import Space
+from skiploop.storage.files import Line
+from skiploop.storage.journal import JsonlJournal
 from skiploop.store import read_inputs, read_run
 from skiploop.summary import InputResult, collect
 from skiploop.tasks import Example

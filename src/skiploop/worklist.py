@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from skiploop.errors import InvalidInput
-from skiploop.journal import Journal, Line
 from skiploop.progress import Progress
 from skiploop.request import Request, Result, Runner
+from skiploop.storage.files import Line
+from skiploop.storage.journal import Journal
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,8 @@ from skiploop.settings import StudySettings
 from skiploop.stats.bootstrap import sign_flip_test
 from skiploop.stats.intervals import holm, mean_figure
 from skiploop.stats.shares import mcnemar, newcombe_paired, paired_counts
-from skiploop.store import check_place, default_out, write_json
+from skiploop.storage.files import write_json
+from skiploop.store import check_place, default_out
 from skiploop.study import Study, search
 from skiploop.summary import InputResult
 from skiploop.tasks import Task, make_task

@@ -13,7 +13,7 @@ from skiploop.errors import InvalidInput
 from skiploop.opening import StudyModel
 from skiploop.progress import Progress
 from skiploop.request import Runner
-from skiploop.store import read_json, write_json
+from skiploop.storage.files import read_json, write_json
 
 # In the order in which they are run: those that only evaluate first, as the others profit from nothing.
 SETTINGS = {

@@ -19,13 +19,14 @@ from typing import Any
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.evaluate import request, shown_verdict
-from skiploop.journal import JsonlJournal, Line, writing
-from skiploop.lock import Lock
 from skiploop.opening import StudyModel, open_model, open_runner
 from skiploop.progress import Progress
 from skiploop.request import Result, Runner
 from skiploop.settings import StudySettings
 from skiploop.space import Space
+from skiploop.storage.files import Line, writing
+from skiploop.storage.journal import JsonlJournal
+from skiploop.storage.lock import Lock
 from skiploop.store import read_inputs
 from skiploop.study import Study, load_study
 from skiploop.summary import InputResult

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from skiploop.chains.chain import Chain
 from skiploop.chains.drawing import draw_svg
-from skiploop.journal import Line
 from skiploop.report import words
 from skiploop.report.folder import RunFolder
 from skiploop.report.tree import SHOWN, draw_tree, rebuild
+from skiploop.storage.files import Line
 from skiploop.summary import TRANSITIONS, ArmResult, InputResult
 
 MOST = 100  # inputs in a page

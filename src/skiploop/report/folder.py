@@ -13,9 +13,10 @@ from typing import Any, Literal
 
 from skiploop.errors import InvalidInput
 from skiploop.full_study import is_full, load_full
-from skiploop.journal import JsonlJournal, Line
 from skiploop.static import StaticStudy, is_static, load_static
-from skiploop.store import read_inputs, read_json, read_run
+from skiploop.storage.files import Line, read_json
+from skiploop.storage.journal import JsonlJournal
+from skiploop.store import read_inputs, read_run
 from skiploop.study import Study, load_study
 from skiploop.study_later import read_analyses
 

@@ -66,7 +66,7 @@ def measured_mean(values: Sequence[float], *, resamples: int | None = None, seed
 def measured_statistic(
     values: ArrayLike, statistic: Statistic, *, count: int, resamples: int | None = None, seed: int = 0
 ) -> Measured:
-    """Any statistic over inputs, as `skiploop.stats.bootstrap` has them; fewer resamples where there are many inputs."""
+    """Any statistic over inputs (see `skiploop.stats.bootstrap`); fewer resamples where there are many inputs."""
     import numpy as np
 
     sample = np.asarray(values, dtype=np.float64)

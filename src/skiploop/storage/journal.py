@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from skiploop.errors import InvalidInput
-
-Line = dict[str, Any]
+from skiploop.storage.files import Line, writing
 
 
 class Journal(Protocol):
@@ -91,13 +89,3 @@ def parse(raw: bytes) -> Line | None:
 def dump(line: Line) -> str:
     """An object as a line."""
     return json.dumps(line, separators=(",", ":")) + "\n"
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turns an error of the file system into InvalidInput that names the path."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or error
-        raise InvalidInput(f"{path} can't be written: {reason}; make room or choose another --out") from error

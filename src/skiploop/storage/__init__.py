@@ -1,0 +1,6 @@
+"""Files that survive a kill at any moment. Pure Python; knows nothing of what it stores.
+
+files     JSON files, written whole or not at all
+journal   an append-only file of batches of lines, each there as a whole or not at all
+lock      one process in a folder at a time
+"""

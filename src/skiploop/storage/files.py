@@ -1,0 +1,52 @@
+"""JSON files that a reader never sees half written, and errors of the file system that name the path."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from skiploop.errors import InvalidInput
+
+Line = dict[str, Any]
+"""A JSON object as it is in a file."""
+
+
+def read_json(path: Path) -> Line:
+    """A JSON object from a file; InvalidInput where it isn't one."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InvalidInput(f"{path} can't be read: {error}") from error
+    if not isinstance(value, dict):
+        raise InvalidInput(f"{path} doesn't hold a JSON object; was it edited?")
+    return value
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Writes a JSON object, atomically."""
+    write_atomically(path, json.dumps(value, indent=2) + "\n")
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Writes to a temporary file and renames it, so that a reader sees the old text or the new one."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    with writing(path):
+        with temporary.open("w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns an error of the file system into InvalidInput that names the path."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise InvalidInput(f"{path} can't be written: {reason}; make room or choose another --out") from error
