@@ -39,7 +39,8 @@ from skiploop.arms import seed_for
 from skiploop.chains.chain import Chain
 from skiploop.searchers import SEARCHERS, make_searcher
 from skiploop.searchers.hypervolume import hypervolume
-from skiploop.space import Space, make_space, per_layer
+from skiploop.spaces.named import make_space, per_layer
+from skiploop.spaces.space import Space
 
 BUDGETS = (5, 20, 50, 100, 200)
 Pairs = Sequence[tuple[int, Chain]]

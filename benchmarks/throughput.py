@@ -22,7 +22,8 @@ from rich.table import Table as RichTable
 
 from skiploop.chains.chain import Chain
 from skiploop.searchers import SEARCHERS, make_searcher
-from skiploop.space import Space, make_space, per_layer
+from skiploop.spaces.named import make_space, per_layer
+from skiploop.spaces.space import Space
 
 SPACES = {
     "per_layer(6)": lambda: per_layer(6),

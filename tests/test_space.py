@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from skiploop.chains.chain import Chain
 from skiploop.chains.edits import Edit
 from skiploop.errors import InvalidInput
-from skiploop.space import SPACES, Space, make_space, per_layer
+from skiploop.spaces.named import SPACES, make_space, per_layer
+from skiploop.spaces.space import Space
 
 SMALL = [make_space(name, total) for name in SPACES for total in (1, 2, 3, 4)] + [
     make_space("cola", 5, max_block=3, max_repeats=1, max_length=6),

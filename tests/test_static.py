@@ -16,7 +16,7 @@ from skiploop.progress import Progress
 from skiploop.references import References, answer_batches, gate_chains
 from skiploop.request import Request, Result
 from skiploop.searchers import make_searcher
-from skiploop.space import make_space
+from skiploop.spaces.named import make_space
 from skiploop.static import StaticSettings, StaticStudy, load_static, search_static, split
 from skiploop.study import load_study
 from skiploop.tasks import Example, Task, make_task

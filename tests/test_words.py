@@ -13,10 +13,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from skiploop.chains.chain import Chain
-from skiploop.decisions import Decisions
 from skiploop.errors import InvalidInput
-from skiploop.space import SPACES, Space, compose, make_space, per_layer
-from skiploop.words import Blocks, Choice, Loop, Run, Sequence, Window, Word, from_json, optional
+from skiploop.spaces.decisions import Decisions
+from skiploop.spaces.language import Blocks, Choice, Loop, Run, Sequence, Window, Word, from_json, optional
+from skiploop.spaces.named import SPACES, compose, make_space, per_layer
+from skiploop.spaces.space import Space
 
 
 def listed(word: Word) -> list[tuple[int, ...]]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from skiploop.model import LayeredModel
     from skiploop.replay import run_chain
     from skiploop.searchers import make_searcher
-    from skiploop.space import compose, make_space, per_layer
+    from skiploop.spaces.named import compose, make_space, per_layer
     from skiploop.static import StaticSettings, StaticStudy, load_static, search_static
     from skiploop.study import Study, load_study, search
     from skiploop.tasks import make_task
@@ -33,9 +33,9 @@ _LAZY = {
     "LayeredModel": "model",
     "run_chain": "replay",
     "make_searcher": "searchers",
-    "compose": "space",
-    "make_space": "space",
-    "per_layer": "space",
+    "compose": "spaces.named",
+    "make_space": "spaces.named",
+    "per_layer": "spaces.named",
     "StaticSettings": "static",
     "StaticStudy": "static",
     "load_static": "static",

@@ -23,7 +23,7 @@ from itertools import islice
 from skiploop.chains.chain import Chain
 from skiploop.searchers import Searcher, make_searcher
 from skiploop.settings import StudySettings
-from skiploop.space import Space
+from skiploop.spaces.space import Space
 from skiploop.tasks import Example, Task
 from skiploop.tasks.scoring import letters
 

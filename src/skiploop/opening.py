@@ -13,7 +13,7 @@ from skiploop.errors import UnsupportedModel
 from skiploop.evaluate import Encoder
 from skiploop.request import Runner
 from skiploop.settings import StudySettings
-from skiploop.space import Space
+from skiploop.spaces.space import Space
 from skiploop.store import SCHEMA
 from skiploop.tasks import Task
 

@@ -24,7 +24,7 @@ from skiploop.evaluate import check_scores, outcome, request, shown_request, sho
 from skiploop.progress import Progress
 from skiploop.request import Request, Runner
 from skiploop.settings import StudySettings
-from skiploop.space import Space
+from skiploop.spaces.space import Space
 from skiploop.storage.files import Line
 from skiploop.storage.journal import Journal
 from skiploop.tasks import Task

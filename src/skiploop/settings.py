@@ -10,7 +10,8 @@ from typing import Any
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import SEARCHERS, Searcher, WarmStart, make_searcher, resolved_name
-from skiploop.space import Space, make_space
+from skiploop.spaces.named import make_space
+from skiploop.spaces.space import Space
 from skiploop.validate import whole_number
 
 ENGINES = ("auto", "compiled", "plain")
@@ -24,7 +25,7 @@ class StudySettings:
         searcher: how chains are looked for, one of `skiploop.searchers.SEARCHERS`; `auto` is the best of them, and
             becomes its name here.
         searcher_settings: fields of the searcher's settings; those left out are filled with its defaults.
-        space: which chains there are, one of `skiploop.space.SPACES`.
+        space: which chains there are, one of `skiploop.spaces.named.SPACES`.
         max_block: most slots that one edit skips, and most layers in a loop; None: as `make_space` has it.
         max_repeats: most extra runs of a loop.
         max_length: most slots of a chain; twice the model's layers unless set.

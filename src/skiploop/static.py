@@ -31,7 +31,8 @@ from skiploop.references import References, of_model
 from skiploop.request import Request, Result, Runner
 from skiploop.searchers import make_searcher
 from skiploop.settings import StudySettings
-from skiploop.space import Space, make_space
+from skiploop.spaces.named import make_space
+from skiploop.spaces.space import Space
 from skiploop.stats.shares import mcnemar, newcombe_paired, paired_counts, wilson
 from skiploop.storage.files import Line, read_json
 from skiploop.storage.journal import JsonlJournal

@@ -19,7 +19,7 @@ from pathlib import Path
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.settings import StudySettings
-from skiploop.space import Space
+from skiploop.spaces.space import Space
 from skiploop.storage.files import Line
 from skiploop.storage.journal import JsonlJournal
 from skiploop.store import read_inputs, read_run

@@ -13,7 +13,8 @@ from skiploop.analysis.subject import Evaluate, Pair, open_subject
 from skiploop.chainbench import additive
 from skiploop.errors import InvalidInput
 from skiploop.searchers import Searcher, make_searcher
-from skiploop.space import Space, per_layer
+from skiploop.spaces.named import per_layer
+from skiploop.spaces.space import Space
 from skiploop.stats.correlations import spearman
 from skiploop.study import search
 from tests.fakes import FakeModel, FakeRunner, digest, fake_task, options

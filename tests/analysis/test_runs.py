@@ -20,7 +20,7 @@ from skiploop.chains.chain import Chain
 from skiploop.cli import app
 from skiploop.errors import InvalidInput
 from skiploop.request import Request, Result
-from skiploop.space import make_space
+from skiploop.spaces.named import make_space
 from skiploop.stats.intervals import holm, mean_figure, pooled_figure, rank_interval, resampled_figure
 from skiploop.study import Study, search
 from tests.fakes import FakeModel, FakeRunner, fake_task, options

@@ -10,7 +10,8 @@ from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import BeamSearcher, BeamSettings, RandomSearcher
 from skiploop.searchers.contract import run
-from skiploop.space import Space, make_space
+from skiploop.spaces.named import make_space
+from skiploop.spaces.space import Space
 from tests.searchers.rewards import planted, scattered
 
 

@@ -17,7 +17,8 @@ from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import ColaSearcher, ColaSettings, RandomSearcher
 from skiploop.searchers.cola import Node, _best
-from skiploop.space import Space, make_space
+from skiploop.spaces.named import make_space
+from skiploop.spaces.space import Space
 from tests.searchers.rewards import planted, scattered
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -9,7 +9,8 @@ from skiploop.errors import InvalidInput
 from skiploop.searchers import EvolutionSearcher, EvolutionSettings, RandomSearcher, Searcher
 from skiploop.searchers.contract import run
 from skiploop.searchers.moves import instances
-from skiploop.space import Space, make_space, per_layer
+from skiploop.spaces.named import make_space, per_layer
+from skiploop.spaces.space import Space
 from tests.searchers.rewards import planted, scattered
 
 

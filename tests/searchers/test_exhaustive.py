@@ -9,7 +9,7 @@ import pytest
 from skiploop.errors import InvalidInput
 from skiploop.searchers import ExhaustiveSearcher, ExhaustiveSettings
 from skiploop.searchers.contract import run
-from skiploop.space import make_space
+from skiploop.spaces.named import make_space
 
 
 def test_chains_come_by_their_number_of_edits_then_by_rank() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from skiploop.errors import InvalidInput
 from skiploop.searchers.features import OPS, Features
-from skiploop.space import SPACES, make_space
+from skiploop.spaces.named import SPACES, make_space
 
 
 @pytest.mark.parametrize("space_name", SPACES)

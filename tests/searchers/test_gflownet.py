@@ -17,7 +17,8 @@ from skiploop.errors import InvalidInput
 from skiploop.searchers import RandomSearcher
 from skiploop.searchers.flows import EditGraph, Flow, Policy, Trajectory, Tree, fit
 from skiploop.searchers.gflownet import GFlowNetSearcher, GFlowNetSettings
-from skiploop.space import Space, make_space, per_layer
+from skiploop.spaces.named import make_space, per_layer
+from skiploop.spaces.space import Space
 from tests.searchers.rewards import scattered
 from tests.searchers.test_metropolis import found, noise, planted_table
 

@@ -15,7 +15,7 @@ from skiploop.errors import InvalidInput
 from skiploop.searchers import make_searcher
 from skiploop.searchers.features import Features
 from skiploop.searchers.hybrid import HybridSearcher, HybridSettings, Regression
-from skiploop.space import make_space
+from skiploop.spaces.named import make_space
 from tests.searchers.rewards import planted, scattered
 from tests.searchers.test_gp import best_after
 

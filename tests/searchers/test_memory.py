@@ -16,7 +16,7 @@ from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import RandomSearcher
 from skiploop.searchers.memory import Memory, MemorySettings
-from skiploop.space import make_space
+from skiploop.spaces.named import make_space
 
 
 def benchmark() -> ModuleType:

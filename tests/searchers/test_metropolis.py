@@ -15,7 +15,8 @@ from skiploop.errors import InvalidInput
 from skiploop.searchers import RandomSearcher, Searcher
 from skiploop.searchers.metropolis import MetropolisSearcher, MetropolisSettings, walk
 from skiploop.searchers.moves import JUMP
-from skiploop.space import Space, make_space, per_layer
+from skiploop.spaces.named import make_space, per_layer
+from skiploop.spaces.space import Space
 from tests.searchers.rewards import scattered
 from tests.searchers.test_moves import transitions
 

@@ -12,7 +12,8 @@ import pytest
 
 from skiploop.chains.chain import Chain
 from skiploop.searchers.moves import JUMP, KINDS, NAMES, Layers, instances, propose
-from skiploop.space import Space, make_space, per_layer
+from skiploop.spaces.named import make_space, per_layer
+from skiploop.spaces.space import Space
 from tests.searchers.rewards import scattered
 
 SMALL = {

@@ -8,7 +8,7 @@ import pytest
 
 from skiploop.errors import InvalidInput
 from skiploop.searchers import make_searcher
-from skiploop.space import make_space
+from skiploop.spaces.named import make_space
 
 
 def test_chains_have_few_edits_and_more_on_demand() -> None:

@@ -21,7 +21,8 @@ from skiploop.searchers.optuna_search import (
     TPESettings,
     parameter,
 )
-from skiploop.space import Space, make_space, per_layer
+from skiploop.spaces.named import make_space, per_layer
+from skiploop.spaces.space import Space
 from tests.searchers.rewards import planted, scattered
 from tests.searchers.test_gp import best_after
 

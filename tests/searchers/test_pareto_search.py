@@ -14,7 +14,7 @@ from skiploop.errors import InvalidInput
 from skiploop.searchers import RandomSearcher
 from skiploop.searchers.hypervolume import dominates, hypervolume, non_dominated
 from skiploop.searchers.pareto_search import Archive, ParetoSearcher, ParetoSettings
-from skiploop.space import make_space, per_layer
+from skiploop.spaces.named import make_space, per_layer
 from tests.searchers.rewards import scattered
 
 grid = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 4)), max_size=8)

@@ -15,7 +15,8 @@ from skiploop.searchers import ColaSearcher, ColaSettings
 from skiploop.searchers.contract import SearcherContract
 from skiploop.searchers.puct import PuctSearcher, PuctSettings, normalised
 from skiploop.searchers.tree import ValuedNode, Valuing
-from skiploop.space import Space, make_space
+from skiploop.spaces.named import make_space
+from skiploop.spaces.space import Space
 from tests.searchers.rewards import planted, scattered
 
 

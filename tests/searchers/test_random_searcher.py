@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from skiploop.searchers import RandomSearcher
-from skiploop.space import make_space
+from skiploop.spaces.named import make_space
 
 
 @pytest.mark.parametrize("place", [0, 3, 14])

@@ -10,7 +10,8 @@ from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import SEARCHERS, RandomSearcher, Searcher, make_searcher
 from skiploop.searchers.contract import SearcherContract, refused
-from skiploop.space import SPACES, Space, make_space
+from skiploop.spaces.named import SPACES, make_space
+from skiploop.spaces.space import Space
 
 # What learns a model costs milliseconds a chain: the other spaces are for `-m slow`.
 COSTLY = ("gp", "surrogate", "tpe", "nsga2", "gflownet", "hybrid")

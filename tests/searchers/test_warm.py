@@ -9,7 +9,8 @@ import pytest
 from skiploop.chains.chain import Chain
 from skiploop.searchers import BeamSearcher, ColaSearcher, RandomSearcher, WarmStart
 from skiploop.searchers.contract import SearcherContract, run
-from skiploop.space import Space, make_space
+from skiploop.spaces.named import make_space
+from skiploop.spaces.space import Space
 
 
 @pytest.mark.parametrize("space_name", ["cola", "early-exit", "permute"])

@@ -42,7 +42,7 @@ from skiploop.analysis.subsets import single_edit, with_edits
 from skiploop.chains.chain import Chain
 from skiploop.chains.edits import LayerEdit
 from skiploop.errors import InvalidInput
-from skiploop.space import Space
+from skiploop.spaces.space import Space
 from skiploop.stats.bootstrap import bootstrap, sign_flip_test
 from skiploop.stats.intervals import holm, mean_figure, pooled_figure, share_figure
 from skiploop.validate import whole_number

@@ -23,7 +23,7 @@ from skiploop.opening import StudyModel, open_model, open_runner
 from skiploop.progress import Progress
 from skiploop.request import Result, Runner
 from skiploop.settings import StudySettings
-from skiploop.space import Space
+from skiploop.spaces.space import Space
 from skiploop.storage.files import Line, writing
 from skiploop.storage.journal import JsonlJournal
 from skiploop.storage.lock import Lock

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.space import Space, compose
+from skiploop.spaces.language import Loop, Run, Sequence
+from skiploop.spaces.named import compose
+from skiploop.spaces.space import Space
 from skiploop.validate import whole_number
-from skiploop.words import Loop, Run, Sequence
 
 INPUT, INCREMENT, OUTPUT = range(3)
 

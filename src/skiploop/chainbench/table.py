@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.space import Space, per_layer
+from skiploop.spaces.named import per_layer
+from skiploop.spaces.space import Space
 
 COUNTS = (0, 1, 2)
 DEPTH_PRICE = 0.1  # what the dense reward takes off for a chain of the greatest depth

@@ -28,7 +28,7 @@ from skiploop.searchers.puct import PuctSearcher, PuctSettings
 from skiploop.searchers.random import RandomSearcher
 from skiploop.searchers.surrogate import SurrogateSearcher, SurrogateSettings
 from skiploop.searchers.warm import WarmStart
-from skiploop.space import Space
+from skiploop.spaces.space import Space
 
 __all__ = [
     "AUTO",
@@ -107,7 +107,7 @@ def make_searcher(name: str, space: Space, *, seed: int = 0, **settings: float) 
 
     Args:
         name: one of SEARCHERS, or `auto`.
-        space: the chains and edits to search; see `skiploop.space.make_space`.
+        space: the chains and edits to search; see `skiploop.spaces.named.make_space`.
         seed: one for each input; equal seeds in different inputs' trees make their searches look alike.
         **settings: fields of the searcher's `settings_type`, e.g. `length_penalty=0` for `cola`.
 

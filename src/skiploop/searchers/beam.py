@@ -29,7 +29,7 @@ from skiploop.chains.edits import edited
 from skiploop.searchers.puct import Prior, few_slots, normalised
 from skiploop.searchers.random import RandomSearcher
 from skiploop.searchers.reward import checked
-from skiploop.space import Space
+from skiploop.spaces.space import Space
 from skiploop.validate import whole_number
 
 Layers = tuple[int, ...]

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from skiploop.chains.chain import Chain
 from skiploop.searchers.tree import FirstValue, Node, TreeSearcher, Valuing, check_numbers
-from skiploop.space import Space
+from skiploop.spaces.space import Space
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@
 
 Run that with pytest, or call the methods whose names begin with `test_` yourself: each raises AssertionError where
 the promise in its name is broken. For other spaces than CoLa's, override `space_name` (one of
-`skiploop.space.SPACES`), or `large` and `small`. A searcher in whose order there is no chance says `seeded = False`.
+`skiploop.spaces.named.SPACES`), or `large` and `small`. A searcher in whose order there is no chance says `seeded =
+False`.
 
 Rewards are numbers here; a searcher may take others, too.
 """
@@ -21,7 +22,8 @@ from collections.abc import Callable, Iterable, Sequence
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers.warm import Asker
-from skiploop.space import Space, make_space
+from skiploop.spaces.named import make_space
+from skiploop.spaces.space import Space
 
 Order = Callable[[list[Chain]], Iterable[Chain]]
 

@@ -23,7 +23,7 @@ from skiploop.chains.chain import Chain
 from skiploop.searchers.moves import Layers, propose
 from skiploop.searchers.nearby import NearbySearcher
 from skiploop.searchers.reward import checked
-from skiploop.space import Space
+from skiploop.spaces.space import Space
 from skiploop.validate import whole_number
 
 _TRIES = 32  # changes of one parent, most of which lead out of the space, before another parent is drawn

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.space import Space
+from skiploop.spaces.space import Space
 
 _LISTED = 20_000  # most chains of a space for `EditGraph`
 _LOG_Z = 1  # its row among the weights

@@ -25,7 +25,7 @@ from skiploop.errors import InvalidInput
 from skiploop.searchers.flows import Policy, Tree, fit
 from skiploop.searchers.random import RandomSearcher
 from skiploop.searchers.reward import checked
-from skiploop.space import Space
+from skiploop.spaces.space import Space
 from skiploop.validate import whole_number
 
 _DRAWS = 8  # from the flow, each of them seen before, until a chain is drawn uniformly instead

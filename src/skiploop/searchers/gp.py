@@ -30,7 +30,7 @@ from skiploop.searchers.moves import propose
 from skiploop.searchers.nearby import NearbySearcher
 from skiploop.searchers.posterior import Posterior, expected_improvement, log_likelihood
 from skiploop.searchers.reward import checked
-from skiploop.space import Space
+from skiploop.spaces.space import Space
 from skiploop.validate import whole_number
 
 _LISTED = 2048  # chains of a space that is small enough to consider all of them

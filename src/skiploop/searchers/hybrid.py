@@ -31,7 +31,7 @@ from skiploop.errors import InvalidInput
 from skiploop.searchers.features import Features, Floats, Layers
 from skiploop.searchers.reward import checked
 from skiploop.searchers.tree import Node, TreeSearcher, ValuedNode, check_numbers
-from skiploop.space import Space
+from skiploop.spaces.space import Space
 from skiploop.validate import whole_number
 
 Estimator = Callable[[Chain], float]

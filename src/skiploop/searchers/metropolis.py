@@ -29,7 +29,7 @@ from skiploop.errors import InvalidInput
 from skiploop.searchers.moves import Layers, propose
 from skiploop.searchers.random import RandomSearcher
 from skiploop.searchers.reward import checked
-from skiploop.space import Space
+from skiploop.spaces.space import Space
 from skiploop.validate import whole_number
 
 _PATIENCE = 100  # draws without a new chain, most of which lead out of the space, before one is drawn uniformly

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
-from skiploop.space import Space
+from skiploop.spaces.space import Space
 
 Layers = tuple[int, ...]
 Parameters = tuple[int, ...]  # each in 0..range-1

@@ -17,7 +17,7 @@ from skiploop.chains.edits import Edit, edited
 from skiploop.errors import InvalidInput
 from skiploop.searchers.random import RandomSearcher
 from skiploop.searchers.reward import checked
-from skiploop.space import Space
+from skiploop.spaces.space import Space
 from skiploop.validate import whole_number
 
 _TRIES = 32  # draws of known chains in a row, after which uniform draws take over

@@ -24,7 +24,7 @@ from skiploop.errors import InvalidInput
 from skiploop.searchers.nearby import NearbySearcher
 from skiploop.searchers.random import RandomSearcher
 from skiploop.searchers.reward import checked
-from skiploop.space import Space
+from skiploop.spaces.space import Space
 from skiploop.validate import whole_number
 
 Layers = tuple[int, ...]

@@ -21,7 +21,7 @@ from skiploop.errors import InvalidInput
 from skiploop.searchers.hypervolume import Vector, dominates, non_dominated
 from skiploop.searchers.reward import checked
 from skiploop.searchers.tree import Node, TreeSearcher, check_numbers
-from skiploop.space import Space
+from skiploop.spaces.space import Space
 
 Layers = tuple[int, ...]
 

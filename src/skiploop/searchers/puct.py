@@ -20,7 +20,7 @@ from skiploop.chains.chain import Chain
 from skiploop.chains.edits import Edit, edited
 from skiploop.errors import InvalidInput
 from skiploop.searchers.tree import FirstValue, Node, TreeSearcher, Valuing, check_numbers
-from skiploop.space import Space
+from skiploop.spaces.space import Space
 
 Layers = tuple[int, ...]
 Prior = Callable[[Chain, Sequence[Chain]], Sequence[float]]

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from skiploop.chains.chain import Chain
 from skiploop.searchers.reward import checked
-from skiploop.space import Space
+from skiploop.spaces.space import Space
 from skiploop.validate import whole_number
 
 

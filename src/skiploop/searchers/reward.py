@@ -6,7 +6,7 @@ import math
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.space import Space
+from skiploop.spaces.space import Space
 
 
 def checked(space: Space, chain: Chain, reward: float) -> float:

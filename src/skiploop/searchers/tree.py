@@ -29,7 +29,7 @@ from skiploop.chains.chain import Chain
 from skiploop.chains.edits import Edit, edited
 from skiploop.errors import InvalidInput
 from skiploop.searchers.reward import checked
-from skiploop.space import Space
+from skiploop.spaces.space import Space
 from skiploop.validate import whole_number
 
 # A node lists its unexplored edits, which takes kilobytes, at so many children or draws that failed.

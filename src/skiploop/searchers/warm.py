@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from skiploop.chains.chain import Chain
-from skiploop.space import Space
+from skiploop.spaces.space import Space
 from skiploop.validate import whole_number
 
 

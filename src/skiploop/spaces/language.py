@@ -7,13 +7,13 @@
     Blocks(layers, shapes, gaps)       the layers in order, cut into blocks, each skipped, run or looped
     Window(layers, width)              the layers in any order in which none moves `width` places or more
 
-A space is a word with bounds on the number of slots (`skiploop.space.compose`). Words are values: frozen,
+A space is a word with bounds on the number of slots (`skiploop.spaces.named.compose`). Words are values: frozen,
 compared by what they say, written to JSON by `to_json` and read back by `from_json`.
 
 A word is compiled into a *tree of decisions*, written down as a graph because equal subtrees are one node: each node
 asks one question with a few answers, each answer runs some layers and leads on. What must be known of a space follows
-from that graph alone (`skiploop.decisions`): how many chains there are, the chain with a given number, whether a chain
-belongs to it, the questions that lead to it.
+from that graph alone (`skiploop.spaces.decisions`): how many chains there are, the chain with a given number, whether
+a chain belongs to it, the questions that lead to it.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from skiploop.decisions import Graph, Node, Option
 from skiploop.errors import InvalidInput
+from skiploop.spaces.decisions import Graph, Node, Option
 from skiploop.validate import whole_number
 
 

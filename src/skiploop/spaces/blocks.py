@@ -1,31 +1,14 @@
-"""Chains read as groups (loops, and stretches that run once), and the legal edits of each group.
-
-Plain functions on tuples of layers, for the spaces of ``skiploop.space``.
-"""
+"""CoLa's space: chains read as groups (loops, and stretches that run once), and the legal edits of each group."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
+from skiploop.chains.chain import Chain
 from skiploop.chains.edits import Edit
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds on edits and chains.
-
-    Attributes:
-        max_block: most slots that one edit skips, and most layers in a loop.
-        max_repeats: most extra runs of a loop.
-        max_length: most slots of a chain.
-    """
-
-    max_block: int
-    max_repeats: int
-    max_length: int
+from skiploop.spaces.space import Limits, Space, skip_edits
 
 
 class Group(NamedTuple):
@@ -117,11 +100,6 @@ def _cuts(size: int, times: int, max_block: int) -> tuple[list[bool], list[bool]
     return left, right, within
 
 
-@lru_cache(maxsize=4096)
-def skip_edits(size: int, slots: int) -> tuple[Edit, ...]:
-    return tuple([Edit("skip", start, size) for start in range(slots - size + 1)])
-
-
 def loop_edits_of(group: Group, limits: Limits, spare: int) -> tuple[Edit, ...]:
     """Loops of the blocks of a stretch, or further runs of a loop, in at most `spare` more slots."""
     if group.times > 1:
@@ -144,3 +122,38 @@ def _stretch_loops(group: Group, max_block: int, max_repeats: int, spare: int) -
 @lru_cache(maxsize=65_536)
 def _loop_edits(start: int, size: int, most: int) -> tuple[Edit, ...]:
     return tuple([Edit("loop", start, size, extra) for extra in range(1, most + 1)])
+
+
+class BlockSpace(Space):
+    """CoLa's space and its ablations, with edits listed directly: some 50 times faster than trying each one."""
+
+    @property
+    def skips(self) -> bool:
+        return self.name != "loop"
+
+    @property
+    def loops(self) -> bool:
+        return self.name != "skip"
+
+    def accepts(self, layers: tuple[int, ...]) -> bool:
+        return self._read(layers) is not None
+
+    def _read(self, layers: tuple[int, ...]) -> tuple[Group, ...] | None:
+        """The chain's groups, or None where it isn't in the space."""
+        groups = read_groups(layers, self.limits) if 1 <= len(layers) <= self.limits.max_length else None
+        if groups is None or (not self.loops and looped(groups)):
+            return None
+        kept = sum([group.size for group in groups])
+        return groups if self.skips or kept == self.num_layers else None
+
+    def edits(self, chain: Chain) -> list[Edit]:
+        if chain.num_layers == self.num_layers and chain.layers in self._listed:
+            return self._listed[chain.layers].copy()
+        groups = self._read(chain.layers) if chain.num_layers == self.num_layers else None
+        if groups is None:
+            raise self._outside(chain)
+        found = list(skip_edits_of(groups, len(chain), self.limits.max_block)) if self.skips else []
+        if self.loops:
+            for group in groups:
+                found += loop_edits_of(group, self.limits, self.limits.max_length - len(chain))
+        return self._keep(chain, found)

@@ -1,8 +1,8 @@
 """A space as a graph of questions: counting, numbering, sampling and reading of chains. Pure Python.
 
-Words (`skiploop.words`) are compiled into nodes. A node asks one question; each answer (`Option`) runs some layers
-and leads to the next node, until `END`. Loops: an option with `opens` marks the place where a loop begins, and a node
-with `times` repeats all that was run since that mark. Every sequence of legal answers gives one chain, and
+Words (`skiploop.spaces.language`) are compiled into nodes. A node asks one question; each answer (`Option`) runs some
+layers and leads to the next node, until `END`. Loops: an option with `opens` marks the place where a loop begins, and
+a node with `times` repeats all that was run since that mark. Every sequence of legal answers gives one chain, and
 every chain must come from one sequence only, or it would be counted twice (`Decisions.check_unique`).
 
 How many ways lead from a node to the end with n slots is one coefficient of a polynomial. All coefficients are kept
@@ -16,18 +16,22 @@ import random
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 from skiploop.errors import InvalidInput
-
-if TYPE_CHECKING:
-    from skiploop.words import Word
 
 Choose = Callable[[str, tuple[str, ...]], int]
 """Answers a question: given its name and the labels of the legal answers, the index of one of them."""
 
 _SAMPLED = 64  # chains that are tried for a second way to say them
 _LISTED = 512  # up to so many chains, all are
+
+
+class Buildable(Protocol):
+    """A word of the language of spaces, as the graph sees it."""
+
+    def build(self, graph: Graph, then: Node, weight: int) -> Node:
+        """The node that asks this word's first question; after its last one comes `then`."""
 
 
 class Option(NamedTuple):
@@ -105,7 +109,7 @@ class Graph:
         self._repeats: dict[tuple[int, int], Node] = {}
         self._kept: list[object] = []  # ids are keys above, so what they belong to must stay
 
-    def build(self, word: Word, then: Node, weight: int) -> Node:
+    def build(self, word: Buildable, then: Node, weight: int) -> Node:
         """The first node of a word that is followed by `then`."""
         key = (id(word), id(then), weight)
         if key not in self._built:
@@ -141,7 +145,7 @@ class Decisions:
         longest: most slots of a chain.
     """
 
-    def __init__(self, word: Word, least: int, longest: int) -> None:
+    def __init__(self, word: Buildable, least: int, longest: int) -> None:
         self._least, self._longest = least, longest
         # No digit can exceed the number of ways of any length, which is counted first, in one short pass.
         narrow = Graph(0, 1)
