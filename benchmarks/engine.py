@@ -21,7 +21,7 @@ from rich.table import Table
 
 from meter import PeakMemory, attainable_seconds, clock, counting_shapes, use_cpu_clock
 from modes import Answer, Generating, Pair, Scoring
-from skiploop.unroll import unroll
+from skiploop.models.unroll import unroll
 from workload import SHAPES, Workload, make_workload
 
 _MIN_PAIRS, _MIN_SECONDS = 24, 3.0  # of plain transformers, at least

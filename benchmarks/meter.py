@@ -14,8 +14,8 @@ from pathlib import Path
 import torch
 
 from skiploop import LayeredModel
-from skiploop.recording import Recording
-from skiploop.replay import find_layers
+from skiploop.models.recording import Recording
+from skiploop.models.replay import find_layers
 
 _clock = time.perf_counter
 

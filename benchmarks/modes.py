@@ -16,7 +16,7 @@ import torch
 from skiploop import Chain, Engine
 from skiploop.decode_batch import Row
 from skiploop.layout import Layout, lay_out
-from skiploop.unroll import unroll
+from skiploop.models.unroll import unroll
 from workload import Workload
 
 Pair = tuple[int, Chain]  # one evaluation: the input and its chain

@@ -92,7 +92,7 @@ def volume(space: Space, evaluated: Iterable[tuple[Chain, float]]) -> float:
 def nano_bench(name: str, inputs: int) -> Bench:
     """The embedded model; every (input, chain) pair is run once, whoever asks."""
     from skiploop.engine import Engine
-    from skiploop.model import LayeredModel
+    from skiploop.models.layered import LayeredModel
     from skiploop.request import Request
     from skiploop.tasks import make_task
 

@@ -188,8 +188,8 @@ def test_ctrl_c_says_how_to_resume(tmp_path: Path) -> None:
 
 
 def test_check_and_generate_use_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    from skiploop.check import CheckReport
-    from skiploop.model import LayeredModel
+    from skiploop.models.check import CheckReport
+    from skiploop.models.layered import LayeredModel
 
     class Opened(FakeModel):
         def check(self) -> CheckReport:

@@ -10,8 +10,8 @@ from transformers import BertConfig, BertModel, PreTrainedModel
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput, UnsupportedModel
-from skiploop.gates import GateResult, gated, train_gates
-from skiploop.replay import find_layers, run_chain
+from skiploop.models.gates import GateResult, gated, train_gates
+from skiploop.models.replay import find_layers, run_chain
 from tests.conformance.tiny import tiny_model
 
 HARMFUL = 2

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from skiploop.influence import block_influence
-from skiploop.model import LayeredModel
+from skiploop.models.influence import block_influence
+from skiploop.models.layered import LayeredModel
 
 
 def test_block_influence_is_what_the_hidden_states_say() -> None:

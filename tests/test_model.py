@@ -9,9 +9,9 @@ import torch
 from transformers import AutoModelForSeq2SeqLM, T5Config
 
 from skiploop import Chain, InvalidInput, LayeredModel, UnsupportedModel, run_chain
-from skiploop.cache import cache_argument
-from skiploop.loading import nano_folder
-from skiploop.replay import find_layers
+from skiploop.models.loading import nano_folder
+from skiploop.models.replay import find_layers
+from skiploop.models.slots import cache_argument
 from tests.conformance.tiny import tiny_model
 
 PROMPTS = ["sort:45,59,80=", "calc:345+7=", "word:abcde R=", "largest:A 17+53 B 63+61 C 30-52 D 48+29="]

@@ -11,7 +11,7 @@ import pytest
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.halving import Candidate, Halving, StaticSearch, best, race
-from skiploop.model import LayeredModel
+from skiploop.models.layered import LayeredModel
 from skiploop.progress import Progress
 from skiploop.references import References, answer_batches, gate_chains
 from skiploop.request import Request, Result

@@ -16,10 +16,10 @@ from skiploop.errors import InvalidInput, UnsupportedModel
 from skiploop.request import Request, Result
 
 if TYPE_CHECKING:
-    from skiploop.check import CheckReport, check_model
     from skiploop.engine import Engine
-    from skiploop.model import LayeredModel
-    from skiploop.replay import run_chain
+    from skiploop.models.check import CheckReport, check_model
+    from skiploop.models.layered import LayeredModel
+    from skiploop.models.replay import run_chain
     from skiploop.searchers import make_searcher
     from skiploop.spaces.named import compose, make_space, per_layer
     from skiploop.static import StaticSettings, StaticStudy, load_static, search_static
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from skiploop.tasks import make_task
 
 _LAZY = {
-    "CheckReport": "check",
-    "check_model": "check",
+    "CheckReport": "models.check",
+    "check_model": "models.check",
     "Engine": "engine",
-    "LayeredModel": "model",
-    "run_chain": "replay",
+    "LayeredModel": "models.layered",
+    "run_chain": "models.replay",
     "make_searcher": "searchers",
     "compose": "spaces.named",
     "make_space": "spaces.named",

@@ -142,6 +142,6 @@ def draw(
 def _open(model: str, dtype: str | None, device: str | None, threads: int | None, trust: bool, yes: bool) -> Any:
     confirm_code(model, trust, yes)
     set_threads(threads)
-    from skiploop.model import LayeredModel
+    from skiploop.models.layered import LayeredModel
 
     return LayeredModel.from_pretrained(model, dtype=dtype, device=device, trust_remote_code=trust)

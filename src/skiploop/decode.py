@@ -14,7 +14,7 @@ import torch
 from skiploop.decode_batch import DecodeBatch, Row
 from skiploop.fixed_step import Capture
 from skiploop.layout import padded_length, pieces
-from skiploop.model import LayeredModel
+from skiploop.models.layered import LayeredModel
 from skiploop.request import Request, Result
 
 

@@ -18,13 +18,13 @@ from typing import Any
 import torch
 from transformers.cache_utils import Cache, DynamicCache
 
-from skiploop.cache import cache_argument, slot_view
 from skiploop.decode_calls import Call, calls_for, entry_of, keep_rows
 from skiploop.fixed_step import Capture, FixedStep, can_be_fixed, release
-from skiploop.model import LayeredModel
+from skiploop.models.layered import LayeredModel
+from skiploop.models.recording import Recording, dimensions, head, record, unmistakable
+from skiploop.models.replay import Session, probing
+from skiploop.models.slots import cache_argument, slot_view
 from skiploop.prefix import Node, Pass, PrefixCache
-from skiploop.recording import Recording, dimensions, head, record, unmistakable
-from skiploop.replay import Session, probing
 
 log = logging.getLogger("skiploop")
 

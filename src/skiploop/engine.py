@@ -26,10 +26,10 @@ from skiploop.decode import Decoder
 from skiploop.errors import InvalidInput
 from skiploop.fixed_step import Capture, cuda_graph
 from skiploop.layout import Layout, batch_inputs, lay_out, padded_length, pieces
-from skiploop.model import LayeredModel
+from skiploop.models.layered import LayeredModel
+from skiploop.models.recording import Caller, Recording, call_layer, dimensions, head, record, unmistakable
 from skiploop.plain import PlainEngine
 from skiploop.prefix import Node, Pass, PrefixCache
-from skiploop.recording import Caller, Recording, call_layer, dimensions, head, record, unmistakable
 from skiploop.request import Request, Result
 from skiploop.selftest import batched_generation_is_exact, batched_scoring_is_exact
 

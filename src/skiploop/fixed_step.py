@@ -18,9 +18,9 @@ from typing import Any
 import torch
 from transformers.cache_utils import Cache, DynamicLayer
 
-from skiploop.cache import slot_view
 from skiploop.decode_calls import Call
 from skiploop.growing import Growing
+from skiploop.models.slots import slot_view
 
 Body = Callable[[], torch.Tensor]
 Capture = Callable[[Body, torch.device], Body]

@@ -19,7 +19,7 @@ from skiploop.tasks import Task
 
 
 class StudyModel(Encoder, Protocol):
-    """What a study wants to know of a model; `skiploop.model.LayeredModel` is one."""
+    """What a study wants to know of a model; `skiploop.models.layered.LayeredModel` is one."""
 
     @property
     def num_layers(self) -> int:
@@ -52,7 +52,7 @@ class StudyModel(Encoder, Protocol):
 
 def open_model(name: str, settings: StudySettings) -> Any:
     """A model by name, checked: chains on it are exact."""
-    from skiploop.model import LayeredModel  # imports torch
+    from skiploop.models.layered import LayeredModel  # imports torch
 
     model = LayeredModel.from_pretrained(
         name, dtype=settings.dtype, device=settings.device, trust_remote_code=settings.trust_remote_code

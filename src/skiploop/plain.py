@@ -12,8 +12,8 @@ from transformers import GenerationConfig
 
 from skiploop.chains.chain import Chain
 from skiploop.decode_batch import draw_token
-from skiploop.model import LayeredModel
-from skiploop.replay import run_chain
+from skiploop.models.layered import LayeredModel
+from skiploop.models.replay import run_chain
 from skiploop.request import Request, Result
 
 

@@ -1,7 +1,7 @@
 """Chains that a look into the model suggests, for all inputs: what a static search is compared with.
 
     influence   ShortGPT (arXiv 2403.03853): how much each layer turns the hidden state, on the training prompts
-    gates       a gate on each layer, trained by gradient on the training answers (`skiploop.gates`)
+    gates       a gate on each layer, trained by gradient on the training answers (`skiploop.models.gates`)
 
 Torch is imported when they are asked for.
 """
@@ -53,7 +53,7 @@ def gate_chains(
     steps: int = 200,
 ) -> list[Chain]:
     """The distinct chains that gates trained on the right answers of these examples leave open, one per penalty."""
-    from skiploop.gates import train_gates
+    from skiploop.models.gates import train_gates
 
     batches = answer_batches(model, task, examples)
     found = [train_gates(model.hf, batches, steps=steps, penalty=penalty, seed=seed).chain for penalty in penalties]
@@ -64,7 +64,7 @@ def answer_batches(model: Any, task: Task, examples: Sequence[Example]) -> list[
     """Token ids and labels, both [B, T], of prompts with their right answers; only the answers are labelled."""
     import torch
 
-    from skiploop.gates import IGNORED
+    from skiploop.models.gates import IGNORED
 
     end = list(model.eos_ids[:1])
     batches = []
@@ -92,6 +92,6 @@ def _pair(model: Any, task: Task, example: Example) -> tuple[list[int], list[int
 
 
 def _influence(model: Any, prompts: Sequence[str]) -> Sequence[float]:
-    from skiploop.influence import block_influence
+    from skiploop.models.influence import block_influence
 
     return block_influence(model, prompts)

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable
 import torch
 
 from skiploop.chains.chain import Chain
-from skiploop.check import probe_chains
 from skiploop.comparing import Pair, Score
 from skiploop.decode import Decoder
 from skiploop.decode_batch import WORTH_CAPTURING, Row
 from skiploop.layout import Layout, lay_out
-from skiploop.model import LayeredModel
-from skiploop.replay import run_chain
+from skiploop.models.check import probe_chains
+from skiploop.models.layered import LayeredModel
+from skiploop.models.replay import run_chain
 
 log = logging.getLogger("skiploop")
 

@@ -11,7 +11,7 @@ import torch
 from skiploop.analysis.lens import LensSettings, analyse, at_grid, curves, find_place, lens_logits, letter_bias, turn
 from skiploop.analysis.subject import open_subject
 from skiploop.chains.chain import Chain
-from skiploop.model import LayeredModel
+from skiploop.models.layered import LayeredModel
 from skiploop.study import load_study, search
 from skiploop.tasks import make_task
 from tests.conformance.tiny import prompts, tiny_model

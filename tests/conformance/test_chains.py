@@ -11,10 +11,10 @@ import torch
 from transformers import GenerationConfig, PreTrainedModel
 
 from skiploop.chains.chain import Chain
-from skiploop.check import check_model
 from skiploop.errors import UnsupportedModel
-from skiploop.replay import Probe, find_layers, run_chain
-from skiploop.unroll import unroll
+from skiploop.models.check import check_model
+from skiploop.models.replay import Probe, find_layers, run_chain
+from skiploop.models.unroll import unroll
 from tests.conformance.tiny import prompts, tiny_model
 
 CORE = (

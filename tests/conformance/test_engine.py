@@ -18,10 +18,10 @@ from skiploop.decode_calls import calls_for
 from skiploop.engine import Engine
 from skiploop.errors import InvalidInput
 from skiploop.layout import Layout, lay_out
-from skiploop.model import LayeredModel
+from skiploop.models.layered import LayeredModel
+from skiploop.models.replay import run_chain
 from skiploop.plain import greedy
 from skiploop.prefix import Pass, PrefixCache
-from skiploop.replay import run_chain
 from skiploop.request import Request
 from tests.conformance.tiny import VOCABULARY, tiny_model
 

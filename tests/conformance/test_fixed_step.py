@@ -16,7 +16,7 @@ from skiploop.chains.chain import Chain
 from skiploop.decode import Decoder
 from skiploop.decode_batch import Row
 from skiploop.fixed_step import cuda_graph
-from skiploop.model import LayeredModel
+from skiploop.models.layered import LayeredModel
 from skiploop.plain import greedy
 from tests.conformance.tape import Tape
 from tests.conformance.tiny import VOCABULARY, tiny_model

@@ -45,8 +45,8 @@ from skiploop.analysis.similarity import gold_continuation
 from skiploop.analysis.states import states_after_slots
 from skiploop.analysis.subject import Subject
 from skiploop.chains.chain import Chain
-from skiploop.model import LayeredModel
-from skiploop.recording import head
+from skiploop.models.layered import LayeredModel
+from skiploop.models.recording import head
 from skiploop.stats.intervals import Figure, mean_figure
 from skiploop.stats.shares import newcombe_paired, paired_counts
 from skiploop.summary import InputResult

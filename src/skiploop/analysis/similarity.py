@@ -45,7 +45,7 @@ from skiploop.analysis.states import states_after_slots
 from skiploop.analysis.subject import Subject
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.model import LayeredModel
+from skiploop.models.layered import LayeredModel
 from skiploop.request import Request, Result
 from skiploop.stats.bootstrap import Floats
 from skiploop.stats.intervals import Figure, mean_figure, rank_figure, resampled_figure

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 
 from skiploop.chains.chain import Chain
-from skiploop.model import LayeredModel
-from skiploop.replay import Session, hidden_of, probing
+from skiploop.models.layered import LayeredModel
+from skiploop.models.replay import Session, hidden_of, probing
 
 
 @torch.inference_mode()

@@ -14,10 +14,10 @@ import torch
 from transformers import PreTrainedModel
 
 from skiploop.chains.chain import Chain
-from skiploop.check import CheckReport, check_model
 from skiploop.errors import InvalidInput, UnsupportedModel
-from skiploop.loading import fingerprint, load
-from skiploop.replay import find_layers, run_chain
+from skiploop.models.check import CheckReport, check_model
+from skiploop.models.loading import fingerprint, load
+from skiploop.models.replay import find_layers, run_chain
 
 _GENERATE_BATCH = 64  # prompts that LayeredModel.generate runs together
 
@@ -104,7 +104,7 @@ class LayeredModel:
         return tuple(ids) if isinstance(ids, list | tuple) else () if ids is None else (int(ids),)
 
     def check(self) -> CheckReport:
-        """Refuse the model if chains can't be exact on it (``skiploop.check.check_model``)."""
+        """Refuse the model if chains can't be exact on it (``skiploop.models.check.check_model``)."""
         return check_model(self.hf)
 
     def encode(self, text: str) -> list[int]:

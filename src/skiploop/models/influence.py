@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch.nn.functional import cosine_similarity
 
-from skiploop.model import LayeredModel
-from skiploop.replay import find_layers, hidden_of
+from skiploop.models.layered import LayeredModel
+from skiploop.models.replay import find_layers, hidden_of
 
 
 @torch.inference_mode()

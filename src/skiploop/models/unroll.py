@@ -18,7 +18,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from skiploop.chains.chain import Chain
-from skiploop.replay import find_layers
+from skiploop.models.replay import find_layers
 
 
 def unroll(model: PreTrainedModel, chain: Chain) -> PreTrainedModel:

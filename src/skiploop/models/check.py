@@ -16,7 +16,7 @@ from transformers import GenerationConfig, PreTrainedModel
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput, UnsupportedModel
-from skiploop.replay import Session, chain_runner, find_layers, probing, run_chain
+from skiploop.models.replay import Session, chain_runner, find_layers, probing, run_chain
 
 # Cached and uncached attention multiply the same numbers in different shapes, so they round differently.
 _TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-3, torch.float16: 6e-2, torch.bfloat16: 2e-1}

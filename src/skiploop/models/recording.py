@@ -18,7 +18,7 @@ from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
 from skiploop.errors import UnsupportedModel
-from skiploop.replay import LayerCall, Session, hidden_of, probing
+from skiploop.models.replay import LayerCall, Session, hidden_of, probing
 
 # (layer, hidden states, name they are passed by, other positional arguments, named arguments) -> hidden states
 Caller = Callable[[torch.nn.Module, torch.Tensor, str | None, tuple[Any, ...], dict[str, Any]], torch.Tensor]

@@ -29,9 +29,9 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
-from skiploop.cache import advance_ghosts, bind, slot_view
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput, UnsupportedModel
+from skiploop.models.slots import advance_ghosts, bind, slot_view
 
 
 def find_layers(model: PreTrainedModel) -> nn.ModuleList:

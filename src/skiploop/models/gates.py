@@ -30,7 +30,7 @@ from transformers import PreTrainedModel
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput, UnsupportedModel
-from skiploop.replay import LayerCall, OutputForm, Probe, find_layers, hidden_of
+from skiploop.models.replay import LayerCall, OutputForm, Probe, find_layers, hidden_of
 from skiploop.validate import whole_number
 
 Batch = tuple[torch.Tensor, torch.Tensor]  # input ids [B, T] and labels [B, T]
