@@ -14,8 +14,8 @@ from typing import Any
 import torch
 
 from skiploop import Chain, Engine
-from skiploop.decode_batch import Row
-from skiploop.layout import Layout, lay_out
+from skiploop.engine.decode_batch import Row
+from skiploop.engine.packing import Layout, lay_out
 from skiploop.models.unroll import unroll
 from workload import Workload
 

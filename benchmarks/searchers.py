@@ -91,9 +91,9 @@ def volume(space: Space, evaluated: Iterable[tuple[Chain, float]]) -> float:
 
 def nano_bench(name: str, inputs: int) -> Bench:
     """The embedded model; every (input, chain) pair is run once, whoever asks."""
-    from skiploop.engine import Engine
+    from skiploop.engine.engine import Engine
+    from skiploop.engine.request import Request
     from skiploop.models.layered import LayeredModel
-    from skiploop.request import Request
     from skiploop.tasks import make_task
 
     dense = name == "nano-dense"

@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from skiploop.request import Request, Result
+from skiploop.engine.request import Request, Result
 from skiploop.tasks import Example, Task
 
 LAYERS = 5

@@ -11,7 +11,7 @@ import pytest
 
 _FAULTS = """
 import resource, sys
-from skiploop.allocator import keep_freed_memory
+from skiploop.engine.allocator import keep_freed_memory
 import torch
 
 def layer():  # tensors of a layer call on 1024 tokens, allocated and freed in its order

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from skiploop import Chain, Engine, InvalidInput, LayeredModel, Request, make_space, make_task
-from skiploop.fixed_step import Body
-from skiploop.plain import PlainEngine
+from skiploop.engine.captured_step import Body
+from skiploop.engine.plain import PlainEngine
 from tests.conformance.tape import Tape
 
 

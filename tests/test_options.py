@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from skiploop.chains.chain import Chain
+from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
 from skiploop.options import Claim, claims, options_study, rotations, why_not
-from skiploop.request import Request, Result
 from skiploop.stats.shares import newcombe_independent
 from skiploop.storage.journal import JsonlJournal
 from skiploop.study import search

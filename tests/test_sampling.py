@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 import pytest
 
 from skiploop.chains.chain import Chain
+from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
 from skiploop.progress import Progress
-from skiploop.request import Request, Result
 from skiploop.sampling import Reference, SamplingSettings, affordable, sampling_study, softmax
 from skiploop.stats.shares import pass_at_k
 from skiploop.storage.journal import JsonlJournal

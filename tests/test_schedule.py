@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skiploop.chains.chain import Chain
-from skiploop.schedule import call_order, fewest_calls
+from skiploop.engine.call_order import call_order, fewest_calls
 from skiploop.spaces.named import make_space
 
 chains_of_layers = st.lists(st.lists(st.integers(0, 5), max_size=9).map(tuple), max_size=8)

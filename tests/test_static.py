@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from skiploop.chains.chain import Chain
+from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
 from skiploop.halving import Candidate, Halving, StaticSearch, best, race
 from skiploop.models.layered import LayeredModel
 from skiploop.progress import Progress
 from skiploop.references import References, answer_batches, gate_chains
-from skiploop.request import Request, Result
 from skiploop.searchers import make_searcher
 from skiploop.spaces.named import make_space
 from skiploop.static import StaticSettings, StaticStudy, load_static, search_static, split

@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 
 from skiploop.arms import seed_for, wrong_candidates
+from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
-from skiploop.request import Request, Result
 from skiploop.settings import StudySettings
 from skiploop.stats.shares import mcnemar
 from skiploop.study import Interrupted, Study, load_study, search

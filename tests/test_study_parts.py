@@ -22,9 +22,9 @@ from skiploop.chainbench import harmful_layer
 from skiploop.chainbench import null as null_table
 from skiploop.chainbench.table import Table
 from skiploop.cli import app
+from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
 from skiploop.full_study import FullStudy, Stopped, load_full, run_study
-from skiploop.request import Request, Result
 from skiploop.sampling import SamplingSettings
 from skiploop.settings import StudySettings
 from skiploop.static import StaticSettings

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from skiploop._version import __version__
 from skiploop.chains.chain import Chain
+from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput, UnsupportedModel
-from skiploop.request import Request, Result
 
 if TYPE_CHECKING:
-    from skiploop.engine import Engine
+    from skiploop.engine.engine import Engine
     from skiploop.models.check import CheckReport, check_model
     from skiploop.models.layered import LayeredModel
     from skiploop.models.replay import run_chain
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _LAZY = {
     "CheckReport": "models.check",
     "check_model": "models.check",
-    "Engine": "engine",
+    "Engine": "engine.engine",
     "LayeredModel": "models.layered",
     "run_chain": "models.replay",
     "make_searcher": "searchers",

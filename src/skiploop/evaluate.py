@@ -16,8 +16,8 @@ from typing import Protocol
 
 from skiploop.arms import GOLD, InputState, Outcome
 from skiploop.chains.chain import Chain
+from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
-from skiploop.request import Request, Result
 from skiploop.tasks import Example, Task, Verdict
 
 

@@ -23,10 +23,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from skiploop.engine.request import Runner
 from skiploop.errors import InvalidInput
 from skiploop.opening import StudyModel, describe, open_model
 from skiploop.progress import Progress
-from skiploop.request import Runner
 from skiploop.static import split
 from skiploop.storage.files import Line, read_json, write_json, writing
 from skiploop.storage.lock import Lock

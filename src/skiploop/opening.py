@@ -9,9 +9,9 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Protocol
 
 from skiploop._version import __version__
+from skiploop.engine.request import Runner
 from skiploop.errors import UnsupportedModel
 from skiploop.evaluate import Encoder
-from skiploop.request import Runner
 from skiploop.settings import StudySettings
 from skiploop.spaces.space import Space
 from skiploop.store import SCHEMA
@@ -64,10 +64,10 @@ def open_model(name: str, settings: StudySettings) -> Any:
 
 def open_runner(model: Any, settings: StudySettings) -> tuple[Runner, str]:
     """What evaluates, and its name: the fast engine unless it is unwanted, or refuses the model."""
-    from skiploop.plain import PlainEngine
+    from skiploop.engine.plain import PlainEngine
 
     if settings.engine != "plain":
-        from skiploop.engine import Engine
+        from skiploop.engine.engine import Engine
 
         try:
             compiled = settings.engine == "compiled"

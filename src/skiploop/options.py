@@ -21,10 +21,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from skiploop.chains.chain import Chain
+from skiploop.engine.request import Result, Runner
 from skiploop.errors import InvalidInput
 from skiploop.evaluate import shown_request, shown_verdict
 from skiploop.progress import Progress
-from skiploop.request import Result, Runner
 from skiploop.sampling import paired
 from skiploop.stats.measured import measured_mean
 from skiploop.stats.shares import newcombe_independent, share, wilson

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 
 from skiploop.arms import GOLD, Arm, InputState, Outcome
 from skiploop.chains.chain import Chain
+from skiploop.engine.request import Request, Runner
 from skiploop.errors import InvalidInput
 from skiploop.evaluate import check_scores, outcome, request, shown_request, shown_verdict, wrong_target
 from skiploop.progress import Progress
-from skiploop.request import Request, Runner
 from skiploop.settings import StudySettings
 from skiploop.spaces.space import Space
 from skiploop.storage.files import Line

@@ -22,10 +22,10 @@ from typing import Any
 
 from skiploop.arms import seed_for
 from skiploop.chains.chain import Chain
+from skiploop.engine.request import Request, Result, Runner
 from skiploop.errors import InvalidInput
 from skiploop.evaluate import shown_request, shown_verdict
 from skiploop.progress import Progress
-from skiploop.request import Request, Result, Runner
 from skiploop.stats.bootstrap import bootstrap_difference
 from skiploop.stats.shares import mcnemar, newcombe_paired, paired_counts, wilson
 from skiploop.storage.files import Line

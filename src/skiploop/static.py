@@ -22,13 +22,13 @@ from typing import Any
 
 from skiploop.arms import seed_for
 from skiploop.chains.chain import Chain
+from skiploop.engine.request import Request, Result, Runner
 from skiploop.errors import InvalidInput
 from skiploop.evaluate import check_lengths, request, shown_verdict
 from skiploop.halving import Candidate, Halving, StaticSearch, best, race
 from skiploop.opening import StudyModel, describe, open_model, open_runner
 from skiploop.progress import Progress
 from skiploop.references import References, of_model
-from skiploop.request import Request, Result, Runner
 from skiploop.searchers import make_searcher
 from skiploop.settings import StudySettings
 from skiploop.spaces.named import make_space

@@ -17,11 +17,11 @@ from typing import Any
 
 from skiploop.arms import GOLD, WRONG, InputState, wrong_candidates
 from skiploop.chains.chain import Chain
+from skiploop.engine.request import Runner
 from skiploop.errors import InvalidInput
 from skiploop.evaluate import check_lengths, shown_request, shown_verdict
 from skiploop.opening import StudyModel, describe, open_model, open_runner
 from skiploop.progress import Progress
-from skiploop.request import Runner
 from skiploop.rounds import Rounds
 from skiploop.settings import StudySettings
 from skiploop.storage.files import Line, read_json

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from skiploop.engine.request import Runner
 from skiploop.errors import InvalidInput
 from skiploop.opening import StudyModel, open_runner
 from skiploop.progress import Progress
-from skiploop.request import Runner
 from skiploop.sampling import SamplingSettings
 from skiploop.settings import StudySettings
 from skiploop.static import StaticSettings

@@ -10,9 +10,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from skiploop.engine.request import Request, Result, Runner
 from skiploop.errors import InvalidInput
 from skiploop.progress import Progress
-from skiploop.request import Request, Result, Runner
 from skiploop.storage.files import Line
 from skiploop.storage.journal import Journal
 

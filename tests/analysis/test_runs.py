@@ -18,8 +18,8 @@ from skiploop.analysis.runs import ANALYSES, analyze
 from skiploop.analysis.subject import open_subject
 from skiploop.chains.chain import Chain
 from skiploop.cli import app
+from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
-from skiploop.request import Request, Result
 from skiploop.spaces.named import make_space
 from skiploop.stats.intervals import holm, mean_figure, pooled_figure, rank_interval, resampled_figure
 from skiploop.study import Study, search

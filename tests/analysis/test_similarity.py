@@ -25,10 +25,10 @@ from skiploop.analysis.similarity import (
 from skiploop.analysis.states import states_after_slots
 from skiploop.analysis.subject import open_subject
 from skiploop.chains.chain import Chain
+from skiploop.engine.request import Result
 from skiploop.models.influence import block_influence
 from skiploop.models.layered import LayeredModel
 from skiploop.models.replay import run_chain
-from skiploop.request import Result
 from skiploop.stats.bootstrap import Floats
 from skiploop.study import search
 from tests.fakes import fake_task

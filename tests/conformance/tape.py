@@ -12,7 +12,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from skiploop.fixed_step import Body
+from skiploop.engine.captured_step import Body
 
 _READ_BY_HOST = {"aten::_local_scalar_dense", "aten::is_nonzero", "aten::item", "aten::nonzero", "aten::equal"}
 
@@ -38,7 +38,7 @@ class Tape(TorchDispatchMode):
         return output
 
     def capture(self, body: Body, device: torch.device) -> Body:
-        """Like ``skiploop.fixed_step.cuda_graph``."""
+        """Like ``skiploop.engine.captured_step.cuda_graph``."""
         body()  # as there, a run before the one that is captured
         self._kept = []
         with self:

@@ -12,17 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skiploop.chains.chain import Chain
-from skiploop.decode import Decoder
-from skiploop.decode_batch import Row
-from skiploop.decode_calls import calls_for
-from skiploop.engine import Engine
+from skiploop.engine.decode_batch import Row
+from skiploop.engine.decode_calls import calls_for
+from skiploop.engine.decoding import Decoder
+from skiploop.engine.engine import Engine
+from skiploop.engine.packing import Layout, lay_out
+from skiploop.engine.plain import greedy
+from skiploop.engine.prefix import Pass, PrefixCache
+from skiploop.engine.request import Request
 from skiploop.errors import InvalidInput
-from skiploop.layout import Layout, lay_out
 from skiploop.models.layered import LayeredModel
 from skiploop.models.replay import run_chain
-from skiploop.plain import greedy
-from skiploop.prefix import Pass, PrefixCache
-from skiploop.request import Request
 from tests.conformance.tiny import VOCABULARY, tiny_model
 
 SCORING = (

@@ -13,11 +13,11 @@ import pytest
 import torch
 
 from skiploop.chains.chain import Chain
-from skiploop.decode import Decoder
-from skiploop.decode_batch import Row
-from skiploop.fixed_step import cuda_graph
+from skiploop.engine.captured_step import cuda_graph
+from skiploop.engine.decode_batch import Row
+from skiploop.engine.decoding import Decoder
+from skiploop.engine.plain import greedy
 from skiploop.models.layered import LayeredModel
-from skiploop.plain import greedy
 from tests.conformance.tape import Tape
 from tests.conformance.tiny import VOCABULARY, tiny_model
 

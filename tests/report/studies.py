@@ -7,8 +7,8 @@ from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 
+from skiploop.engine.request import Request
 from skiploop.references import References
-from skiploop.request import Request
 from skiploop.static import StaticSettings, StaticStudy, search_static
 from skiploop.study import Study, search
 from skiploop.tasks import Example, Task

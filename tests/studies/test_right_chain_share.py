@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from skiploop.chains.chain import Chain
-from skiploop.request import Request, Result
+from skiploop.engine.request import Request, Result
 from skiploop.study import search
 from skiploop.summary import ArmResult
 from tests.fakes import LAYERS, FakeModel, FakeRunner, fake_task, options

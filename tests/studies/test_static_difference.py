@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from skiploop.chains.chain import Chain
-from skiploop.request import Request, Result
+from skiploop.engine.request import Request, Result
 from skiploop.static import StaticSettings, search_static, split
 from skiploop.stats.shares import mcnemar
 from tests.fakes import FakeModel, FakeRunner, fake_task

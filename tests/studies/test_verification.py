@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 from skiploop.chains.chain import Chain
-from skiploop.request import Request, Result
+from skiploop.engine.request import Request, Result
 from skiploop.study import Study, search
 from tests.fakes import FakeModel, FakeRunner, fake_task, gold, options
 

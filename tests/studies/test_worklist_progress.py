@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from skiploop.chains.chain import Chain
+from skiploop.engine.request import Request
 from skiploop.progress import Progress
-from skiploop.request import Request
 from skiploop.storage.journal import JsonlJournal
 from skiploop.worklist import Unit, Worklist
 from tests.fakes import LAYERS, FakeRunner

@@ -31,10 +31,10 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from skiploop.engine.request import Runner
 from skiploop.errors import InvalidInput
 from skiploop.opening import StudyModel, describe, open_model
 from skiploop.progress import Progress
-from skiploop.request import Runner
 from skiploop.settings import StudySettings
 from skiploop.stats.bootstrap import sign_flip_test
 from skiploop.stats.intervals import holm, mean_figure

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from skiploop.analysis.subject import open_subject
+from skiploop.engine.request import Runner
 from skiploop.errors import InvalidInput
 from skiploop.opening import StudyModel
 from skiploop.progress import Progress
-from skiploop.request import Runner
 from skiploop.storage.files import read_json, write_json
 
 # In the order in which they are run: those that only evaluate first, as the others profit from nothing.

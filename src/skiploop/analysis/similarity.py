@@ -44,9 +44,9 @@ from skiploop.analysis.phases import choose_phases, drift_gain, gains
 from skiploop.analysis.states import states_after_slots
 from skiploop.analysis.subject import Subject
 from skiploop.chains.chain import Chain
+from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
 from skiploop.models.layered import LayeredModel
-from skiploop.request import Request, Result
 from skiploop.stats.bootstrap import Floats
 from skiploop.stats.intervals import Figure, mean_figure, rank_figure, resampled_figure
 from skiploop.tasks import Example, Task

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from skiploop.chains.chain import Chain
+from skiploop.engine.request import Result, Runner
 from skiploop.errors import InvalidInput
 from skiploop.evaluate import request, shown_verdict
 from skiploop.opening import StudyModel, open_model, open_runner
 from skiploop.progress import Progress
-from skiploop.request import Result, Runner
 from skiploop.settings import StudySettings
 from skiploop.spaces.space import Space
 from skiploop.storage.files import Line, writing

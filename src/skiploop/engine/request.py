@@ -61,7 +61,7 @@ class Result:
 
 
 class Runner(Protocol):
-    """Runs requests; ``skiploop.engine.Engine`` and ``skiploop.plain.PlainEngine`` do."""
+    """Runs requests; ``skiploop.engine.engine.Engine`` and ``skiploop.engine.plain.PlainEngine`` do."""
 
     @property
     def layer_calls(self) -> int:

@@ -1,6 +1,6 @@
 """Generation for many (prompt, chain) rows with different chains: which rows run together, and what they give.
 
-One chunk of rows, from prompt to end, is the subject of ``skiploop.decode_batch``.
+One chunk of rows, from prompt to end, is the subject of ``skiploop.engine.decode_batch``.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 
-from skiploop.decode_batch import DecodeBatch, Row
-from skiploop.fixed_step import Capture
-from skiploop.layout import padded_length, pieces
+from skiploop.engine.captured_step import Capture
+from skiploop.engine.decode_batch import DecodeBatch, Row
+from skiploop.engine.packing import padded_length, pieces
+from skiploop.engine.request import Request, Result
 from skiploop.models.layered import LayeredModel
-from skiploop.request import Request, Result
 
 
 class Decoder:
@@ -30,7 +30,7 @@ class Decoder:
         ends: tuple[int, ...] | None = None,
         capture: Capture | None = None,
     ) -> None:
-        """``ends``: tokens that end a row, default those of the model; ``capture``: see ``skiploop.fixed_step``."""
+        """``ends``: tokens that end a row, default those of the model; ``capture``: see ``engine.captured_step``."""
         self.model = model
         self.max_batch_tokens = max_batch_tokens
         self.cache_bytes = cache_bytes

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from skiploop.layout import Layout
+from skiploop.engine.packing import Layout
 
 Pair = tuple[Layout, tuple[int, ...]]  # what to run, under which layers
 Score = tuple[bool, list[float]]  # every target is the arg-max; log-likelihood of each target

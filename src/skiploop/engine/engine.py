@@ -4,8 +4,9 @@
              ──> record (the model prepares masks and positions) ──> prefix-shared pass over the layers ──> head
              ──> log-likelihoods, verdicts
 
-Scoring and exact-match verdicts need one pass over prompt and answer; generation goes through ``skiploop.decode``.
-Results agree with ``run_chain`` on each request alone, to rounding, whatever is run together.
+Scoring and exact-match verdicts need one pass over prompt and answer; generation goes through
+``skiploop.engine.decoding``. Results agree with ``run_chain`` on each request alone, to rounding, whatever is run
+together.
 """
 
 from __future__ import annotations
@@ -20,18 +21,18 @@ from typing import TypeVar
 
 import torch
 
-from skiploop.allocator import keep_freed_memory
-from skiploop.comparing import Pair, Score, compare
-from skiploop.decode import Decoder
+from skiploop.engine.allocator import keep_freed_memory
+from skiploop.engine.captured_step import Capture, cuda_graph
+from skiploop.engine.decoding import Decoder
+from skiploop.engine.packing import Layout, batch_inputs, lay_out, padded_length, pieces
+from skiploop.engine.plain import PlainEngine
+from skiploop.engine.prefix import Node, Pass, PrefixCache
+from skiploop.engine.request import Request, Result
+from skiploop.engine.scoring import Pair, Score, compare
+from skiploop.engine.selftest import batched_generation_is_exact, batched_scoring_is_exact
 from skiploop.errors import InvalidInput
-from skiploop.fixed_step import Capture, cuda_graph
-from skiploop.layout import Layout, batch_inputs, lay_out, padded_length, pieces
 from skiploop.models.layered import LayeredModel
 from skiploop.models.recording import Caller, Recording, call_layer, dimensions, head, record, unmistakable
-from skiploop.plain import PlainEngine
-from skiploop.prefix import Node, Pass, PrefixCache
-from skiploop.request import Request, Result
-from skiploop.selftest import batched_generation_is_exact, batched_scoring_is_exact
 
 log = logging.getLogger("skiploop")
 T = TypeVar("T")

@@ -18,8 +18,7 @@ from typing import Any
 import torch
 from transformers.cache_utils import Cache, DynamicLayer
 
-from skiploop.decode_calls import Call
-from skiploop.growing import Growing
+from skiploop.engine.decode_calls import Call, KeyValueBuffer
 from skiploop.models.slots import slot_view
 
 Body = Callable[[], torch.Tensor]
@@ -91,7 +90,7 @@ class _Whole(DynamicLayer):  # type: ignore[misc]
 
     is_compileable = True
 
-    def __init__(self, entry: Growing, place: torch.Tensor) -> None:
+    def __init__(self, entry: KeyValueBuffer, place: torch.Tensor) -> None:
         super().__init__()
         self.is_initialized = True
         self.keys, self.values = entry.buffers()
@@ -129,7 +128,7 @@ class FixedStep:
         Args:
             forward: what is to be captured; it must do the same whenever it is run with the same tokens.
             capture: how, for instance `cuda_graph`.
-            calls: every entry is a `Growing`.
+            calls: every entry is a `KeyValueBuffer`.
             cache: the model's own, with entries that only count.
             tokens: of the next step, [R].
             seen: tokens so far, padding included.
@@ -163,4 +162,4 @@ def release(calls: Sequence[Call], cache: Cache, steps: int) -> None:
 
 def can_be_fixed(calls: Sequence[Call], attention: str) -> bool:
     """Whether buffers hold all tokens (no window has moved on), and attention takes a mask over a whole buffer."""
-    return attention in ("sdpa", "eager") and all(isinstance(call.entry, Growing) for call in calls)
+    return attention in ("sdpa", "eager") and all(isinstance(call.entry, KeyValueBuffer) for call in calls)

@@ -11,10 +11,10 @@ import torch
 from transformers import GenerationConfig
 
 from skiploop.chains.chain import Chain
-from skiploop.decode_batch import draw_token
+from skiploop.engine.request import Request, Result
+from skiploop.engine.sampling import draw_token
 from skiploop.models.layered import LayeredModel
 from skiploop.models.replay import run_chain
-from skiploop.request import Request, Result
 
 
 class PlainEngine:
@@ -59,7 +59,7 @@ class PlainEngine:
         return Result(loglikelihoods=tuple(sums), num_tokens=tuple(lengths))
 
     def _sample(self, request: Request) -> list[int]:
-        """Tokens drawn one by one, from the same generator as in ``skiploop.decode``; without a cache."""
+        """Tokens drawn one by one, from the same generator as in ``skiploop.engine.decoding``; without a cache."""
         ids, emitted = self.model.encode(request.prompt), list[int]()
         generator = torch.Generator().manual_seed(request.seed)
         with run_chain(self.model.hf, request.chain):

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable
 import torch
 
 from skiploop.chains.chain import Chain
-from skiploop.comparing import Pair, Score
-from skiploop.decode import Decoder
-from skiploop.decode_batch import WORTH_CAPTURING, Row
-from skiploop.layout import Layout, lay_out
+from skiploop.engine.decode_batch import WORTH_CAPTURING, Row
+from skiploop.engine.decoding import Decoder
+from skiploop.engine.packing import Layout, lay_out
+from skiploop.engine.scoring import Pair, Score
 from skiploop.models.check import probe_chains
 from skiploop.models.layered import LayeredModel
 from skiploop.models.replay import run_chain

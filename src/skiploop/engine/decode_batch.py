@@ -1,9 +1,10 @@
 """A chunk of rows from prompt to end: prefill, then one token at a time for rows with different chains.
 
-Prefill is a prefix-shared pass (``skiploop.prefix``) that keeps the keys and values of every layer call. For decoding,
-the chains of all rows are merged into one sequence of layer calls (``skiploop.schedule``), made once and replayed for
-each token (``skiploop.decode_calls``); on a GPU a whole step can be captured (``skiploop.fixed_step``). Rows that are
-done leave. In the token loop the host waits for the device once for each token: to see which rows have ended.
+Prefill is a prefix-shared pass (``skiploop.engine.prefix``) that keeps the keys and values of every layer call. For
+decoding, the chains of all rows are merged into one sequence of layer calls (``skiploop.engine.call_order``), made
+once and replayed for each token (``skiploop.engine.decode_calls``); on a GPU a whole step can be captured
+(``skiploop.engine.captured_step``). Rows that are done leave. In the token loop the host waits for the device once
+for each token: to see which rows have ended.
 
 Shapes: R rows, S tokens of the longest prompt (prompts are padded on the left), D width, V vocabulary.
 """
@@ -18,13 +19,14 @@ from typing import Any
 import torch
 from transformers.cache_utils import Cache, DynamicCache
 
-from skiploop.decode_calls import Call, calls_for, entry_of, keep_rows
-from skiploop.fixed_step import Capture, FixedStep, can_be_fixed, release
+from skiploop.engine.captured_step import Capture, FixedStep, can_be_fixed, release
+from skiploop.engine.decode_calls import Call, calls_for, entry_of, keep_rows
+from skiploop.engine.prefix import Node, Pass, PrefixCache
+from skiploop.engine.sampling import draw_token
 from skiploop.models.layered import LayeredModel
 from skiploop.models.recording import Recording, dimensions, head, record, unmistakable
 from skiploop.models.replay import Session, probing
 from skiploop.models.slots import cache_argument, slot_view
-from skiploop.prefix import Node, Pass, PrefixCache
 
 log = logging.getLogger("skiploop")
 
@@ -42,15 +44,6 @@ class Row:
     seed: int = 0
     emitted: list[int] = field(default_factory=list)
     trace: list[torch.Tensor] = field(default_factory=list)  # logits of each step, [V], when asked for
-
-
-def draw_token(logits: torch.Tensor, temperature: float, generator: torch.Generator) -> int:
-    """A token drawn from ``logits`` [V]; the arg-max where a chain has made them anything but numbers."""
-    # On the CPU, so that a seed means the same on every device.
-    weights = torch.softmax(logits.float().cpu() / temperature, -1)
-    if not bool(weights.isfinite().all()):
-        return int(logits.argmax())
-    return int(torch.multinomial(weights, 1, generator=generator))
 
 
 class DecodeBatch:
@@ -74,12 +67,9 @@ class DecodeBatch:
         """One chunk.
 
         Args:
-            model: the model.
-            rows: what to run.
-            ends: tokens that end a row.
-            max_batch_tokens: of one layer call of the prefill.
-            trace: keep the logits of every step.
-            capture: makes a decoding step into something that is launched at once, see ``skiploop.fixed_step``.
+            model: the model. rows: what to run. ends: tokens that end a row. max_batch_tokens: of one layer call of
+            the prefill. trace: keep the logits of every step. capture: makes a decoding step into something that is
+            launched at once, see ``skiploop.engine.captured_step``.
         """
         self.layer_calls = 0
         self.capture = capture

@@ -1,0 +1,17 @@
+"""Many chains on many inputs at once, with the results of one chain at a time. `request` alone imports no torch.
+
+request         what is asked for, and what comes back
+plain           one chain after another: the yardstick
+engine          `Engine`: prefixes shared, layers batched across chains and inputs
+prefix          states of common prefixes of chains, and which layer is called next
+packing         many sequences in one tensor
+scoring         logits against targets
+decoding        generation for rows that follow different chains
+decode_batch    the rows that are decoded together
+decode_calls    the layer calls of one token, and their keys and values
+call_order      the fewest layer calls for a set of chains
+captured_step   a decoding step that a CUDA graph can replay
+sampling        one token out of logits
+selftest        is a batched path exact on this model?
+allocator       memory that the C library keeps between batches
+"""
