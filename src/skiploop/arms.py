@@ -25,7 +25,7 @@ from skiploop.searchers import Searcher, make_searcher
 from skiploop.settings import StudySettings
 from skiploop.spaces.space import Space
 from skiploop.tasks import Example, Task
-from skiploop.tasks.scoring import letters
+from skiploop.tasks.answers.text import letters
 
 ARMS = ("search", "random", "nearby", "control")
 PEERS = ("random", "nearby")  # they learn nothing; each bears the name of its searcher

@@ -32,7 +32,7 @@ from skiploop.storage.files import Line
 from skiploop.storage.journal import Journal
 from skiploop.summary import InputResult
 from skiploop.tasks import Example, Task
-from skiploop.tasks.scoring import letters
+from skiploop.tasks.answers.text import letters
 from skiploop.worklist import Unit, Worklist
 
 GROUPS = ("identity_right", "corrected", "right_shorter", "control_hit")

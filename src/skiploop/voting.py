@@ -14,7 +14,7 @@ from typing import Any
 from skiploop.stats.bootstrap import bootstrap
 from skiploop.stats.shares import mean_pass_at_k, pass_at_k, wilson
 from skiploop.tasks import Task
-from skiploop.tasks.scoring import normalise
+from skiploop.tasks.answers.text import normalise
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import pytest
 
 from skiploop.errors import InvalidInput
 from skiploop.tasks import make_task
-from skiploop.tasks.dart import read_difficulty
+from skiploop.tasks.sources.dart import read_difficulty
 from tests.tasks.test_task_files import DATA, FILES, published
 
 MATH_500 = [

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from skiploop.tasks import Task, make_task
-from skiploop.tasks.numeric import parse_number
+from skiploop.tasks.answers.numeric import parse_number
 
 DATA = Path(os.environ.get("SKIPLOOP_DATA") or Path(__file__).parents[3] / "shared" / "data")
 FILES = {

@@ -14,7 +14,7 @@ from skiploop.errors import InvalidInput
 from skiploop.settings import StudySettings
 from skiploop.study import load_study
 from skiploop.tasks import Task, make_task
-from skiploop.tasks.gym import parse_gym
+from skiploop.tasks.sources.reasoning_gym import parse_gym
 
 pytestmark = pytest.mark.skipif(find_spec("reasoning_gym") is None, reason="reasoning-gym isn't installed")
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from skiploop.errors import InvalidInput
-from skiploop.tasks import Task, TaskOptions, load, make_task
-from skiploop.tasks.rows import parse_text
+from skiploop.tasks import Task, TaskOptions, make_task
+from skiploop.tasks.sources.rows import parse_text
 
 ARC = [
     {

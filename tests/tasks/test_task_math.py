@@ -9,19 +9,20 @@ from threading import Thread
 
 import pytest
 
-from skiploop.tasks import Example, Task, mathcheck
-from skiploop.tasks.mathcheck import checker, math_equal, math_verdict
-from skiploop.tasks.numeric import parse_number
-from skiploop.tasks.scoring import numeric_verdict
+from skiploop.tasks import Example, Task
+from skiploop.tasks.answers import math as answers_math
+from skiploop.tasks.answers.math import checker, math_equal, math_verdict
+from skiploop.tasks.answers.numeric import parse_number
+from skiploop.tasks.answers.text import numeric_verdict
 from tests.tasks.test_task_files import DATA, published
 
-needs_checker = pytest.mark.skipif(mathcheck.checker_version() is None, reason="math-verify isn't installed")
+needs_checker = pytest.mark.skipif(answers_math.checker_version() is None, reason="math-verify isn't installed")
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"no folder {DATA}; set SKIPLOOP_DATA")
 
 
 @pytest.fixture
 def without_checker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mathcheck, "checker_version", lambda: None)
+    monkeypatch.setattr(answers_math, "checker_version", lambda: None)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,7 @@ def test_different_answers_stay_different(gold: str, answer: str) -> None:
 
 
 def test_two_numbers_are_never_sent_to_math_verify(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mathcheck, "_by_math_verify", lambda *_: pytest.fail("asked"))
+    monkeypatch.setattr(answers_math, "_by_math_verify", lambda *_: pytest.fail("asked"))
     assert not math_equal("1000000.5", "1000001")
     assert not math_verdict("4", "Therefore it is 5.")[0]
 
@@ -101,11 +102,11 @@ def test_no_answer_is_a_format_failure() -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    mathcheck._by_math_verify.cache_clear()
-    assert math_equal("y+z", "z+y") or mathcheck.checker_version() is None  # the process is up
-    monkeypatch.setattr(mathcheck, "TIMEOUT", 0.5)
+    answers_math._by_math_verify.cache_clear()
+    assert math_equal("y+z", "z+y") or answers_math.checker_version() is None  # the process is up
+    monkeypatch.setattr(answers_math, "TIMEOUT", 0.5)
     yield
-    mathcheck._by_math_verify.cache_clear()
+    answers_math._by_math_verify.cache_clear()
 
 
 @needs_checker
@@ -113,7 +114,7 @@ def test_what_never_ends_is_cut_off_and_the_next_answer_is_judged(impatient: Non
     started = time.monotonic()
     assert not math_equal("\\sqrt{2}", "9^{9^{9^9}}")
     assert time.monotonic() - started < 60
-    mathcheck.TIMEOUT = 20.0
+    answers_math.TIMEOUT = 20.0
     assert math_equal("a+b", "b+a")
 
 
@@ -128,11 +129,11 @@ def test_it_works_outside_of_the_main_thread() -> None:
 
 def test_the_checker_is_part_of_the_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
     examples = (Example("a", "1+x?", "1+x"),)
-    monkeypatch.setattr(mathcheck, "checker_version", lambda: "0.9.0")
+    monkeypatch.setattr(answers_math, "checker_version", lambda: "0.9.0")
     task = Task("t", examples, "math")
     assert task.checker == "skiploop, then math-verify 0.9.0"
     before = task.fingerprint
-    monkeypatch.setattr(mathcheck, "checker_version", lambda: None)
+    monkeypatch.setattr(answers_math, "checker_version", lambda: None)
     assert Task("t", examples, "math").fingerprint != before
     assert Task("t", examples, "exact").checker is None
 
@@ -152,7 +153,7 @@ def test_gold_answers_of_math_are_equal_to_themselves_and_to_no_other() -> None:
 @needs_data
 @needs_checker
 def test_every_published_solution_of_math_is_right_without_asking_math_verify(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mathcheck, "_by_math_verify", lambda *_: False)
+    monkeypatch.setattr(answers_math, "_by_math_verify", lambda *_: False)
     task = published("math")
     assert task.scoring == "math"
     for example in task.examples[::50]:

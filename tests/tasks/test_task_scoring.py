@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skiploop.errors import InvalidInput
-from skiploop.tasks.latex import extract_boxed, plain_latex
-from skiploop.tasks.numeric import canonical_number, numeric_equal, parse_number
-from skiploop.tasks.scoring import (
+from skiploop.tasks.answers.latex import extract_boxed, plain_latex
+from skiploop.tasks.answers.numeric import canonical_number, numeric_equal, parse_number
+from skiploop.tasks.answers.text import (
     cut_at_label,
     exact_verdict,
     extract_letter,

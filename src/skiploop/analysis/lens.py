@@ -51,7 +51,7 @@ from skiploop.stats.intervals import Figure, mean_figure
 from skiploop.stats.shares import newcombe_paired, paired_counts
 from skiploop.summary import InputResult
 from skiploop.tasks import Example, Task
-from skiploop.tasks.scoring import letters
+from skiploop.tasks.answers.text import letters
 from skiploop.validate import whole_number
 
 VERSION = 1

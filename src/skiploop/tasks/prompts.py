@@ -11,7 +11,7 @@ import string
 from pathlib import Path
 
 from skiploop.errors import InvalidInput
-from skiploop.tasks.scoring import letters
+from skiploop.tasks.answers.text import letters
 
 FIELDS = ("question", "options")
 _HINT = "Allowed are {question} and, for multiple choice, {options}; write {{ and }} for literal braces"

@@ -24,11 +24,8 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from skiploop.errors import InvalidInput
-from skiploop.tasks.example import Example, Verdict
-from skiploop.tasks.mathcheck import checker, math_verdict
-from skiploop.tasks.prompts import question_label, rotate_options
-from skiploop.tasks.sample import balanced_order, first_of_each
-from skiploop.tasks.scoring import (
+from skiploop.tasks.answers.math import checker, math_verdict
+from skiploop.tasks.answers.text import (
     cut_at_label,
     exact_verdict,
     extract_letter,
@@ -36,6 +33,9 @@ from skiploop.tasks.scoring import (
     normalise,
     numeric_verdict,
 )
+from skiploop.tasks.example import Example, Verdict
+from skiploop.tasks.prompts import question_label, rotate_options
+from skiploop.tasks.sample import balanced_order, first_of_each
 
 SCORINGS = ("verbatim", "exact", "numeric", "math", "gym", "choice", "letter")
 _FREE_FORM = SCORINGS[:4]

@@ -1,7 +1,7 @@
 """The process behind worker.py: runs math-verify or a reasoning-gym data set, with bounded memory. No skiploop in here.
 
-    python judge.py math             [gold, answer]           -> true or false
-    python judge.py gym NAME CONFIG  "names"                  -> every name there is
+    python sandbox_child.py math             [gold, answer]           -> true or false
+    python sandbox_child.py gym NAME CONFIG  "names"                  -> every name there is
                                      "items"                  -> the problems, or {"error": ..., "fields": ...}
                                      [index, text]            -> what score_answer says, 0 to 1
 

@@ -19,16 +19,16 @@ from pathlib import Path
 from typing import Any
 
 from skiploop.errors import InvalidInput
-from skiploop.tasks.dart import check_cuts, difficulties, read_difficulty, row_rate, with_levels
+from skiploop.tasks.answers.numeric import parse_number
+from skiploop.tasks.answers.text import letters
 from skiploop.tasks.example import Example
-from skiploop.tasks.formats import FORMATS, PLAIN, WITH_OPTIONS, Format
-from skiploop.tasks.gym import THRESHOLD, gym_examples
-from skiploop.tasks.hub import hub_source
-from skiploop.tasks.numeric import parse_number
 from skiploop.tasks.prompts import check_template, read_template, render
-from skiploop.tasks.rows import Row, parse_text, read_file
 from skiploop.tasks.sample import first_of_each
-from skiploop.tasks.scoring import letters
+from skiploop.tasks.sources.dart import check_cuts, difficulties, read_difficulty, row_rate, with_levels
+from skiploop.tasks.sources.formats import FORMATS, PLAIN, WITH_OPTIONS, Format
+from skiploop.tasks.sources.hub import hub_source
+from skiploop.tasks.sources.reasoning_gym import THRESHOLD, gym_examples
+from skiploop.tasks.sources.rows import Row, parse_text, read_file
 from skiploop.tasks.task import Scorer, Task
 
 NANO_SPLITS = ("test", "train")

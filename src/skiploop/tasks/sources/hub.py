@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from skiploop.errors import InvalidInput
-from skiploop.tasks.formats import FORMATS
-from skiploop.tasks.rows import Row, hub_rows
+from skiploop.tasks.sources.formats import FORMATS
+from skiploop.tasks.sources.rows import Row, hub_rows
 
 # DART-Math has the statistics of a query and its text in different places. Both pools are over training splits.
 DART_POOLS = ("hkust-nlp/dart-math-pool-math", "hkust-nlp/dart-math-pool-gsm8k")

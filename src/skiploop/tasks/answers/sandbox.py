@@ -1,4 +1,5 @@
-"""A process that judges answers, see judge.py: one question at a time, with a time limit that holds in every thread.
+"""A process that judges answers, see sandbox_child.py: one question at a time, with a time limit that holds in every
+thread.
 
 What a model writes is read by sympy there, which can take for ever, all memory, or log and warn; here it can't.
 """
@@ -57,7 +58,7 @@ class Worker:
         self.stop()
         # -P: a file of this folder must not be taken for a module of the same name. A fixed hash seed: data sets
         # that go through sets make the same problems in every process.
-        command = [sys.executable, "-P", str(Path(__file__).with_name("judge.py")), *self._arguments]
+        command = [sys.executable, "-P", str(Path(__file__).with_name("sandbox_child.py")), *self._arguments]
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

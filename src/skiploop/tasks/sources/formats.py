@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from skiploop.tasks.example import Example
-from skiploop.tasks.readers import (
+from skiploop.tasks.sources.readers import (
     read_arc,
     read_asdiv,
     read_commonsenseqa,
@@ -21,7 +21,7 @@ from skiploop.tasks.readers import (
     read_plain,
     read_svamp,
 )
-from skiploop.tasks.rows import Row
+from skiploop.tasks.sources.rows import Row
 
 PLAIN = "Question: {question}\nAnswer:"
 WITH_OPTIONS = "Question: {question}\n{options}\nAnswer:"

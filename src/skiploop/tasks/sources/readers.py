@@ -6,10 +6,10 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from skiploop.tasks.answers.numeric import canonical_number
+from skiploop.tasks.answers.text import MAX_OPTIONS, extract_boxed, letters
 from skiploop.tasks.example import Example
-from skiploop.tasks.numeric import canonical_number
-from skiploop.tasks.rows import Row
-from skiploop.tasks.scoring import MAX_OPTIONS, extract_boxed, letters
+from skiploop.tasks.sources.rows import Row
 
 
 def read_plain(row: Row, fallback_id: str) -> Example:

@@ -13,10 +13,10 @@ from __future__ import annotations
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 
-from skiploop.tasks.latex import plain_latex
-from skiploop.tasks.numeric import parse_number
-from skiploop.tasks.scoring import marked_math, numeric_verdict
-from skiploop.tasks.worker import Worker
+from skiploop.tasks.answers.latex import plain_latex
+from skiploop.tasks.answers.numeric import parse_number
+from skiploop.tasks.answers.sandbox import Worker
+from skiploop.tasks.answers.text import marked_math, numeric_verdict
 
 TIMEOUT = 5.0  # seconds for one comparison
 _LONGEST = 300  # characters; longer than any gold answer of MATH

@@ -13,8 +13,8 @@ import unicodedata
 from collections.abc import Iterator
 
 from skiploop.errors import InvalidInput
-from skiploop.tasks.latex import boxed_spans, extract_boxed, plain_latex
-from skiploop.tasks.numeric import Number, canonical_number, find_numbers, numeric_equal, parse_number
+from skiploop.tasks.answers.latex import boxed_spans, extract_boxed, plain_latex
+from skiploop.tasks.answers.numeric import Number, canonical_number, find_numbers, numeric_equal, parse_number
 
 __all__ = [
     "MAX_OPTIONS",

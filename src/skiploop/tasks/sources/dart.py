@@ -18,8 +18,8 @@ from typing import Any
 
 from skiploop.errors import InvalidInput
 from skiploop.tasks.example import Example
-from skiploop.tasks.rows import Row, parse_text, read_text
 from skiploop.tasks.sample import fold
+from skiploop.tasks.sources.rows import Row, parse_text, read_text
 
 LEVELS = 5
 _KEYS = ("id", "query_id", "unique_id", "question", "query", "problem")

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from skiploop.tasks.latex import unwrap_text
+from skiploop.tasks.answers.latex import unwrap_text
 
 # A model that loops on a digit writes numbers of any length, and a huge exponent would fill the memory.
 _MAX_DIGITS = 300

@@ -15,9 +15,9 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from skiploop.errors import InvalidInput
+from skiploop.tasks.answers.sandbox import Worker
+from skiploop.tasks.answers.text import exact_verdict, final_statement
 from skiploop.tasks.example import Example
-from skiploop.tasks.scoring import exact_verdict, final_statement
-from skiploop.tasks.worker import Worker
 
 THRESHOLD = 0.99
 SIZE = 500
