@@ -26,12 +26,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from skiploop import chainbench
 from skiploop.arms import seed_for
-from skiploop.chainbench import Table
 from skiploop.chains.chain import Chain
+from skiploop.routing.memory import Memory, MemorySettings
 from skiploop.searchers import WarmStart, make_searcher
-from skiploop.searchers.memory import Memory, MemorySettings
+from skiploop.testing import chainbench
+from skiploop.testing.chainbench import Table
 
 BUDGETS = (3, 5, 10, 20, 50)
 ARMS = ("memory", "unweighted", "fixed", "known", "cold")

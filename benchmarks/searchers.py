@@ -38,7 +38,7 @@ from rich.table import Table as RichTable
 from skiploop.arms import seed_for
 from skiploop.chains.chain import Chain
 from skiploop.searchers import SEARCHERS, make_searcher
-from skiploop.searchers.hypervolume import hypervolume
+from skiploop.searchers.fronts import hypervolume
 from skiploop.spaces.named import make_space, per_layer
 from skiploop.spaces.space import Space
 
@@ -174,7 +174,7 @@ def make_bench(name: str, inputs: int) -> Bench:
     """A bench by name."""
     if name.startswith("nano"):
         return nano_bench(name, inputs)
-    from skiploop import chainbench
+    from skiploop.testing import chainbench
 
     if name in ("additive", "harmful"):
         table = chainbench.additive(6, seed=0, inputs=inputs) if name == "additive" else chainbench.harmful_layer(6, 3)

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from skiploop.chainbench import harmful_layer
-from skiploop.chainbench import null as null_table
-from skiploop.chainbench.table import Table
 from skiploop.full_study import FullStudy, run_study
 from skiploop.report import Report, build, render_page
 from skiploop.sampling import SamplingSettings
 from skiploop.settings import StudySettings
 from skiploop.static import StaticSettings
 from skiploop.study_parts import FullSettings
+from skiploop.testing.chainbench import harmful_layer
+from skiploop.testing.chainbench import null as null_table
+from skiploop.testing.chainbench.table import Table
 from tests.fakes import LAYERS, FakeModel
 from tests.test_study_parts import HARMFUL, TableRunner, rows
 

@@ -18,9 +18,6 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from skiploop.chainbench import harmful_layer
-from skiploop.chainbench import null as null_table
-from skiploop.chainbench.table import Table
 from skiploop.cli import app
 from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
@@ -35,6 +32,9 @@ from skiploop.study_tables import full_reading, full_table
 from skiploop.tables import study_table
 from skiploop.tasks import Example, Task
 from skiploop.tasks.sample import question_key
+from skiploop.testing.chainbench import harmful_layer
+from skiploop.testing.chainbench import null as null_table
+from skiploop.testing.chainbench.table import Table
 from tests.fakes import LAYERS, FakeModel, FakeRunner, digest, fake_task
 
 HARMFUL = 3

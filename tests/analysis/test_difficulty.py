@@ -10,13 +10,13 @@ import pytest
 
 from skiploop.analysis.difficulty import DifficultySettings, analyse, first_successes, pairwise_retest, spearman_brown
 from skiploop.analysis.subject import Evaluate, Pair, open_subject
-from skiploop.chainbench import additive
 from skiploop.errors import InvalidInput
 from skiploop.searchers import Searcher, make_searcher
 from skiploop.spaces.named import per_layer
 from skiploop.spaces.space import Space
 from skiploop.stats.correlations import spearman
 from skiploop.study import search
+from skiploop.testing.chainbench import additive
 from tests.fakes import FakeModel, FakeRunner, digest, fake_task, options
 
 NAMES = [str(row) for row in range(60)]

@@ -8,10 +8,10 @@ import pytest
 
 from skiploop.analysis.edits import EditSettings, Finding, edits_of, layer_effects, report, trace_edits
 from skiploop.analysis.subject import Evaluate, Pair
-from skiploop.chainbench import Table, harmful_layer, null
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import make_searcher
+from skiploop.testing.chainbench import Table, harmful_layer, null
 
 QUICK = EditSettings(resamples=9999)
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from skiploop.chainbench import Table, additive, harmful_layer, load, module_reward, module_space, null
-from skiploop.chainbench.cached import build, cached
-from skiploop.chainbench.modules import run_modules
-from skiploop.chainbench.pointer import HOPS, LAYERS, Recipe, all_questions, held_out, train
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import make_searcher
+from skiploop.testing.chainbench import Table, additive, harmful_layer, load, module_reward, module_space, null
+from skiploop.testing.chainbench.cached import build, cached
+from skiploop.testing.chainbench.modules import run_modules
+from skiploop.testing.chainbench.pointer import HOPS, LAYERS, Recipe, all_questions, held_out, train
 
 TINY = Recipe(layer_drop=0.2, steps=3, inputs=8)
 
@@ -64,7 +64,7 @@ def test_the_cache_is_used_and_a_torn_file_is_built_again(
     tmp_path: Path, tiny: Table, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     built = []
-    monkeypatch.setattr("skiploop.chainbench.cached.build", lambda recipe: built.append(recipe) or tiny)
+    monkeypatch.setattr("skiploop.testing.chainbench.cached.build", lambda recipe: built.append(recipe) or tiny)
     for _ in range(2):
         assert (cached(TINY, tmp_path).answers == tiny.answers).all()
     assert len(built) == 1

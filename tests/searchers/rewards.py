@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from skiploop.chains.chain import Chain
-from skiploop.searchers.contract import scattered
+from skiploop.testing.searcher_contract import scattered
 
 __all__ = ["planted", "scattered"]
 

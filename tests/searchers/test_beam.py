@@ -9,9 +9,9 @@ import pytest
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import BeamSearcher, BeamSettings, RandomSearcher
-from skiploop.searchers.contract import run
 from skiploop.spaces.named import make_space
 from skiploop.spaces.space import Space
+from skiploop.testing.searcher_contract import run
 from tests.searchers.rewards import planted, scattered
 
 

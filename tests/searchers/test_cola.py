@@ -16,7 +16,7 @@ import pytest
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import ColaSearcher, ColaSettings, RandomSearcher
-from skiploop.searchers.cola import Node, _best
+from skiploop.searchers.trees.cola import Node, _best
 from skiploop.spaces.named import make_space
 from skiploop.spaces.space import Space
 from tests.searchers.rewards import planted, scattered

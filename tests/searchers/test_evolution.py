@@ -7,10 +7,10 @@ import pytest
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import EvolutionSearcher, EvolutionSettings, RandomSearcher, Searcher
-from skiploop.searchers.contract import run
-from skiploop.searchers.moves import instances
+from skiploop.searchers.samplers.moves import instances
 from skiploop.spaces.named import make_space, per_layer
 from skiploop.spaces.space import Space
+from skiploop.testing.searcher_contract import run
 from tests.searchers.rewards import planted, scattered
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from skiploop.errors import InvalidInput
 from skiploop.searchers import ExhaustiveSearcher, ExhaustiveSettings
-from skiploop.searchers.contract import run
 from skiploop.spaces.named import make_space
+from skiploop.testing.searcher_contract import run
 
 
 def test_chains_come_by_their_number_of_edits_then_by_rank() -> None:

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from skiploop.chainbench import Table, additive, harmful_layer, null
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import make_searcher
-from skiploop.searchers.codes import coded, distances
-from skiploop.searchers.posterior import Posterior, expected_improvement, kernel, normal_cdf
+from skiploop.searchers.surrogates.codes import coded, distances
+from skiploop.searchers.surrogates.posterior import Posterior, expected_improvement, kernel, normal_cdf
+from skiploop.testing.chainbench import Table, additive, harmful_layer, null
 
 
 def best_after(table: Table, name: str, budget: int) -> np.ndarray:

@@ -9,13 +9,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from skiploop.chainbench import Table, additive, null
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import make_searcher
 from skiploop.searchers.features import Features
-from skiploop.searchers.hybrid import HybridSearcher, HybridSettings, Regression
+from skiploop.searchers.trees.hybrid import HybridSearcher, HybridSettings, Regression
 from skiploop.spaces.named import make_space
+from skiploop.testing.chainbench import Table, additive, null
 from tests.searchers.rewards import planted, scattered
 from tests.searchers.test_gp import best_after
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from skiploop.chains.chain import Chain
-from skiploop.searchers.moves import JUMP, KINDS, NAMES, Layers, instances, propose
+from skiploop.searchers.samplers.moves import JUMP, KINDS, NAMES, Layers, instances, propose
 from skiploop.spaces.named import make_space, per_layer
 from skiploop.spaces.space import Space
 from tests.searchers.rewards import scattered

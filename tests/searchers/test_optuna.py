@@ -9,12 +9,11 @@ import numpy as np
 import optuna
 import pytest
 
-from skiploop.chainbench import additive, null
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import make_searcher
-from skiploop.searchers.hypervolume import hypervolume
-from skiploop.searchers.optuna_search import (
+from skiploop.searchers.fronts import hypervolume
+from skiploop.searchers.surrogates.optuna import (
     NSGA2Searcher,
     OptunaSearcher,
     TPESearcher,
@@ -23,6 +22,7 @@ from skiploop.searchers.optuna_search import (
 )
 from skiploop.spaces.named import make_space, per_layer
 from skiploop.spaces.space import Space
+from skiploop.testing.chainbench import additive, null
 from tests.searchers.rewards import planted, scattered
 from tests.searchers.test_gp import best_after
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import RandomSearcher
-from skiploop.searchers.hypervolume import dominates, hypervolume, non_dominated
-from skiploop.searchers.pareto_search import Archive, ParetoSearcher, ParetoSettings
+from skiploop.searchers.fronts import dominates, hypervolume, non_dominated
+from skiploop.searchers.trees.pareto import Archive, ParetoSearcher, ParetoSettings
 from skiploop.spaces.named import make_space, per_layer
 from tests.searchers.rewards import scattered
 

@@ -12,11 +12,11 @@ import pytest
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import ColaSearcher, ColaSettings
-from skiploop.searchers.contract import SearcherContract
-from skiploop.searchers.puct import PuctSearcher, PuctSettings, normalised
-from skiploop.searchers.tree import ValuedNode, Valuing
+from skiploop.searchers.trees.puct import PuctSearcher, PuctSettings, normalised
+from skiploop.searchers.trees.tree import ValuedNode, Valuing
 from skiploop.spaces.named import make_space
 from skiploop.spaces.space import Space
+from skiploop.testing.searcher_contract import SearcherContract
 from tests.searchers.rewards import planted, scattered
 
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from skiploop.chainbench import Table, additive, harmful_layer, load, null
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import make_searcher
 from skiploop.searchers.features import OPS, Features
-from skiploop.searchers.surrogate import SurrogateSearcher, Trees
+from skiploop.searchers.surrogates.boosting import SurrogateSearcher, Trees
+from skiploop.testing.chainbench import Table, additive, harmful_layer, load, null
 from tests.searchers.test_gp import best_after
 
 

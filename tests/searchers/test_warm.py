@@ -8,9 +8,9 @@ import pytest
 
 from skiploop.chains.chain import Chain
 from skiploop.searchers import BeamSearcher, ColaSearcher, RandomSearcher, WarmStart
-from skiploop.searchers.contract import SearcherContract, run
 from skiploop.spaces.named import make_space
 from skiploop.spaces.space import Space
+from skiploop.testing.searcher_contract import SearcherContract, run
 
 
 @pytest.mark.parametrize("space_name", ["cola", "early-exit", "permute"])

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from skiploop.chains.chain import Chain
-from skiploop.searchers.reward import checked
+from skiploop.searchers.protocol import checked
 from skiploop.spaces.space import Space
 from skiploop.validate import whole_number
 

@@ -26,9 +26,9 @@ from typing import ClassVar
 
 from skiploop.chains.chain import Chain
 from skiploop.chains.edits import edited
-from skiploop.searchers.puct import Prior, few_slots, normalised
-from skiploop.searchers.random import RandomSearcher
-from skiploop.searchers.reward import checked
+from skiploop.searchers.protocol import checked
+from skiploop.searchers.samplers.random import RandomSearcher
+from skiploop.searchers.trees.puct import Prior, few_slots, normalised
 from skiploop.spaces.space import Space
 from skiploop.validate import whole_number
 

@@ -14,11 +14,11 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from skiploop.chainbench.table import Table, all_chains
 from skiploop.errors import InvalidInput
+from skiploop.testing.chainbench.table import Table, all_chains
 
 if TYPE_CHECKING:
-    from skiploop.chainbench.pointer import Recipe
+    from skiploop.testing.chainbench.pointer import Recipe
 
 _VERSION = 1  # of what the recipe doesn't say; a change makes every cached table obsolete
 _ARRAYS = ("answers", "gold", "levels", "features")
@@ -40,7 +40,7 @@ def load(variant: str = "plain", *, cache: Path | None = None) -> Table:
     """
     if variant not in VARIANTS:
         raise InvalidInput(f"unknown variant {variant!r} of ChainBench; use one of {', '.join(VARIANTS)}")
-    from skiploop.chainbench.pointer import Recipe  # imports torch
+    from skiploop.testing.chainbench.pointer import Recipe  # imports torch
 
     return cached(Recipe(**VARIANTS[variant]), cache or _cache_folder())
 
@@ -59,7 +59,7 @@ def cached(recipe: Recipe, folder: Path) -> Table:
 
 def build(recipe: Recipe) -> Table:
     """Trains and evaluates."""
-    from skiploop.chainbench import pointer
+    from skiploop.testing.chainbench import pointer
 
     questions, answers, hops = pointer.all_questions()
     test, _ = pointer.held_out(hops, recipe)

@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers.features import OPS, Features, Floats, Layers
-from skiploop.searchers.moves import propose
-from skiploop.searchers.nearby import NearbySearcher
-from skiploop.searchers.reward import checked
+from skiploop.searchers.protocol import checked
+from skiploop.searchers.samplers.moves import propose
+from skiploop.searchers.samplers.nearby import NearbySearcher
 from skiploop.spaces.space import Space
 from skiploop.validate import whole_number
 

@@ -29,8 +29,8 @@ from skiploop.chains.chain import Chain
 from skiploop.chains.edits import Edit, edited
 from skiploop.errors import InvalidInput
 from skiploop.searchers.features import Features, Floats, Layers
-from skiploop.searchers.reward import checked
-from skiploop.searchers.tree import Node, TreeSearcher, ValuedNode, check_numbers
+from skiploop.searchers.protocol import checked
+from skiploop.searchers.trees.tree import Node, TreeSearcher, ValuedNode, check_numbers
 from skiploop.spaces.space import Space
 from skiploop.validate import whole_number
 

@@ -18,9 +18,9 @@ from typing import ClassVar
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.searchers.hypervolume import Vector, dominates, non_dominated
-from skiploop.searchers.reward import checked
-from skiploop.searchers.tree import Node, TreeSearcher, check_numbers
+from skiploop.searchers.fronts import Vector, dominates, non_dominated
+from skiploop.searchers.protocol import checked
+from skiploop.searchers.trees.tree import Node, TreeSearcher, check_numbers
 from skiploop.spaces.space import Space
 
 Layers = tuple[int, ...]

@@ -1,12 +1,23 @@
-"""What every searcher checks of an evaluation that it is told."""
+"""What a searcher is, and what every one of them checks of an evaluation that it is told."""
 
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.spaces.space import Space
+
+
+class Searcher(Protocol):
+    """Looks for good chains of one space, for one input."""
+
+    def ask(self, n: int) -> list[Chain]:
+        """Up to n chains to evaluate next, none asked or told before; fewer when the space is exhausted."""
+
+    def tell(self, chain: Chain, reward: float) -> None:
+        """The reward of a chain, asked or not; telling twice is harmless, the first reward counts."""
 
 
 def checked(space: Space, chain: Chain, reward: float) -> float:

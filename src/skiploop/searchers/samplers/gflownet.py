@@ -1,6 +1,6 @@
 """Search by a generative flow network: chains in proportion to exp(beta * reward), behind ask/tell. numpy, no torch.
 
-The flow (`skiploop.searchers.flows.Tree`) answers the space's questions one after the other; it is trained by
+The flow (`skiploop.searchers.samplers.flows.Tree`) answers the space's questions one after the other; it is trained by
 trajectory balance (Malkin et al. 2022, arXiv 2201.13259) on all rewards told so far, and asked for chains that
 nobody has seen yet. Trajectory balance works off policy, so chains from elsewhere are as good to learn from as its own.
 What is notable:
@@ -22,9 +22,9 @@ import numpy as np
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.searchers.flows import Policy, Tree, fit
-from skiploop.searchers.random import RandomSearcher
-from skiploop.searchers.reward import checked
+from skiploop.searchers.protocol import checked
+from skiploop.searchers.samplers.flows import Policy, Tree, fit
+from skiploop.searchers.samplers.random import RandomSearcher
 from skiploop.spaces.space import Space
 from skiploop.validate import whole_number
 

@@ -1,12 +1,37 @@
-"""Fronts of vectors of rewards: what dominates what, and the volume dominated. Higher is better everywhere."""
+"""What beats what: the Pareto set of an input's chains, fronts of vectors of rewards, and the volume they dominate.
+
+Higher is better everywhere but in depth.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 
 Vector = tuple[float, ...]
+
+
+def pareto(evaluations: Iterable[tuple[Chain, float]]) -> list[tuple[Chain, float]]:
+    """The Pareto set of (reward, depth), the result of a search for one input (CoLa, arXiv 2507.07996).
+
+    These are the evaluations that no other one beats, by ascending depth and so by ascending reward.
+
+    One beats another when its reward is at least as high and its depth at most as large, and one of the two
+    strictly so. Evaluations that can't be compared are all kept, and so are ties, in the order in which
+    they came; one that comes twice is kept once.
+    """
+    distinct = dict.fromkeys(evaluations)
+    front: list[tuple[Chain, float]] = []
+    best_below = float("-inf")  # highest reward among strictly shorter chains
+    best_here, depth = float("-inf"), 0
+    for chain, reward in sorted(distinct, key=lambda pair: (len(pair[0]), -pair[1])):
+        if len(chain) > depth:
+            best_below, best_here, depth = max(best_below, best_here), reward, len(chain)
+        if reward == best_here and reward > best_below:
+            front.append((chain, reward))
+    return front
 
 
 def dominates(a: Sequence[float], b: Sequence[float]) -> bool:

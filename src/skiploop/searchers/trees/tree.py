@@ -28,7 +28,7 @@ from typing import Any, Protocol
 from skiploop.chains.chain import Chain
 from skiploop.chains.edits import Edit, edited
 from skiploop.errors import InvalidInput
-from skiploop.searchers.reward import checked
+from skiploop.searchers.protocol import checked
 from skiploop.spaces.space import Space
 from skiploop.validate import whole_number
 

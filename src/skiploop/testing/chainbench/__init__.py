@@ -1,6 +1,6 @@
 """ChainBench: small problems in which the reward of *every* chain is known, to judge searchers by the true optimum.
 
-    from skiploop.chainbench import load
+    from skiploop.testing.chainbench import load
     table = load("plain")                       # trained on first use in about a minute, then read from a cache
     searcher = make_searcher("cola", table.space, seed=0)
     for chain in searcher.ask(10):
@@ -10,10 +10,10 @@
 without a model.
 """
 
-from skiploop.chainbench.cached import load
-from skiploop.chainbench.modules import module_reward, module_space
-from skiploop.chainbench.planted import additive, clustered, harmful_layer, null
-from skiploop.chainbench.table import DEPTH_PRICE, Table
+from skiploop.testing.chainbench.cached import load
+from skiploop.testing.chainbench.modules import module_reward, module_space
+from skiploop.testing.chainbench.planted import additive, clustered, harmful_layer, null
+from skiploop.testing.chainbench.table import DEPTH_PRICE, Table
 
 __all__ = [
     "DEPTH_PRICE",

@@ -15,8 +15,8 @@ from typing import ClassVar
 from skiploop.chains.chain import Chain
 from skiploop.chains.edits import Edit, edited
 from skiploop.errors import InvalidInput
-from skiploop.searchers.random import RandomSearcher
-from skiploop.searchers.reward import checked
+from skiploop.searchers.protocol import checked
+from skiploop.searchers.samplers.random import RandomSearcher
 from skiploop.spaces.space import Space
 from skiploop.validate import whole_number
 

@@ -19,7 +19,7 @@ from typing import ClassVar
 from skiploop.chains.chain import Chain
 from skiploop.chains.edits import Edit, edited
 from skiploop.errors import InvalidInput
-from skiploop.searchers.tree import FirstValue, Node, TreeSearcher, Valuing, check_numbers
+from skiploop.searchers.trees.tree import FirstValue, Node, TreeSearcher, Valuing, check_numbers
 from skiploop.spaces.space import Space
 
 Layers = tuple[int, ...]

@@ -1,8 +1,9 @@
 """Regularised evolution (aging evolution; Real et al., arXiv 1802.01548, Algorithm 1), behind ask/tell.
 
 A population of P chains. Each step draws a sample of S of them, takes the best of the sample as the parent, and adds
-a small change of it (`skiploop.searchers.moves`) to the population; the *oldest* chain dies, however good it is. So
-a chain stays only through its children, and one lucky reward doesn't hold the search for ever. What is notable:
+a small change of it (`skiploop.searchers.samplers.moves`) to the population; the *oldest* chain dies, however good it
+is. So a chain stays only through its children, and one lucky reward doesn't hold the search for ever. What is
+notable:
 
 - The population starts with the identity and random chains near it, where the paper starts with uniform ones.
 - Only distinct chains are evaluated: a change that gives a known chain is drawn again, from the same parent
@@ -20,9 +21,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from skiploop.chains.chain import Chain
-from skiploop.searchers.moves import Layers, propose
-from skiploop.searchers.nearby import NearbySearcher
-from skiploop.searchers.reward import checked
+from skiploop.searchers.protocol import checked
+from skiploop.searchers.samplers.moves import Layers, propose
+from skiploop.searchers.samplers.nearby import NearbySearcher
 from skiploop.spaces.space import Space
 from skiploop.validate import whole_number
 

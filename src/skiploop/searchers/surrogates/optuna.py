@@ -21,9 +21,9 @@ from typing import Any, ClassVar
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.searchers.nearby import NearbySearcher
-from skiploop.searchers.random import RandomSearcher
-from skiploop.searchers.reward import checked
+from skiploop.searchers.protocol import checked
+from skiploop.searchers.samplers.nearby import NearbySearcher
+from skiploop.searchers.samplers.random import RandomSearcher
 from skiploop.spaces.space import Space
 from skiploop.validate import whole_number
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from skiploop.chainbench.table import COUNTS, Floats, Table, all_chains
 from skiploop.chains.chain import Chain
+from skiploop.testing.chainbench.table import COUNTS, Floats, Table, all_chains
 from skiploop.validate import whole_number
 
 

@@ -1,8 +1,8 @@
 """Metropolis-Hastings over exp(beta * reward), at several temperatures at once, behind ask/tell. Pure Python.
 
-A walker stands on a chain x, draws a small change y (`skiploop.searchers.moves`) and goes there with probability
-min(1, exp(beta * (r(y) - r(x))) * q(x | y) / q(y | x)) (Hastings, Biometrika 57, 1970), so that
-in the long run it visits chains in proportion to exp(beta * reward). What is notable:
+A walker stands on a chain x, draws a small change y (`skiploop.searchers.samplers.moves`) and goes there with
+probability min(1, exp(beta * (r(y) - r(x))) * q(x | y) / q(y | x)) (Hastings, Biometrika 57, 1970), so that in the
+long run it visits chains in proportion to exp(beta * reward). What is notable:
 
 - *Known chains are free*: only a chain met for the first time is an evaluation; walking on among those known isn't.
 - *Parallel tempering* (Geyer 1991; Earl and Deem, arXiv physics/0508111): walker i has beta * ladder^i,
@@ -26,9 +26,9 @@ from typing import ClassVar
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.searchers.moves import Layers, propose
-from skiploop.searchers.random import RandomSearcher
-from skiploop.searchers.reward import checked
+from skiploop.searchers.protocol import checked
+from skiploop.searchers.samplers.moves import Layers, propose
+from skiploop.searchers.samplers.random import RandomSearcher
 from skiploop.spaces.space import Space
 from skiploop.validate import whole_number
 

@@ -2,7 +2,7 @@
 
 A node is a chain, the root the identity, a step down a legal edit: skip or loop a block. Which child is the best is
 said by the paper's UCB. What the paper leaves open (widening, transpositions, pending evaluations) is in
-`skiploop.searchers.tree`.
+`skiploop.searchers.trees.tree`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from skiploop.chains.chain import Chain
-from skiploop.searchers.tree import FirstValue, Node, TreeSearcher, Valuing, check_numbers
+from skiploop.searchers.trees.tree import FirstValue, Node, TreeSearcher, Valuing, check_numbers
 from skiploop.spaces.space import Space
 
 

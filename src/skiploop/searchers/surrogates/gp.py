@@ -1,8 +1,9 @@
 """A Gaussian process over chains, and the chain that promises most next: for the best reward, and for the front.
 
-The covariance of two chains falls with their distance (`skiploop.searchers.codes`), on the one of a few scales under
-which the rewards told so far are most likely. Candidates are all chains of a small space; of a large one, chains a few
-edits from the identity and one or two small moves from the best chains so far. A candidate of depth d is worth
+The covariance of two chains falls with their distance (`skiploop.searchers.surrogates.codes`), on the one of a few
+scales under which the rewards told so far are most likely. Candidates are all chains of a small space; of a large
+one, chains a few edits from the identity and one or two small moves from the best chains so far. A candidate of depth
+d is worth
 
     EI(best) + front * mean over depths e of [EI(best of depth <= e) where e >= d, else 0]
 
@@ -11,7 +12,7 @@ the expected gain in hypervolume of the front of (reward, shortness), which has 
 depth is known beforehand: a chain as good as the best one, but shorter, is worth finding too.
 
 The process grows by a row with each chain that is asked; every few rewards, and when a new best chain is found, it is
-made anew, with other candidates (`skiploop.searchers.posterior`).
+made anew, with other candidates (`skiploop.searchers.surrogates.posterior`).
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ import numpy as np
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.searchers.codes import Codes, Floats, Layers, coded, distances
-from skiploop.searchers.moves import propose
-from skiploop.searchers.nearby import NearbySearcher
-from skiploop.searchers.posterior import Posterior, expected_improvement, log_likelihood
-from skiploop.searchers.reward import checked
+from skiploop.searchers.protocol import checked
+from skiploop.searchers.samplers.moves import propose
+from skiploop.searchers.samplers.nearby import NearbySearcher
+from skiploop.searchers.surrogates.codes import Codes, Floats, Layers, coded, distances
+from skiploop.searchers.surrogates.posterior import Posterior, expected_improvement, log_likelihood
 from skiploop.spaces.space import Space
 from skiploop.validate import whole_number
 

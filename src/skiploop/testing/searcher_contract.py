@@ -1,6 +1,6 @@
 """What every searcher keeps to, as a class of tests to inherit from. Needs nothing but an ask and a tell.
 
-    from skiploop.searchers.contract import SearcherContract
+    from skiploop.testing.searcher_contract import SearcherContract
 
     class TestMine(SearcherContract):
         def make(self, space, seed=0):
