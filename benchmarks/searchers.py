@@ -35,12 +35,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from skiploop.arms import seed_for
 from skiploop.chains.chain import Chain
 from skiploop.searchers import SEARCHERS, make_searcher
 from skiploop.searchers.fronts import hypervolume
 from skiploop.spaces.named import make_space, per_layer
 from skiploop.spaces.space import Space
+from skiploop.studies.arms import seed_for
 
 BUDGETS = (5, 20, 50, 100, 200)
 Pairs = Sequence[tuple[int, Chain]]

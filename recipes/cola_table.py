@@ -20,7 +20,7 @@ from typing import Any
 
 from skiploop.errors import InvalidInput
 from skiploop.stats.shares import wilson
-from skiploop.study import load_study
+from skiploop.studies.search import load_study
 
 PAPER = Path(__file__).with_name("cola_table1.csv")
 SPACES = {"skip": "skip-only", "loop": "loop-only", "cola": "cola"}

@@ -94,7 +94,7 @@ def options(**changes: Any) -> dict[str, Any]:
 
 
 def main() -> None:
-    from skiploop.study import search
+    from skiploop.studies.search import search
 
     class Announcing(FakeRunner):
         def run(self, requests: Sequence[Request]) -> list[Result]:

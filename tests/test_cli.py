@@ -22,7 +22,7 @@ from tests.fakes import LAYERS, FakeModel, FakeRunner, fake_task
 SCRIPT = """
 import sys, time
 from tests import fakes
-import skiploop.study, skiploop.tasks, skiploop.cli
+import skiploop.studies.search, skiploop.tasks, skiploop.cli
 
 class Announcing(fakes.FakeRunner):
     def run(self, requests):
@@ -30,8 +30,8 @@ class Announcing(fakes.FakeRunner):
             print("working", file=sys.stderr, flush=True)
         return super().run(requests)
 
-skiploop.study.open_model = lambda name, settings: fakes.FakeModel()
-skiploop.study.open_runner = lambda model, settings: (Announcing({seconds}), "fake")
+skiploop.studies.search.open_model = lambda name, settings: fakes.FakeModel()
+skiploop.studies.search.open_runner = lambda model, settings: (Announcing({seconds}), "fake")
 skiploop.tasks.make_task = lambda spec, **options: fakes.fake_task()
 skiploop.cli.set_threads = lambda threads: None
 skiploop.cli.main()
@@ -43,8 +43,8 @@ ENVIRONMENT = os.environ | {
 
 @pytest.fixture
 def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("skiploop.study.open_model", lambda name, settings: FakeModel())
-    monkeypatch.setattr("skiploop.study.open_runner", lambda model, settings: (FakeRunner(), "fake"))
+    monkeypatch.setattr("skiploop.studies.search.open_model", lambda name, settings: FakeModel())
+    monkeypatch.setattr("skiploop.studies.search.open_runner", lambda model, settings: (FakeRunner(), "fake"))
     monkeypatch.setattr("skiploop.tasks.make_task", lambda spec, **options: fake_task())
 
 

@@ -11,10 +11,10 @@ import pytest
 from skiploop.chains.chain import Chain
 from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
-from skiploop.options import Claim, claims, options_study, rotations, why_not
 from skiploop.stats.shares import newcombe_independent
 from skiploop.storage.journal import JsonlJournal
-from skiploop.study import search
+from skiploop.studies.controls.rotation import Claim, claims, options_study, rotations, why_not
+from skiploop.studies.search import search
 from skiploop.tasks import Example, Task, make_task
 from skiploop.tasks.prompts import options_text
 from tests.fakes import LAYERS, FakeModel, FakeRunner, digest, fake_task, options

@@ -15,12 +15,12 @@ import pytest
 from skiploop.chains.chain import Chain
 from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
-from skiploop.progress import Progress
-from skiploop.sampling import Reference, SamplingSettings, affordable, sampling_study, softmax
 from skiploop.stats.shares import pass_at_k
 from skiploop.storage.journal import JsonlJournal
+from skiploop.studies.controls.sampling import Reference, SamplingSettings, affordable, sampling_study, softmax
+from skiploop.studies.controls.voting import Said, Samples, ballot, curve, powers
+from skiploop.studies.progress import Progress
 from skiploop.tasks import Example, Task
-from skiploop.voting import Said, Samples, ballot, curve, powers
 from tests.fakes import LAYERS, FakeRunner, digest, fake_task, gold
 
 IDENTITY = Chain.identity(LAYERS)

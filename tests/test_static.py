@@ -11,14 +11,15 @@ import pytest
 from skiploop.chains.chain import Chain
 from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
-from skiploop.halving import Candidate, Halving, StaticSearch, best, race
 from skiploop.models.layered import LayeredModel
-from skiploop.progress import Progress
-from skiploop.references import References, answer_batches, gate_chains
 from skiploop.searchers import make_searcher
 from skiploop.spaces.named import make_space
-from skiploop.static import StaticSettings, StaticStudy, load_static, search_static, split
-from skiploop.study import load_study
+from skiploop.studies.progress import Progress
+from skiploop.studies.search import load_study
+from skiploop.studies.static.race import Candidate, Halving, StaticSearch, best, race
+from skiploop.studies.static.references import References, answer_batches, gate_chains
+from skiploop.studies.static.split import split
+from skiploop.studies.static.study import StaticSettings, StaticStudy, load_static, search_static
 from skiploop.tasks import Example, Task, make_task
 from tests.fakes import FakeModel, FakeRunner, digest, fake_task, gold
 

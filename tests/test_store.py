@@ -11,8 +11,9 @@ import pytest
 from skiploop.errors import InvalidInput
 from skiploop.stats.shares import newcombe_paired, wilson
 from skiploop.storage.journal import JsonlJournal
-from skiploop.store import StudyFolder, check_place, default_out, read_run
-from skiploop.study import load_study, search
+from skiploop.studies.folder import StudyFolder, check_place, read_run
+from skiploop.studies.record import default_out
+from skiploop.studies.search import load_study, search
 from tests.fakes import FakeModel, FakeRunner, fake_task, options
 
 BATCHES = [[{"a": 1}, {"a": 2}], [{"a": 3}]]

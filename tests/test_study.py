@@ -18,13 +18,13 @@ from typing import Any
 
 import pytest
 
-from skiploop.arms import seed_for, wrong_candidates
 from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
-from skiploop.settings import StudySettings
 from skiploop.stats.shares import mcnemar
-from skiploop.study import Interrupted, Study, load_study, search
-from skiploop.summary import TRANSITIONS
+from skiploop.studies.arms import seed_for, wrong_candidates
+from skiploop.studies.results import TRANSITIONS
+from skiploop.studies.search import Interrupted, Study, load_study, search
+from skiploop.studies.settings import StudySettings
 from tests.fakes import LAYERS, FakeModel, FakeRunner, fake_task, options
 
 IDENTITY = list(range(LAYERS))
@@ -400,7 +400,7 @@ def test_settings_of_a_searcher_are_recorded_in_full(tmp_path: Path) -> None:
 
 
 def test_progress_is_told_after_every_part(tmp_path: Path) -> None:
-    from skiploop.progress import Progress
+    from skiploop.studies.progress import Progress
 
     class Told(Progress):
         def __init__(self) -> None:

@@ -21,12 +21,13 @@ from typer.testing import CliRunner
 from skiploop.cli import app
 from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
-from skiploop.full_study import FullStudy, Stopped, load_full, run_study
-from skiploop.sampling import SamplingSettings
-from skiploop.settings import StudySettings
-from skiploop.static import StaticSettings
+from skiploop.full_study import Stopped, run_study
 from skiploop.storage.files import Line
-from skiploop.study import load_study, search
+from skiploop.studies.controls.sampling import SamplingSettings
+from skiploop.studies.full_record import FullStudy, load_full
+from skiploop.studies.search import load_study, search
+from skiploop.studies.settings import StudySettings
+from skiploop.studies.static.study import StaticSettings
 from skiploop.study_parts import PARTS, Context, FullSettings, Part
 from skiploop.study_tables import full_reading, full_table
 from skiploop.tables import study_table
@@ -361,7 +362,7 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> list[FakeRunner]:
 
     for module in ("study", "static", "study_context"):
         monkeypatch.setattr(f"skiploop.{module}.open_runner", opened)
-    monkeypatch.setattr("skiploop.references._influence", lambda model, prompts: [0.5] * LAYERS)
+    monkeypatch.setattr("skiploop.studies.static.references._influence", lambda model, prompts: [0.5] * LAYERS)
     monkeypatch.setattr("skiploop.full_study.open_model", lambda name, settings: FakeModel())
     monkeypatch.setattr("skiploop.tasks.make_task", lambda spec, **options: fake_task(60))
     monkeypatch.setattr("skiploop.cli_study.set_threads", lambda threads: None)
@@ -412,7 +413,7 @@ def test_the_tables_fit_into_80_columns(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("fakes")
 def test_ctrl_c_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("skiploop.static.open_runner", lambda model, settings: (Killed(2), "fake"))
+    monkeypatch.setattr("skiploop.studies.static.study.open_runner", lambda model, settings: (Killed(2), "fake"))
     monkeypatch.setattr("sys.argv", ["skiploop", "study", "--out", "my study"])
     done = CliRunner().invoke(app, ["study", *FLAGS, "--out", str(tmp_path / "s")])
     assert done.exit_code == 130 and "during the part 'static'" in done.stderr

@@ -11,10 +11,10 @@ import pytest
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.static import StaticSettings, search_static
-from skiploop.study import Interrupted, Study, search
+from skiploop.studies.search import Interrupted, Study, search
+from skiploop.studies.static.study import StaticSettings, search_static
+from skiploop.studies.warm_start import MOST, most_often_right
 from skiploop.tasks import Task
-from skiploop.warmstart import MOST, most_often_right
 from tests.fakes import LAYERS, FakeModel, FakeRunner, fake_task, options
 from tests.test_cli import call, fakes
 from tests.test_study import Stopping, contents, evaluations

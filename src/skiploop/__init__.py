@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from skiploop.models.replay import run_chain
     from skiploop.searchers import make_searcher
     from skiploop.spaces.named import compose, make_space, per_layer
-    from skiploop.static import StaticSettings, StaticStudy, load_static, search_static
-    from skiploop.study import Study, load_study, search
+    from skiploop.studies.search import Study, load_study, search
+    from skiploop.studies.static.study import StaticSettings, StaticStudy, load_static, search_static
     from skiploop.tasks import make_task
 
 _LAZY = {
@@ -36,13 +36,13 @@ _LAZY = {
     "compose": "spaces.named",
     "make_space": "spaces.named",
     "per_layer": "spaces.named",
-    "StaticSettings": "static",
-    "StaticStudy": "static",
-    "load_static": "static",
-    "search_static": "static",
-    "Study": "study",
-    "load_study": "study",
-    "search": "study",
+    "StaticSettings": "studies.static.study",
+    "StaticStudy": "studies.static.study",
+    "load_static": "studies.static.study",
+    "search_static": "studies.static.study",
+    "Study": "studies.search",
+    "load_study": "studies.search",
+    "search": "studies.search",
     "make_task": "tasks",
 }
 

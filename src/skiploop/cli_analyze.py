@@ -49,8 +49,8 @@ def analyze(
     with errors(json):
         from skiploop.analysis.reading import reading
         from skiploop.analysis.runs import analyze as run_analyses
-        from skiploop.progress import make_progress
-        from skiploop.store import read_run
+        from skiploop.studies.folder import read_run
+        from skiploop.studies.progress import make_progress
 
         names = words(only)
         limit = {} if inputs is None else {"inputs": inputs}
@@ -79,9 +79,9 @@ def ablate(**given: Any) -> None:
     with errors(given["json"]):
         from skiploop.analysis.ablation import ablate as run_ablation
         from skiploop.analysis.ablation import reading
-        from skiploop.progress import Progress, make_progress
-        from skiploop.settings import StudySettings
-        from skiploop.study import Interrupted
+        from skiploop.studies.progress import Progress, make_progress
+        from skiploop.studies.search import Interrupted
+        from skiploop.studies.settings import StudySettings
         from skiploop.tasks import make_task
 
         settings, options = asked({**given, "space": "cola"})

@@ -29,8 +29,8 @@ from skiploop.cli_common import (
 from skiploop.cli_values import confirm_code, set_threads
 
 if TYPE_CHECKING:
-    from skiploop.static import StaticSettings, StaticStudy
-    from skiploop.study import Study
+    from skiploop.studies.search import Study
+    from skiploop.studies.static.study import StaticSettings, StaticStudy
 
 
 @app.command()
@@ -133,7 +133,7 @@ def search(
     with errors(json):
         settings, options = asked(given)
         if static:
-            from skiploop.static import StaticSettings
+            from skiploop.studies.static.study import StaticSettings
 
             each = StaticSettings(
                 train=train, test=test, per_round=per_round or 8, references=not no_references, gates=gates
@@ -156,11 +156,11 @@ def _search(
     yes: bool,
     static: StaticSettings | None = None,
 ) -> Study | StaticStudy:
-    from skiploop.progress import make_progress
-    from skiploop.settings import StudySettings
-    from skiploop.static import search_static
-    from skiploop.study import Interrupted
-    from skiploop.study import search as run_search
+    from skiploop.studies.progress import make_progress
+    from skiploop.studies.search import Interrupted
+    from skiploop.studies.search import search as run_search
+    from skiploop.studies.settings import StudySettings
+    from skiploop.studies.static.study import search_static
     from skiploop.tasks import make_task
 
     checked = StudySettings(**settings)
@@ -179,7 +179,7 @@ def _search(
 
 
 def show_found(study: Study | StaticStudy, json: bool) -> None:
-    from skiploop.static import StaticStudy
+    from skiploop.studies.static.study import StaticStudy
     from skiploop.tables import make_console, print_static, print_study
 
     if json:

@@ -21,10 +21,10 @@ def show(
     """Show a study, also one that is still running: figures, or one input in full."""
     with errors(json):
         from skiploop.cli_study import show_full
-        from skiploop.full_study import is_full, load_full
-        from skiploop.static import is_static, load_static
-        from skiploop.store import read_run
-        from skiploop.study import load_study
+        from skiploop.studies.folder import read_run
+        from skiploop.studies.full_record import is_full, load_full
+        from skiploop.studies.search import load_study
+        from skiploop.studies.static.study import is_static, load_static
         from skiploop.tables import input_json, make_console, print_input
 
         if is_full(run):

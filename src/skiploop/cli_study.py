@@ -22,7 +22,7 @@ from skiploop.cli_values import confirm_code, numbers, set_threads, words
 from skiploop.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from skiploop.full_study import FullStudy
+    from skiploop.studies.full_record import FullStudy
     from skiploop.study_context import FullSettings
 
 SAMPLING, ANALYSES = "Sampling and voting", "Analyses"
@@ -56,9 +56,9 @@ def study(
 ) -> None:
     """Search with all controls and analyses, and write a report. Given again, the same command resumes."""
     with errors(given["json"]):
-        from skiploop.sampling import SamplingSettings
-        from skiploop.settings import StudySettings
-        from skiploop.static import StaticSettings
+        from skiploop.studies.controls.sampling import SamplingSettings
+        from skiploop.studies.settings import StudySettings
+        from skiploop.studies.static.study import StaticSettings
         from skiploop.study_context import FullSettings
         from skiploop.tasks import make_task
 
@@ -88,7 +88,7 @@ def study(
 
 def _run(model: str, task: Any, out: Any, settings: FullSettings, without: Sequence[str], json: bool) -> FullStudy:
     from skiploop.full_study import Stopped, run_study
-    from skiploop.progress import make_progress
+    from skiploop.studies.progress import make_progress
 
     try:
         return run_study(

@@ -19,24 +19,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from skiploop.engine.request import Runner
 from skiploop.errors import InvalidInput
-from skiploop.opening import StudyModel, describe, open_model
-from skiploop.progress import Progress
-from skiploop.static import split
-from skiploop.storage.files import Line, read_json, write_json, writing
+from skiploop.storage.files import read_json, write_json, writing
 from skiploop.storage.lock import Lock
-from skiploop.store import SCHEMA, check_place, check_same, default_out
+from skiploop.studies.folder import check_place
+from skiploop.studies.full_record import FILE, FullStudy, is_full, load_full
+from skiploop.studies.opening import StudyModel, open_model
+from skiploop.studies.progress import Progress
+from skiploop.studies.record import check_same, default_out, describe
+from skiploop.studies.static.split import split
+from skiploop.studies.warm_start import resolved
 from skiploop.study_context import Context, FullSettings, MakeProgress, Part, settings_line
 from skiploop.study_parts import OPTIONAL, PARTS
 from skiploop.tasks import Task, make_task
-from skiploop.warmstart import resolved
 
-FILE = "study.json"
 _SETTLED = {"complete", "not applicable", "left out"}
 Say = Callable[[str], None]
 
@@ -52,26 +53,6 @@ class Stopped(KeyboardInterrupt):
     def __init__(self, out: Path, part: str) -> None:
         super().__init__(f"interrupted during {part}; what is done is kept in {out}")
         self.out, self.part = out, part
-
-
-@dataclass(frozen=True, slots=True)
-class FullStudy:
-    """A full study as its folder has it.
-
-    Attributes:
-        out: the folder.
-        record: study.json.
-        parts: the figures of each part that is complete.
-    """
-
-    out: Path
-    record: dict[str, Any]
-    parts: dict[str, Line]
-
-    @property
-    def complete(self) -> bool:
-        """Whether every part is complete, doesn't apply, or is left out."""
-        return bool(self.record["status"] == "complete")
 
 
 def run_study(
@@ -131,28 +112,7 @@ def run_study(
             ledger.run(part, context, say, f"{number}/{len(wanted)}")
     finally:
         lock.release()
-    return load_full(place, parts)
-
-
-def load_full(path: str | Path, parts: tuple[Part, ...] = PARTS) -> FullStudy:
-    """A full study from its folder, as far as it is."""
-    out = Path(path)
-    if not (out / FILE).is_file():
-        raise InvalidInput(f"{out} holds no full study: it has no {FILE}; give a folder made by `skiploop study`")
-    record = read_json(out / FILE)
-    if record.get("schema") != SCHEMA:
-        raise InvalidInput(f"{out} was written with schema {record.get('schema')!r}; this version reads {SCHEMA}")
-    figures = {
-        part.name: part.read(out / part.place)
-        for part in parts
-        if record["parts"].get(part.name, {}).get("status") == "complete"
-    }
-    return FullStudy(out, record, figures)
-
-
-def is_full(path: Path) -> bool:
-    """Whether a folder holds a full study."""
-    return (path / FILE).is_file()
+    return load_full(place)
 
 
 class _Ledger:

@@ -7,14 +7,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from skiploop.engine.open import open_runner
 from skiploop.engine.request import Runner
 from skiploop.errors import InvalidInput
-from skiploop.opening import StudyModel, open_runner
-from skiploop.progress import Progress
-from skiploop.sampling import SamplingSettings
-from skiploop.settings import StudySettings
-from skiploop.static import StaticSettings
-from skiploop.storage.files import Line, read_json
+from skiploop.storage.files import Line
+from skiploop.studies.controls.sampling import SamplingSettings
+from skiploop.studies.opening import StudyModel
+from skiploop.studies.progress import Progress
+from skiploop.studies.settings import StudySettings
+from skiploop.studies.static.study import StaticSettings
 from skiploop.tasks import Example, Task
 from skiploop.validate import whole_number
 
@@ -86,7 +87,10 @@ class Context:
     def runner(self) -> Runner:
         """What evaluates where a part doesn't open its own."""
         if self._opened is None:
-            self._opened = self.given or open_runner(self.model, self.settings.study)[0]
+            study = self.settings.study
+            self._opened = (
+                self.given or open_runner(self.model, engine=study.engine, batch_tokens=study.batch_tokens)[0]
+            )
         return self._opened
 
     @property
@@ -105,7 +109,6 @@ class Part:
         title: for people.
         run: does it, or what is left of it, and returns its figures.
         why_not: why a study can't have it; None if it can.
-        read: its figures from its place, once it is complete; by default summary.json of a folder, or the file.
         optional: a study can be without it, as no other part needs it.
     """
 
@@ -114,7 +117,6 @@ class Part:
     title: str
     run: Callable[[Context], Line]
     why_not: Callable[[Context], str | None] = lambda context: None
-    read: Callable[[Path], Line] = lambda place: read_json(place / "summary.json" if place.is_dir() else place)
     optional: bool = False
 
 

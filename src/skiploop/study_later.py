@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from pathlib import Path
-from typing import Any
 
 from skiploop.storage.files import Line, read_json, write_json
-from skiploop.study import load_study, search
+from skiploop.studies.full_record import read_analyses
+from skiploop.studies.search import load_study, search
 from skiploop.study_context import Context, Part
 
 _NARROW = ("skip", "loop")  # the spaces of the ablation beside the search's own
@@ -59,12 +58,6 @@ def _analyses(context: Context) -> Line:
     return read_analyses(place / "analysis")
 
 
-def read_analyses(place: Path) -> dict[str, Any]:
-    """What analyses found, by name, without their lines of single inputs."""
-    found = {path.stem: read_json(path) for path in sorted(place.glob("*.json"))}
-    return {name: {key: value for key, value in each.items() if key != "inputs"} for name, each in found.items()}
-
-
 # The report
 
 
@@ -86,11 +79,11 @@ def _no_drawing(context: Context) -> str | None:
 LATER_PARTS = (
     Part(
         "ablation", "ablation", "skip-only and loop-only, beside both", _ablation, _other_space,
-        read=lambda place: read_json(place / "ablation.json"), optional=True,
+        optional=True,
     ),
     Part(
         "analyses", "search/analysis", "difficulty, edits, robustness, similarity, lens", _analyses,
-        read=read_analyses, optional=True,
+        optional=True,
     ),
-    Part("report", "report.html", "the report", _report, _no_drawing, read=lambda place: {}, optional=True),
+    Part("report", "report.html", "the report", _report, _no_drawing, optional=True),
 )  # fmt: skip

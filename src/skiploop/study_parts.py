@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from skiploop.chains.chain import Chain
-from skiploop.options import claims, options_study, why_not
-from skiploop.progress import Progress
-from skiploop.sampling import Reference, sampling_study
-from skiploop.static import load_static, rewards_on_test, search_static
 from skiploop.storage.files import Line, read_json, write_json
 from skiploop.storage.journal import JsonlJournal
-from skiploop.study import load_study, search
+from skiploop.studies.controls.rotation import claims, options_study, why_not
+from skiploop.studies.controls.sampling import Reference, sampling_study
+from skiploop.studies.progress import Progress
+from skiploop.studies.search import load_study, search
+from skiploop.studies.static.study import load_static, rewards_on_test, search_static
 from skiploop.study_context import Context, FullSettings, MakeProgress, Part, settings_line
 from skiploop.study_later import LATER_PARTS
 

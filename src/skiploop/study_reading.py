@@ -1,7 +1,7 @@
 """What a full study shows and what it doesn't, in sentences: for the terminal and for the report. No torch.
 
 Each sentence says what an interval shows, or that it isn't shown. `full_reading` takes the figures of the parts by
-name, as `skiploop.full_study.FullStudy.parts` has them.
+name, as `skiploop.studies.full_record.FullStudy.parts` has them.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from skiploop.full_study import FullStudy
+from skiploop.studies.full_record import FullStudy
 from skiploop.study_reading import Figures, beside_search, full_reading
 
 _NAMES = {

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from skiploop.arms import PEERS
-from skiploop.study import Study
-from skiploop.summary import InputResult
+from skiploop.studies.arms import PEERS
+from skiploop.studies.results import InputResult
+from skiploop.studies.search import Study
 
 COLUMNS = (
     "\nlevel", "\ninputs", "base\n%", "oracle\n%", "random\n%", "nearby\n%", "right,\nshorter", "wrong\n->right",

@@ -15,7 +15,7 @@ from skiploop.searchers import Searcher, make_searcher
 from skiploop.spaces.named import per_layer
 from skiploop.spaces.space import Space
 from skiploop.stats.correlations import spearman
-from skiploop.study import search
+from skiploop.studies.search import search
 from skiploop.testing.chainbench import additive
 from tests.fakes import FakeModel, FakeRunner, digest, fake_task, options
 

@@ -12,7 +12,7 @@ from skiploop.analysis.lens import LensSettings, analyse, at_grid, curves, find_
 from skiploop.analysis.subject import open_subject
 from skiploop.chains.chain import Chain
 from skiploop.models.layered import LayeredModel
-from skiploop.study import load_study, search
+from skiploop.studies.search import load_study, search
 from skiploop.tasks import make_task
 from tests.conformance.tiny import prompts, tiny_model
 from tests.fakes import FakeModel, FakeRunner, fake_task, options

@@ -22,7 +22,7 @@ from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
 from skiploop.spaces.named import make_space
 from skiploop.stats.intervals import holm, mean_figure, pooled_figure, rank_interval, resampled_figure
-from skiploop.study import Study, search
+from skiploop.studies.search import Study, search
 from tests.fakes import FakeModel, FakeRunner, fake_task, options
 
 TABLES = ["difficulty", "edits", "robustness"]  # those that need no hidden states

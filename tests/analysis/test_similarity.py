@@ -30,7 +30,7 @@ from skiploop.models.influence import block_influence
 from skiploop.models.layered import LayeredModel
 from skiploop.models.replay import run_chain
 from skiploop.stats.bootstrap import Floats
-from skiploop.study import search
+from skiploop.studies.search import search
 from tests.fakes import fake_task
 
 

@@ -15,8 +15,8 @@ from skiploop.analysis.usage import entropy, layer_rates, layer_usage, shortest_
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.stats.measured import LEAST, measured_mean
-from skiploop.study import Study, search
-from skiploop.summary import TRANSITIONS, ArmResult, InputResult
+from skiploop.studies.results import TRANSITIONS, ArmResult, InputResult
+from skiploop.studies.search import Study, search
 from tests.fakes import FakeModel, FakeRunner, fake_task, options
 
 L = 4

@@ -8,9 +8,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from skiploop.engine.request import Request
-from skiploop.references import References
-from skiploop.static import StaticSettings, StaticStudy, search_static
-from skiploop.study import Study, search
+from skiploop.studies.search import Study, search
+from skiploop.studies.static.references import References
+from skiploop.studies.static.study import StaticSettings, StaticStudy, search_static
 from skiploop.tasks import Example, Task
 from tests.fakes import FakeModel, FakeRunner, digest, fake_task
 

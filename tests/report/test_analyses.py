@@ -12,7 +12,7 @@ from skiploop.analysis.ablation import ablate
 from skiploop.analysis.runs import analyze
 from skiploop.report import Report, build, render_page
 from skiploop.report.words import proper
-from skiploop.study import Study
+from skiploop.studies.search import Study
 from tests.fakes import FakeModel, FakeRunner, fake_task, options
 from tests.report.studies import Page
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from skiploop.study import Study
+from skiploop.studies.search import Study
 
 PAGE = Path(__file__).parents[2] / "docs" / "report.md"
 

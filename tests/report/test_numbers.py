@@ -15,7 +15,7 @@ from skiploop.report.folder import RunFolder, open_run
 from skiploop.report.parts import Cell
 from skiploop.report.reading import read_run_out
 from skiploop.report.tree import most_visited, rebuild
-from skiploop.study import Study
+from skiploop.studies.search import Study
 from tests.report.studies import fake_study, null_study, static_study
 
 

@@ -12,7 +12,7 @@ import pytest
 from skiploop.errors import InvalidInput
 from skiploop.report import Report, build, render_page, write_figures
 from skiploop.report.canvas import COLOURS, DARK, figure_files
-from skiploop.study import Study, search
+from skiploop.studies.search import Study, search
 from tests.fakes import FakeModel, FakeRunner, fake_task
 from tests.report.studies import SCRIPT, Page, fake_study, static_study
 

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from skiploop.cli import app
-from skiploop.study import Study
+from skiploop.studies.search import Study
 from tests.report.studies import static_study
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from skiploop.arms import InputState, wrong_candidates
 from skiploop.engine.request import Request
-from skiploop.evaluate import wrong_target
-from skiploop.study import search
+from skiploop.studies.arms import InputState, wrong_candidates
+from skiploop.studies.evaluation import wrong_target
+from skiploop.studies.search import search
 from skiploop.tasks import Task
 from tests.fakes import FakeModel, FakeRunner, fake_task, options
 

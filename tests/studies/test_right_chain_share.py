@@ -8,8 +8,8 @@ import pytest
 
 from skiploop.chains.chain import Chain
 from skiploop.engine.request import Request, Result
-from skiploop.study import search
-from skiploop.summary import ArmResult
+from skiploop.studies.results import ArmResult
+from skiploop.studies.search import search
 from tests.fakes import LAYERS, FakeModel, FakeRunner, fake_task, options
 
 

@@ -10,8 +10,9 @@ import pytest
 
 from skiploop.chains.chain import Chain
 from skiploop.engine.request import Request, Result
-from skiploop.static import StaticSettings, search_static, split
 from skiploop.stats.shares import mcnemar
+from skiploop.studies.static.split import split
+from skiploop.studies.static.study import StaticSettings, search_static
 from tests.fakes import FakeModel, FakeRunner, fake_task
 
 TASK = fake_task(40)

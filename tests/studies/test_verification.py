@@ -7,7 +7,7 @@ from pathlib import Path
 
 from skiploop.chains.chain import Chain
 from skiploop.engine.request import Request, Result
-from skiploop.study import Study, search
+from skiploop.studies.search import Study, search
 from tests.fakes import FakeModel, FakeRunner, fake_task, gold, options
 
 

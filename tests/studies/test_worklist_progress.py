@@ -6,9 +6,9 @@ from pathlib import Path
 
 from skiploop.chains.chain import Chain
 from skiploop.engine.request import Request
-from skiploop.progress import Progress
 from skiploop.storage.journal import JsonlJournal
-from skiploop.worklist import Unit, Worklist
+from skiploop.studies.progress import Progress
+from skiploop.studies.worklist import Unit, Worklist
 from tests.fakes import LAYERS, FakeRunner
 
 REWARDS = [[1.0, 0.0], [1.0], [0.0]]

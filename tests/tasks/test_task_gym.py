@@ -11,8 +11,8 @@ import pytest
 
 from skiploop import search
 from skiploop.errors import InvalidInput
-from skiploop.settings import StudySettings
-from skiploop.study import load_study
+from skiploop.studies.search import load_study
+from skiploop.studies.settings import StudySettings
 from skiploop.tasks import Task, make_task
 from skiploop.tasks.sources.reasoning_gym import parse_gym
 

@@ -33,16 +33,17 @@ from typing import Any
 
 from skiploop.engine.request import Runner
 from skiploop.errors import InvalidInput
-from skiploop.opening import StudyModel, describe, open_model
-from skiploop.progress import Progress
-from skiploop.settings import StudySettings
 from skiploop.stats.bootstrap import sign_flip_test
 from skiploop.stats.intervals import holm, mean_figure
 from skiploop.stats.shares import mcnemar, newcombe_paired, paired_counts
 from skiploop.storage.files import write_json
-from skiploop.store import check_place, default_out
-from skiploop.study import Study, search
-from skiploop.summary import InputResult
+from skiploop.studies.folder import check_place
+from skiploop.studies.opening import StudyModel, open_model
+from skiploop.studies.progress import Progress
+from skiploop.studies.record import default_out, describe
+from skiploop.studies.results import InputResult
+from skiploop.studies.search import Study, search
+from skiploop.studies.settings import StudySettings
 from skiploop.tasks import Task, make_task
 
 VERSION = 1

@@ -13,8 +13,8 @@ from typing import Any
 
 from skiploop.stats.measured import Measured, as_json, measured_difference, measured_mean, measured_share
 from skiploop.stats.shares import paired_counts
-from skiploop.study import Study
-from skiploop.summary import TRANSITIONS, InputResult
+from skiploop.studies.results import TRANSITIONS, InputResult
+from skiploop.studies.search import Study
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Transition:
     """The share of inputs in one transition.
 
     Attributes:
-        name: one of `skiploop.summary.TRANSITIONS`.
+        name: one of `skiploop.studies.results.TRANSITIONS`.
         search: in the search arm.
         random: in the random arm; None without one.
         difference: search - random on the same inputs.

@@ -30,12 +30,12 @@ from typing import Any
 import numpy as np
 
 from skiploop.analysis.subject import Evaluate, Subject
-from skiploop.arms import seed_for
 from skiploop.chains.chain import Chain
 from skiploop.searchers import Searcher, make_searcher
 from skiploop.stats.bootstrap import Floats
 from skiploop.stats.correlations import spearman
 from skiploop.stats.intervals import Figure, mean_figure, pooled_figure, rank_figure, resampled_figure
+from skiploop.studies.arms import seed_for
 from skiploop.validate import whole_number
 
 VERSION = 1

@@ -12,8 +12,8 @@ from typing import Any
 
 from skiploop.stats.measured import Measured, as_json, measured_difference, measured_mean, measured_share
 from skiploop.stats.shares import mcnemar, paired_counts
-from skiploop.study import Study
-from skiploop.summary import ArmResult, InputResult
+from skiploop.studies.results import ArmResult, InputResult
+from skiploop.studies.search import Study
 
 _MOST_POINTS = 200  # of a curve
 

@@ -49,7 +49,7 @@ from skiploop.models.layered import LayeredModel
 from skiploop.models.recording import head
 from skiploop.stats.intervals import Figure, mean_figure
 from skiploop.stats.shares import newcombe_paired, paired_counts
-from skiploop.summary import InputResult
+from skiploop.studies.results import InputResult
 from skiploop.tasks import Example, Task
 from skiploop.tasks.answers.text import letters
 from skiploop.validate import whole_number

@@ -34,11 +34,11 @@ from typing import Any
 
 from skiploop.analysis.subject import Subject
 from skiploop.analysis.subsets import with_edits
-from skiploop.arms import seed_for
 from skiploop.chains.chain import Chain
 from skiploop.spaces.space import Space
 from skiploop.stats.intervals import mean_figure
-from skiploop.summary import InputResult
+from skiploop.studies.arms import seed_for
+from skiploop.studies.results import InputResult
 from skiploop.validate import whole_number
 
 VERSION = 1

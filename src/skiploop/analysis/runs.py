@@ -11,9 +11,9 @@ from typing import Any
 from skiploop.analysis.subject import open_subject
 from skiploop.engine.request import Runner
 from skiploop.errors import InvalidInput
-from skiploop.opening import StudyModel
-from skiploop.progress import Progress
 from skiploop.storage.files import read_json, write_json
+from skiploop.studies.opening import StudyModel
+from skiploop.studies.progress import Progress
 
 # In the order in which they are run: those that only evaluate first, as the others profit from nothing.
 SETTINGS = {

@@ -17,19 +17,20 @@ from pathlib import Path
 from typing import Any
 
 from skiploop.chains.chain import Chain
+from skiploop.engine.open import open_runner
 from skiploop.engine.request import Result, Runner
 from skiploop.errors import InvalidInput
-from skiploop.evaluate import request, shown_verdict
-from skiploop.opening import StudyModel, open_model, open_runner
-from skiploop.progress import Progress
-from skiploop.settings import StudySettings
 from skiploop.spaces.space import Space
 from skiploop.storage.files import Line, writing
 from skiploop.storage.journal import JsonlJournal
 from skiploop.storage.lock import Lock
-from skiploop.store import read_inputs
-from skiploop.study import Study, load_study
-from skiploop.summary import InputResult
+from skiploop.studies.evaluation import request, shown_verdict
+from skiploop.studies.folder import read_inputs
+from skiploop.studies.opening import StudyModel, open_model
+from skiploop.studies.progress import Progress
+from skiploop.studies.results import InputResult
+from skiploop.studies.search import Study, load_study
+from skiploop.studies.settings import StudySettings
 from skiploop.tasks import Example, Task
 
 Pair = tuple[str, Chain]  # an input's id, and a chain to run on it
@@ -168,7 +169,11 @@ def open_subject(
         lock = Lock(folder / ".lock")
     try:
         task = study_task(study)
-        run = runner if runner is not None else open_runner(opened, settings)[0]
+        run = (
+            runner
+            if runner is not None
+            else open_runner(opened, engine=settings.engine, batch_tokens=settings.batch_tokens)[0]
+        )
         progress = progress or Progress()
         evaluate = Evaluations(
             task, run, known_rewards(study), JsonlJournal(folder / "evaluations.jsonl"),

@@ -25,8 +25,8 @@ from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.stats.bootstrap import Floats
 from skiploop.stats.measured import Measured, as_json, measured_mean, measured_share, measured_statistic
-from skiploop.study import Study
-from skiploop.summary import InputResult
+from skiploop.studies.results import InputResult
+from skiploop.studies.search import Study
 
 SHORTEST = (0.05, 0.2)
 

@@ -12,7 +12,7 @@ from skiploop.report import words
 from skiploop.report.folder import RunFolder
 from skiploop.report.tree import SHOWN, draw_tree, rebuild
 from skiploop.storage.files import Line
-from skiploop.summary import TRANSITIONS, ArmResult, InputResult
+from skiploop.studies.results import TRANSITIONS, ArmResult, InputResult
 
 MOST = 100  # inputs in a page
 _DRAWN = 400  # evaluations of an arm that are plotted

@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from skiploop.errors import InvalidInput
-from skiploop.full_study import is_full, load_full
-from skiploop.static import StaticStudy, is_static, load_static
 from skiploop.storage.files import Line, read_json
 from skiploop.storage.journal import JsonlJournal
-from skiploop.store import read_inputs, read_run
-from skiploop.study import Study, load_study
-from skiploop.study_later import read_analyses
+from skiploop.studies.folder import read_inputs, read_run
+from skiploop.studies.full_record import is_full, load_full, read_analyses
+from skiploop.studies.search import Study, load_study
+from skiploop.studies.static.study import StaticStudy, is_static, load_static
 
 ABLATION = "ablation.json"
 

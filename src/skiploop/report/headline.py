@@ -9,8 +9,8 @@ from skiploop.report.folder import RunFolder
 from skiploop.report.parts import Cell, Column, Figure, Kind, Section, Table, difference, measured
 from skiploop.stats.measured import Measured, measured_difference, measured_mean, measured_share
 from skiploop.stats.shares import paired_counts
-from skiploop.study import Study
-from skiploop.summary import InputResult
+from skiploop.studies.results import InputResult
+from skiploop.studies.search import Study
 
 _COLUMNS = (
     Column("figure"), Column("search", "share"), Column("beside it", "share"), Column("what that is"),

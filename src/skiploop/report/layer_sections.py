@@ -9,7 +9,7 @@ from skiploop.report.charts import Heat, Series, by_layer, heat_maps
 from skiploop.report.folder import RunFolder
 from skiploop.report.parts import Cell, Column, Figure, Section, Table, difference, measured
 from skiploop.stats.measured import Measured
-from skiploop.study import Study
+from skiploop.studies.search import Study
 
 
 def usage_section(folder: RunFolder) -> Section | None:

@@ -11,7 +11,7 @@ from skiploop.report.folder import RunFolder
 from skiploop.report.parts import Cell, Column, Figure, Kind, Section, Table, difference, measured
 from skiploop.stats.measured import measured_difference, measured_mean, measured_share
 from skiploop.stats.shares import mcnemar, paired_counts, wilson
-from skiploop.summary import InputResult
+from skiploop.studies.results import InputResult
 
 PEERS = {"random": "uniform random chains", "nearby": "random chains near the identity"}
 _KINDS = {"identity": "the identity", "skip": "only skip", "loop": "only loop", "both": "skip and loop"}

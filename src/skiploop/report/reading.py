@@ -11,7 +11,7 @@ from skiploop.report.folder import RunFolder
 from skiploop.report.static_sections import NAMES
 from skiploop.report.whole_reading import whole_limits, whole_shows, whole_verdict
 from skiploop.stats.shares import mcnemar, newcombe_paired, paired_counts
-from skiploop.study import Study
+from skiploop.studies.search import Study
 
 _FEW = 100  # inputs below which a report says how wide intervals are
 

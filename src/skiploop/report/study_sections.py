@@ -10,7 +10,7 @@ from skiploop.report import words
 from skiploop.report.charts import Series, curves, dots
 from skiploop.report.folder import RunFolder
 from skiploop.report.parts import Cell, Column, Figure, Section, Table, counted, difference, measured
-from skiploop.study import Study
+from skiploop.studies.search import Study
 
 NAMES = {
     "right_shorter": "right, and so is a shorter chain",

@@ -12,12 +12,12 @@ from html import escape
 from itertools import groupby
 from typing import Any
 
-from skiploop.arms import Arm, seed_for
 from skiploop.chains.chain import Chain
-from skiploop.rounds import least_depth
 from skiploop.searchers import make_searcher
-from skiploop.settings import StudySettings
 from skiploop.storage.files import Line
+from skiploop.studies.arms import Arm, seed_for
+from skiploop.studies.rounds import least_depth
+from skiploop.studies.settings import StudySettings
 
 SHOWN = 40  # nodes that are drawn
 _STEP, _LEVEL, _EDGE = 15.0, 44.0, 14.0  # between leaves, between levels, around

@@ -14,10 +14,10 @@ import math
 from collections.abc import Sequence
 from typing import Protocol
 
-from skiploop.arms import GOLD, InputState, Outcome
 from skiploop.chains.chain import Chain
 from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
+from skiploop.studies.arms import GOLD, InputState, Outcome
 from skiploop.tasks import Example, Task, Verdict
 
 

@@ -20,20 +20,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from skiploop.arms import seed_for
 from skiploop.chains.chain import Chain
 from skiploop.engine.request import Request, Result, Runner
 from skiploop.errors import InvalidInput
-from skiploop.evaluate import shown_request, shown_verdict
-from skiploop.progress import Progress
 from skiploop.stats.bootstrap import bootstrap_difference
 from skiploop.stats.shares import mcnemar, newcombe_paired, paired_counts, wilson
 from skiploop.storage.files import Line
 from skiploop.storage.journal import Journal
+from skiploop.studies.arms import seed_for
+from skiploop.studies.controls.voting import Said, Samples, ballot, curve, powers
+from skiploop.studies.evaluation import shown_request, shown_verdict
+from skiploop.studies.progress import Progress
+from skiploop.studies.worklist import Unit, Worklist
 from skiploop.tasks import Example, Task, Verdict
 from skiploop.validate import whole_number
-from skiploop.voting import Said, Samples, ballot, curve, powers
-from skiploop.worklist import Unit, Worklist
 
 TEMPERATURES = (0.3, 0.7, 1.0)
 

@@ -15,21 +15,24 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from skiploop.arms import GOLD, WRONG, InputState, wrong_candidates
 from skiploop.chains.chain import Chain
+from skiploop.engine.open import open_runner
 from skiploop.engine.request import Runner
 from skiploop.errors import InvalidInput
-from skiploop.evaluate import check_lengths, shown_request, shown_verdict
-from skiploop.opening import StudyModel, describe, open_model, open_runner
-from skiploop.progress import Progress
-from skiploop.rounds import Rounds
-from skiploop.settings import StudySettings
 from skiploop.storage.files import Line, read_json
 from skiploop.storage.journal import JsonlJournal
-from skiploop.store import StudyFolder, check_place, default_out, read_inputs, read_run, read_timing
-from skiploop.summary import InputResult, collect, summarise
+from skiploop.studies.arms import GOLD, WRONG, InputState, wrong_candidates
+from skiploop.studies.evaluation import check_lengths, shown_request, shown_verdict
+from skiploop.studies.figures import summarise
+from skiploop.studies.folder import StudyFolder, check_place, read_inputs, read_run, read_timing
+from skiploop.studies.opening import StudyModel, open_model
+from skiploop.studies.progress import Progress
+from skiploop.studies.record import default_out, describe
+from skiploop.studies.results import InputResult, collect
+from skiploop.studies.rounds import Rounds
+from skiploop.studies.settings import StudySettings
+from skiploop.studies.warm_start import resolved
 from skiploop.tasks import Example, Task, make_task
-from skiploop.warmstart import resolved
 
 _SECONDS_BETWEEN_TIMINGS = 5.0
 
@@ -56,7 +59,7 @@ class Study:
         out: the folder.
         run: what was asked for, and of what: run.json.
         inputs: what was found for each input.
-        summary: the figures; see `skiploop.summary.summarise`. `seconds` and `out` come on top.
+        summary: the figures; see `skiploop.studies.figures.summarise`. `seconds` and `out` come on top.
     """
 
     out: Path
@@ -114,7 +117,7 @@ def search(
     check_lengths(chosen, chosen.examples, opened)
     settings = resolved(settings, space, chosen.examples)
     if runner is None:
-        runner, engine = open_runner(opened, settings)
+        runner, engine = open_runner(opened, engine=settings.engine, batch_tokens=settings.batch_tokens)
     else:
         engine = "custom"
     run = describe(opened, pool, space, settings, engine)

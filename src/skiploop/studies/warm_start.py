@@ -18,12 +18,12 @@ from pathlib import Path
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.settings import StudySettings
 from skiploop.spaces.space import Space
 from skiploop.storage.files import Line
 from skiploop.storage.journal import JsonlJournal
-from skiploop.store import read_inputs, read_run
-from skiploop.summary import InputResult, collect
+from skiploop.studies.folder import read_inputs, read_run
+from skiploop.studies.results import InputResult, collect
+from skiploop.studies.settings import StudySettings
 from skiploop.tasks import Example
 from skiploop.tasks.sample import question_key
 

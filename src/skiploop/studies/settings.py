@@ -46,7 +46,7 @@ class StudySettings:
         device: for a model that is given by name; None: a GPU where there is one.
         trust_remote_code: for a model that is given by name: may it bring its own Python code?
         warm_start: chains that the search and its control try first on every input, each a sequence of layers; or
-            the file or the study to read them from, see `skiploop.warmstart`.
+            the file or the study to read them from, see `skiploop.studies.warm_start`.
     """
 
     searcher: str = "auto"
@@ -113,7 +113,9 @@ class StudySettings:
         """The searcher of an arm other than the random one, with the chains to try first in front of it."""
         made: Any = make_searcher(self.searcher, space, seed=seed, **self.searcher_settings)
         if isinstance(self.warm_start, (str, Path)):
-            raise InvalidInput(f"the warm start {str(self.warm_start)!r} wasn't read; see skiploop.warmstart.resolved")
+            raise InvalidInput(
+                f"the warm start {str(self.warm_start)!r} wasn't read; see skiploop.studies.warm_start.resolved"
+            )
         first = [Chain(layers, space.num_layers) for layers in self.warm_start]
         found: Searcher = WarmStart(made, first) if first else made
         return found

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from skiploop.engine.request import Request, Result, Runner
 from skiploop.errors import InvalidInput
-from skiploop.progress import Progress
 from skiploop.storage.files import Line
 from skiploop.storage.journal import Journal
+from skiploop.studies.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from skiploop.chains.chain import Chain
 from skiploop.stats.shares import share, wilson
 from skiploop.storage.files import Line
-
-if TYPE_CHECKING:
-    from skiploop.summary import InputResult
+from skiploop.studies.results import InputResult
 
 KINDS = ("identity", "skip", "loop", "both")  # what a chain does to the identity's layers
 _STRETCH = 8

@@ -22,8 +22,8 @@ from itertools import islice
 
 from skiploop.chains.chain import Chain
 from skiploop.searchers import Searcher, make_searcher
-from skiploop.settings import StudySettings
 from skiploop.spaces.space import Space
+from skiploop.studies.settings import StudySettings
 from skiploop.tasks import Example, Task
 from skiploop.tasks.answers.text import letters
 

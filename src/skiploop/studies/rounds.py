@@ -17,16 +17,16 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from skiploop.arms import GOLD, Arm, InputState, Outcome
 from skiploop.chains.chain import Chain
 from skiploop.engine.request import Request, Runner
 from skiploop.errors import InvalidInput
-from skiploop.evaluate import check_scores, outcome, request, shown_request, shown_verdict, wrong_target
-from skiploop.progress import Progress
-from skiploop.settings import StudySettings
 from skiploop.spaces.space import Space
 from skiploop.storage.files import Line
 from skiploop.storage.journal import Journal
+from skiploop.studies.arms import GOLD, Arm, InputState, Outcome
+from skiploop.studies.evaluation import check_scores, outcome, request, shown_request, shown_verdict, wrong_target
+from skiploop.studies.progress import Progress
+from skiploop.studies.settings import StudySettings
 from skiploop.tasks import Task
 
 _KEYS = ("round", "input", "arm", "chain")  # what a line of the journal must have in common with an ask

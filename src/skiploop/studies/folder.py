@@ -13,10 +13,7 @@ again in the same composition. Everything else is written to a temporary file an
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,16 +22,8 @@ from skiploop.errors import InvalidInput
 from skiploop.storage.files import Line, read_json, write_atomically, write_json, writing
 from skiploop.storage.journal import JsonlJournal, dump, parse, raw_lines
 from skiploop.storage.lock import Lock
+from skiploop.studies.record import SCHEMA, check_same
 
-SCHEMA = 1
-# Not what a study is about: how the model was asked for (what was resolved is compared), its name, and a description
-# of the task, whose fingerprint has all that can change a verdict.
-_IGNORED = {
-    "settings": ("dtype", "device", "trust_remote_code"),
-    "model": ("name", "revision"),
-    "task": ("description",),
-}
-_COMPARED = ("schema", "settings", "model", "task", "space", "engine")
 _LEFTOVERS = (".lock", ".tmp")
 
 
@@ -122,25 +111,6 @@ def check_place(path: Path) -> None:
             )
 
 
-def check_same(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    """Raises InvalidInput, naming the fields that differ, unless both describe the same study."""
-    there, here = _compared(old), _compared(new)
-    different = [key for key in {**there, **here} if there.get(key) != here.get(key)]
-    if different:
-        named = ", ".join(f"{k} (there {there.get(k)!r}, here {here.get(k)!r})" for k in different)
-        raise InvalidInput(
-            f"--out {path} holds another study. Different: {named}. Choose another --out, or use its settings"
-        )
-
-
-def default_out(run: Mapping[str, Any]) -> Path:
-    """runs/<model>-<task>-<searcher>-<8 hex digits of what makes the study>."""
-    digest = hashlib.blake2b(json.dumps(_compared(run), sort_keys=True).encode(), digest_size=4).hexdigest()
-    kind, _, file = run["task"]["name"].partition(":")
-    names = [Path(run["model"]["name"]).name, Path(file).stem or kind, run["settings"]["searcher"]]
-    return Path("runs") / "-".join([*filter(None, map(_sanitised, names)), digest])
-
-
 def read_run(path: Path) -> Line:
     """The run.json of a study; InvalidInput where there is none."""
     if not (path / "run.json").is_file():
@@ -166,20 +136,3 @@ def read_timing(path: Path) -> dict[str, float]:
     """What the attempts at a study have cost so far."""
     place = path / "timing.json"
     return dict(read_json(place)) if place.exists() else {}
-
-
-def _compared(run: Mapping[str, Any]) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for section in _COMPARED:
-        value = run.get(section)
-        if not isinstance(value, Mapping):
-            flat[section] = value
-            continue
-        for key in value:
-            if key not in _IGNORED.get(section, ()):
-                flat[key if section == "settings" else f"{section}.{key}"] = value[key]
-    return flat
-
-
-def _sanitised(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-.")[:48]

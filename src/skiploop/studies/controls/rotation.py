@@ -23,17 +23,17 @@ from typing import Any
 from skiploop.chains.chain import Chain
 from skiploop.engine.request import Result, Runner
 from skiploop.errors import InvalidInput
-from skiploop.evaluate import shown_request, shown_verdict
-from skiploop.progress import Progress
-from skiploop.sampling import paired
 from skiploop.stats.measured import measured_mean
 from skiploop.stats.shares import newcombe_independent, share, wilson
 from skiploop.storage.files import Line
 from skiploop.storage.journal import Journal
-from skiploop.summary import InputResult
+from skiploop.studies.controls.sampling import paired
+from skiploop.studies.evaluation import shown_request, shown_verdict
+from skiploop.studies.progress import Progress
+from skiploop.studies.results import InputResult
+from skiploop.studies.worklist import Unit, Worklist
 from skiploop.tasks import Example, Task
 from skiploop.tasks.answers.text import letters
-from skiploop.worklist import Unit, Worklist
 
 GROUPS = ("identity_right", "corrected", "right_shorter", "control_hit")
 

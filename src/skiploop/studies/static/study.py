@@ -20,28 +20,30 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from skiploop.arms import seed_for
 from skiploop.chains.chain import Chain
+from skiploop.engine.open import open_runner
 from skiploop.engine.request import Request, Result, Runner
 from skiploop.errors import InvalidInput
-from skiploop.evaluate import check_lengths, request, shown_verdict
-from skiploop.halving import Candidate, Halving, StaticSearch, best, race
-from skiploop.opening import StudyModel, describe, open_model, open_runner
-from skiploop.progress import Progress
-from skiploop.references import References, of_model
 from skiploop.searchers import make_searcher
-from skiploop.settings import StudySettings
 from skiploop.spaces.named import make_space
 from skiploop.spaces.space import Space
 from skiploop.stats.shares import mcnemar, newcombe_paired, paired_counts, wilson
 from skiploop.storage.files import Line, read_json
 from skiploop.storage.journal import JsonlJournal
-from skiploop.store import StudyFolder, check_place, default_out, read_inputs, read_run
-from skiploop.study import Interrupted
+from skiploop.studies.arms import seed_for
+from skiploop.studies.evaluation import check_lengths, request, shown_verdict
+from skiploop.studies.folder import StudyFolder, check_place, read_inputs, read_run
+from skiploop.studies.opening import StudyModel, open_model
+from skiploop.studies.progress import Progress
+from skiploop.studies.record import default_out, describe
+from skiploop.studies.search import Interrupted
+from skiploop.studies.settings import StudySettings
+from skiploop.studies.static.race import Candidate, Halving, StaticSearch, best, race
+from skiploop.studies.static.references import References, of_model
+from skiploop.studies.static.split import split
+from skiploop.studies.warm_start import resolved
 from skiploop.tasks import Example, Task, make_task
-from skiploop.tasks.sample import balanced_order
 from skiploop.validate import whole_number
-from skiploop.warmstart import resolved
 
 _MOST_MAPPED = 64  # training inputs on which the whole map of blocks is measured
 _KEPT_OF_MAP = 8  # its best chains, which go on to all training inputs
@@ -123,7 +125,7 @@ def search_static(
     settings = resolved(settings, space, [*splits[0], *splits[1]])
     engine = "custom"
     if runner is None:
-        runner, engine = open_runner(opened, settings)
+        runner, engine = open_runner(opened, engine=settings.engine, batch_tokens=settings.batch_tokens)
         references = references or of_model(opened, pool, gates=static.gates, seed=settings.seed)
     run = describe(opened, pool, space, settings, engine)
     run["settings"] |= {"static": asdict(static)}
@@ -173,24 +175,6 @@ def rewards_on_test(path: str | Path) -> dict[str, dict[str, float]]:
 def is_static(run: dict[str, Any]) -> bool:
     """Whether a run.json is of a study of static chains."""
     return "static" in run["settings"]
-
-
-def split(task: Task, train: int, test: int) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
-    """Training and test inputs, balanced over levels and families; no question is in both.
-
-    Raises:
-        InvalidInput: the task has too few distinct questions.
-    """
-    distinct = task.deduplicated()
-    if len(distinct) < train + test:
-        raise InvalidInput(
-            f"the task {task.name!r} has {len(distinct)} distinct questions, and {train} + {test} are wanted for "
-            "training and test; use fewer (--train, --test)"
-        )
-    order = balanced_order(distinct.examples, 0)
-    parts = order[:train], order[train : train + test]
-    first, second = (tuple([distinct.examples[i] for i in part]) for part in parts)
-    return first, second
 
 
 class _Work:

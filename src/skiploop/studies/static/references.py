@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from skiploop.chains.chain import Chain
-from skiploop.evaluate import request
+from skiploop.studies.evaluation import request
 from skiploop.tasks import Example, Task
 
 PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0)

@@ -1,0 +1,23 @@
+"""Which engine evaluates. Torch is imported when one is opened."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from skiploop.engine.request import Runner
+from skiploop.errors import UnsupportedModel
+
+
+def open_runner(model: Any, *, engine: str = "auto", batch_tokens: int | None = None) -> tuple[Runner, str]:
+    """What evaluates, and its name: the fast engine unless it is unwanted, or refuses the model."""
+    from skiploop.engine.plain import PlainEngine
+
+    if engine != "plain":
+        from skiploop.engine.engine import Engine
+
+        try:
+            compiled = engine == "compiled"
+            return Engine(model, max_batch_tokens=batch_tokens, compile=compiled), "Engine"
+        except UnsupportedModel:
+            pass
+    return PlainEngine(model), "PlainEngine"

@@ -1,0 +1,20 @@
+"""Studies: a searcher for each input, the controls beside it, and everything kept on disk. No torch at import.
+
+search            `search`, `Study`, `load_study`: chains for each input
+settings          what a study does, apart from model and task
+opening           a model by name, as a study needs it
+record            run.json: what a study is about, and whether two are about the same
+folder            a study's folder
+arms              who searches for what, on which input, with which seed
+evaluation        what the engine is asked for, and what its answer is worth
+rounds            all arms of all inputs in lock-step
+worklist          work in units of several requests, journalled and resumed
+results           what was found for each input
+figures           the figures of a study
+format_failures   answers that can't be read, before and after
+warm_start        chains that are tried first
+progress          how far a study is
+full_record       a full study's folder, read
+static/           one chain for all inputs
+controls/         sampling and voting at equal layer calls, options moved
+"""

@@ -1,0 +1,109 @@
+"""run.json: what a study is about, and whether two of them are about the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from skiploop._version import __version__
+from skiploop.errors import InvalidInput
+from skiploop.spaces.space import Space
+from skiploop.studies.opening import StudyModel
+from skiploop.studies.settings import StudySettings
+from skiploop.tasks import Task
+
+SCHEMA = 1
+# Not what a study is about: how the model was asked for (what was resolved is compared), its name, and a description
+# of the task, whose fingerprint has all that can change a verdict.
+_IGNORED = {
+    "settings": ("dtype", "device", "trust_remote_code"),
+    "model": ("name", "revision"),
+    "task": ("description",),
+}
+_COMPARED = ("schema", "settings", "model", "task", "space", "engine")
+
+
+def describe(model: StudyModel, pool: Task, space: Space, settings: StudySettings, engine: str) -> dict[str, Any]:
+    """What goes into run.json."""
+    asked = asdict(settings)
+    first = asked.pop("warm_start")  # recorded where there is one, so that studies begun before can be resumed
+    if first:
+        asked["warm_start"] = [list(layers) for layers in first]
+    return {
+        "schema": SCHEMA,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "settings": asked,
+        "model": {
+            "name": model.name,
+            "revision": model.revision,
+            "fingerprint": model.fingerprint,
+            "num_layers": model.num_layers,
+            "dtype": str(model.dtype).removeprefix("torch."),
+            "device": str(model.device),
+            "attention": model.attn_implementation,
+        },
+        "task": {
+            "name": pool.name,
+            "fingerprint": pool.fingerprint,
+            "scoring": pool.scoring,
+            "max_new_tokens": pool.max_new_tokens,
+            "prompt_template": pool.prompt_template,
+            "length_norm": pool.length_norm,
+            "description": dict(pool.description),
+        },
+        "space": space.settings,
+        "engine": engine,
+        "versions": {"skiploop": __version__, "python": platform.python_version()}
+        | {name: _version(name) for name in ("torch", "transformers")},
+    }
+
+
+def check_same(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """Raises InvalidInput, naming the fields that differ, unless both describe the same study."""
+    there, here = _compared(old), _compared(new)
+    different = [key for key in {**there, **here} if there.get(key) != here.get(key)]
+    if different:
+        named = ", ".join(f"{k} (there {there.get(k)!r}, here {here.get(k)!r})" for k in different)
+        raise InvalidInput(
+            f"--out {path} holds another study. Different: {named}. Choose another --out, or use its settings"
+        )
+
+
+def default_out(run: Mapping[str, Any]) -> Path:
+    """runs/<model>-<task>-<searcher>-<8 hex digits of what makes the study>."""
+    digest = hashlib.blake2b(json.dumps(_compared(run), sort_keys=True).encode(), digest_size=4).hexdigest()
+    kind, _, file = run["task"]["name"].partition(":")
+    names = [Path(run["model"]["name"]).name, Path(file).stem or kind, run["settings"]["searcher"]]
+    return Path("runs") / "-".join([*filter(None, map(_sanitised, names)), digest])
+
+
+def _compared(run: Mapping[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for section in _COMPARED:
+        value = run.get(section)
+        if not isinstance(value, Mapping):
+            flat[section] = value
+            continue
+        for key in value:
+            if key not in _IGNORED.get(section, ()):
+                flat[key if section == "settings" else f"{section}.{key}"] = value[key]
+    return flat
+
+
+def _sanitised(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-.")[:48]
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
