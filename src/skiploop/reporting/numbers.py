@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from skiploop.report.parts import Kind
+from skiploop.reporting.parts import Kind
 
 NONE = "–"
 _MINUS = "−"

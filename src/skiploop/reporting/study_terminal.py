@@ -1,4 +1,4 @@
-"""A full study for people: one table, and below it what `skiploop.study_reading` says of it."""
+"""A full study for people: one table, and below it what `skiploop.reporting.sentences.controls` says of it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from skiploop.reporting.sentences.controls import Figures, beside_search, full_reading
 from skiploop.studies.full_record import FullStudy
-from skiploop.study_reading import Figures, beside_search, full_reading
 
 _NAMES = {
     "oracle_accuracy": "chains of the search",

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from skiploop.errors import InvalidInput
-from skiploop.report.comparison import compare
-from skiploop.report.folder import RunFolder, open_run
-from skiploop.report.parts import Section
-from skiploop.report.reading import Reading, read_run_out
-from skiploop.report.sections import sections
+from skiploop.reporting.parts import Section
+from skiploop.reporting.run_folder import RunFolder, open_run
+from skiploop.reporting.sections.comparison import compare
+from skiploop.reporting.sections.order import sections
+from skiploop.reporting.sentences.search import Reading, read_run_out
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from skiploop.report import words
-from skiploop.report.charts import Series, by_layer, dots
-from skiploop.report.folder import RunFolder
-from skiploop.report.parts import Cell, Column, Figure, Kind, Section, Table, difference, measured
+from skiploop.reporting import numbers
+from skiploop.reporting.charts import Series, by_layer, dots
+from skiploop.reporting.parts import Cell, Column, Figure, Kind, Section, Table, difference, measured
+from skiploop.reporting.run_folder import RunFolder
+from skiploop.reporting.sentences.controls import edit_line
 from skiploop.stats.measured import Measured, from_json, measured_mean
-from skiploop.study_reading import edit_line
 
 _GROUPS = {"all": "all inputs", "base_wrong": "the identity is wrong", "found": "wrong, and some seed found a chain"}
 _CHAINS = {
@@ -93,7 +93,7 @@ def edit_section(folder: RunFolder) -> Section | None:
     corrected, shorter = found["corrected"], found["shorter"]
     text = (
         f"Nothing is selected here: each edit of one layer is done alone on all {found['n']} inputs, right and wrong "
-        f"ones, and compared with the model as it is. {words.proper(edit_line(found))} "
+        f"ones, and compared with the model as it is. {numbers.proper(edit_line(found))} "
         "To be counted an edit must hold up against the number of edits that were tried, twice over: by a bootstrap "
         "interval and by an exact test.",
         f"Of the chains that were found, {corrected['n']} correct an input, {corrected['one_edit']} of these by a "

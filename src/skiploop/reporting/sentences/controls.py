@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from skiploop.tables import percent
+from skiploop.reporting.terminal import percent
 
 Figures = dict[str, Any]
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from skiploop.report.folder import RunFolder
-from skiploop.report.parts import Cell, Column, Section, Table, difference
+from skiploop.reporting.parts import Cell, Column, Section, Table, difference
+from skiploop.reporting.run_folder import RunFolder
 from skiploop.stats.measured import Measured, as_json, measured_difference
 from skiploop.stats.shares import PairedCounts, mcnemar, paired_counts, wilson
 

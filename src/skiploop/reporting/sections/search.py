@@ -6,10 +6,10 @@ from typing import Any
 
 from skiploop.analysis.depths import DepthGroup, depths, transitions
 from skiploop.analysis.hits import hits
-from skiploop.report import words
-from skiploop.report.charts import Series, curves, dots
-from skiploop.report.folder import RunFolder
-from skiploop.report.parts import Cell, Column, Figure, Section, Table, counted, difference, measured
+from skiploop.reporting import numbers
+from skiploop.reporting.charts import Series, curves, dots
+from skiploop.reporting.parts import Cell, Column, Figure, Section, Table, counted, difference, measured
+from skiploop.reporting.run_folder import RunFolder
 from skiploop.studies.search import Study
 
 NAMES = {
@@ -44,7 +44,7 @@ def transition_section(folder: RunFolder) -> Section | None:
         (6.6, 3.0),
     )
     data = {"transitions": [each.to_json() for each in found]}
-    table = Table(f"Shares of {words.plural(len(study.inputs), 'input')}, which sum to 1.", columns, tuple(rows))
+    table = Table(f"Shares of {numbers.plural(len(study.inputs), 'input')}, which sum to 1.", columns, tuple(rows))
     return Section("transitions", "Transitions", tables=(table,), figures=(figure,), data=data)
 
 
@@ -63,8 +63,9 @@ def budget_section(folder: RunFolder) -> Section | None:
     ]
     if found.against_random is not None and found.against_random_p is not None:
         text.append(
-            f"At the whole budget the search has a hit on {words.points(found.against_random.value)} more inputs than "
-            f"random chains (95 %: {words.interval(found.against_random.interval, 'points')}; McNemar's exact "
+            f"At the whole budget the search has a hit on {numbers.points(found.against_random.value)} more inputs "
+            "than "
+            f"random chains (95 %: {numbers.interval(found.against_random.interval, 'points')}; McNemar's exact "
             f"p {_p(found.against_random_p)})."
         )
     everywhere = [each for each in found.curves if each.inputs == "all"]
@@ -81,20 +82,21 @@ def budget_section(folder: RunFolder) -> Section | None:
     )
     if found.share_difference is not None:
         ends = found.share_difference.interval
-        caption += f" Search minus control: {words.points(found.share_difference.value, ends)}."
+        caption += f" Search minus control: {numbers.points(found.share_difference.value, ends)}."
     table = Table(caption, columns, tuple(rows))
     return Section("budget", "Hits and budget", tuple(text), (table,), tuple(figures), found.to_json())
 
 
 def _p(p: float) -> str:
-    return words.value(p, "p") if p < 0.001 else f"= {words.value(p, 'p')}"
+    return numbers.value(p, "p") if p < 0.001 else f"= {numbers.value(p, 'p')}"
 
 
 def _budget_figure(name: str, found: Any, axis: str, where: str) -> Figure:
     return Figure(
         name,
         f"Share of inputs with a hit after so many evaluations, over {where} "
-        f"({words.plural(found[0].shares[0].count, 'input')}). Bands are 95 % intervals at each budget, not of a whole "
+        f"({numbers.plural(found[0].shares[0].count, 'input')}). Bands are 95 % intervals at each budget, not of a "
+        "whole "
         "curve.",
         f"Step curves with bands: {axis} by number of evaluations.",
         curves(found, axis=axis),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from skiploop.report.charts import Series, dots
-from skiploop.report.folder import RunFolder
-from skiploop.report.parts import Cell, Column, Figure, Kind, Section, Table, difference, measured
+from skiploop.reporting.charts import Series, dots
+from skiploop.reporting.parts import Cell, Column, Figure, Kind, Section, Table, difference, measured
+from skiploop.reporting.run_folder import RunFolder
 from skiploop.stats.measured import Measured, measured_difference, measured_mean, measured_share
 from skiploop.stats.shares import paired_counts
 from skiploop.studies.results import InputResult

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from skiploop.chains.chain import Chain
 from skiploop.chains.drawing import draw_svg
-from skiploop.report import words
-from skiploop.report.folder import RunFolder
-from skiploop.report.tree import SHOWN, draw_tree, rebuild
+from skiploop.reporting import numbers
+from skiploop.reporting.page.tree import SHOWN, draw_tree, rebuild
+from skiploop.reporting.run_folder import RunFolder
 from skiploop.storage.files import Line
 from skiploop.studies.results import TRANSITIONS, ArmResult, InputResult
 
@@ -152,7 +152,7 @@ def _plot(name: str, arm: ArmResult, depth: int) -> Drawn:
         x, y = 6 + number * across, _y(len(chain), highest)
         paths[reward >= 1].append(f"M{x:.1f} {y:.1f}h0")
     level = _y(depth, highest)
-    label = f"{_TITLES[name]}: depth of {words.plural(len(shown), 'evaluation')} in order"
+    label = f"{_TITLES[name]}: depth of {numbers.plural(len(shown), 'evaluation')} in order"
     svg = (
         f'<svg class="order {name}" viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" role="img" aria-label="{label}">'
         f'<path class="level" d="M0 {level:.1f}H{_WIDTH:g}"/>'

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from skiploop.report import words
-from skiploop.report.folder import RunFolder
-from skiploop.report.static_sections import NAMES
-from skiploop.report.whole_reading import whole_limits, whole_shows, whole_verdict
+from skiploop.reporting import numbers
+from skiploop.reporting.run_folder import RunFolder
+from skiploop.reporting.sections.static import NAMES
+from skiploop.reporting.sentences.whole import whole_limits, whole_shows, whole_verdict
 from skiploop.stats.shares import mcnemar, newcombe_paired, paired_counts
 from skiploop.studies.search import Study
 
@@ -50,7 +50,8 @@ def _study(folder: RunFolder, study: Study) -> Reading:
     shows = (_control(summary), _oracle(summary), _peer(study), *whole_shows(folder), _shorter(summary))
     limits = (
         "" if study.complete else "The study isn't complete: all figures are of what was evaluated so far.",
-        f"{words.share(summary['oracle_accuracy'])} is an oracle accuracy, no accuracy. To pick the right chain of an "
+        f"{numbers.share(summary['oracle_accuracy'])} is an oracle accuracy, no accuracy. To pick the right chain of "
+        "an "
         "input one needs its gold answer. Which chain a model should run on a new input, this study doesn't say.",
         *whole_limits(folder),
         _near_misses(summary),
@@ -84,8 +85,8 @@ def _control(summary: Mapping[str, Any]) -> str:
     if summary["excess"] is None:
         return ""
     count = summary["control_inputs"]
-    gap = words.points(summary["excess"], summary["excess_interval"])
-    hit = f"the same search for a wrong answer hits that in {words.share(summary['control_hit_share'])}"
+    gap = numbers.points(summary["excess"], summary["excess_interval"])
+    hit = f"the same search for a wrong answer hits that in {numbers.share(summary['control_hit_share'])}"
     low, high = summary["excess_interval"]
     if low > 0:
         tail = "The interval excludes 0: on some of these inputs chains lead to the right answer rather than to any."
@@ -94,16 +95,18 @@ def _control(summary: Mapping[str, Any]) -> str:
     else:
         tail = (
             "The interval includes 0: chains that vary the answer at random would look the same. "
-            f"With {words.plural(count, 'input')} only large effects can be told from chance."
+            f"With {numbers.plural(count, 'input')} only large effects can be told from chance."
         )
-    hit = f"On the {words.plural(count, 'input')} that the model gets wrong, {hit}"
+    hit = f"On the {numbers.plural(count, 'input')} that the model gets wrong, {hit}"
     return f"{hit}. The right answer's excess: {gap}. {tail}"
 
 
 def _oracle(summary: Mapping[str, Any]) -> str:
     return (
-        f"The model as it is answers {words.share(summary['base_accuracy'], summary['base_accuracy_interval'])} right. "
-        f"For {words.share(summary['oracle_accuracy'], summary['oracle_accuracy_interval'])} of the inputs some chain "
+        f"The model as it is answers {numbers.share(summary['base_accuracy'], summary['base_accuracy_interval'])} "
+        "right. "
+        f"For {numbers.share(summary['oracle_accuracy'], summary['oracle_accuracy_interval'])} of the inputs some "
+        "chain "
         f"out of at most {summary['budget']} is right (oracle accuracy)."
     )
 
@@ -115,11 +118,12 @@ def _peer(study: Study) -> str:
     pairs = paired_counts([each.search.right for each in both], [each.arms["random"].right for each in both])
     interval = newcombe_paired(*pairs)
     assert interval is not None
-    gap = words.points((pairs.first - pairs.second) / len(both), interval)
+    gap = numbers.points((pairs.first - pairs.second) / len(both), interval)
     p = mcnemar(pairs.first, pairs.second)
     text = (
-        f"Random chains at the same budget reach {words.share(study.summary['random_oracle_accuracy'])}; the search's "
-        f"lead is {gap}, McNemar's exact p {'' if p < 0.001 else '= '}{words.value(p, 'p')}."
+        f"Random chains at the same budget reach {numbers.share(study.summary['random_oracle_accuracy'])}; the "
+        "search's "
+        f"lead is {gap}, McNemar's exact p {'' if p < 0.001 else '= '}{numbers.value(p, 'p')}."
     )
     shown = interval[0] > 0 or interval[1] < 0
     return text if shown else f"{text} No difference between the search and random chains is shown."
@@ -129,10 +133,11 @@ def _shorter(summary: Mapping[str, Any]) -> str:
     if summary["shorter_share"] is None:
         return ""
     text = (
-        f"Of the inputs that it gets right, {words.share(summary['shorter_share'])} are right with a shorter chain, too"
+        f"Of the inputs that it gets right, {numbers.share(summary['shorter_share'])} are right with a shorter "
+        "chain, too"
     )
     peer = summary["random_shorter_share"]
-    return f"{text}." if peer is None else f"{text} (random chains: {words.share(peer)})."
+    return f"{text}." if peer is None else f"{text} (random chains: {numbers.share(peer)})."
 
 
 def _near_misses(summary: Mapping[str, Any]) -> str:
@@ -174,7 +179,7 @@ def _again(summary: Mapping[str, Any]) -> str:
         return "Claimed successes were not run again alone, so some may owe themselves to rounding in a batch."
     return (
         f"Run again alone, {summary['flips']} of {summary['verified']} claimed successes were wrong and don't count "
-        f"(flip rate {words.share(summary['flip_rate'])})."
+        f"(flip rate {numbers.share(summary['flip_rate'])})."
     )
 
 
@@ -197,7 +202,7 @@ def _few(summary: Mapping[str, Any]) -> str:
     if count >= _FEW:
         return ""
     return (
-        f"There are {words.plural(count, 'input')}: the oracle accuracy alone is uncertain from {100 * low:.0f} to "
+        f"There are {numbers.plural(count, 'input')}: the oracle accuracy alone is uncertain from {100 * low:.0f} to "
         f"{100 * high:.0f} %, and parts of the inputs much more."
     )
 
@@ -210,13 +215,14 @@ def _static(folder: RunFolder) -> Reading:
     chosen = summary["chosen"]
     row, base = chosen["search"], chosen["identity"]
     shows = [
-        f"The model as it is answers {words.share(base['test'], base['test_interval'])} of the "
-        f"{words.plural(summary['test_inputs'], 'test input')} right.",
+        f"The model as it is answers {numbers.share(base['test'], base['test_interval'])} of the "
+        f"{numbers.plural(summary['test_inputs'], 'test input')} right.",
         *(_static_line(NAMES.get(name, name), each) for name, each in chosen.items() if name != "identity"),
     ]
     limits = (
         "These are accuracies: no gold answer is needed when such a chain is used, and it was chosen on other inputs.",
-        f"The choice was made on {words.plural(summary['train_inputs'], 'training input')}; with few of them a better "
+        f"The choice was made on {numbers.plural(summary['train_inputs'], 'training input')}; with few of them a "
+        "better "
         "chain may be missed and a worse one taken.",
         "Several chains are tested on the same inputs, and p isn't corrected for that.",
         "Whether it carries over to another task or another prompt was not tested.",
@@ -239,9 +245,9 @@ def _static_verdict(row: Mapping[str, Any], base: Mapping[str, Any]) -> str:
 def _static_line(name: str, row: Mapping[str, Any]) -> str:
     if row["difference_interval"] is None:
         return f"Chosen by {name}: the identity itself."
-    gap = words.points(row["difference"], row["difference_interval"])
+    gap = numbers.points(row["difference"], row["difference_interval"])
     p = row["mcnemar_p"]
     return (
-        f"Chosen by {name}: {row['notation']}, test accuracy {words.share(row['test'])}, {gap} to the identity, p "
-        f"{'' if p < 0.001 else '= '}{words.value(p, 'p')}."
+        f"Chosen by {name}: {row['notation']}, test accuracy {numbers.share(row['test'])}, {gap} to the identity, p "
+        f"{'' if p < 0.001 else '= '}{numbers.value(p, 'p')}."
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from skiploop.analysis.hits import Curve
-from skiploop.report.canvas import COLOURS
+from skiploop.reporting.canvas import COLOURS
 from skiploop.stats.measured import Measured
 
 if TYPE_CHECKING:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from skiploop.report import words
-from skiploop.report.charts import Series, dots
-from skiploop.report.folder import RunFolder
-from skiploop.report.parts import Cell, Column, Figure, Section, Table, counted, listed
+from skiploop.reporting import numbers
+from skiploop.reporting.charts import Series, dots
+from skiploop.reporting.parts import Cell, Column, Figure, Section, Table, counted, listed
+from skiploop.reporting.run_folder import RunFolder
+from skiploop.reporting.sentences.controls import ablation_lines
 from skiploop.stats.measured import Measured
-from skiploop.study_reading import ablation_lines
 
 _SPACES = {"skip": "skip only", "loop": "loop only", "cola": "skip and loop"}
 _MEASURES = {
@@ -28,7 +28,7 @@ def ablation_section(folder: RunFolder) -> Section | None:
         "The same search in three spaces: chains that only skip, that only loop, and that may do both; same inputs, "
         "seed and number of evaluations. A small space is searched more thoroughly by the same number, and loops cost "
         "more layer calls than skips: equal evaluations aren't equal cost. All but the model's own accuracy is oracle.",
-        *map(words.proper, ablation_lines(found)),
+        *map(numbers.proper, ablation_lines(found)),
     )
     columns = (
         Column("chains"), Column("oracle accuracy", "share"), Column("random chains there", "share"),
@@ -64,8 +64,9 @@ def ablation_section(folder: RunFolder) -> Section | None:
     base = next(iter(found["spaces"].values()))["base_accuracy"]
     figure = Figure(
         "ablation",
-        f"Oracle accuracy by what chains may do, over {words.plural(found['n'], 'input')}; the model as it is answers "
-        f"{words.share(base)} of them right.",
+        f"Oracle accuracy by what chains may do, over {numbers.plural(found['n'], 'input')}; the model as it is "
+        "answers "
+        f"{numbers.share(base)} of them right.",
         "Dots with intervals: oracle accuracy of skip-only, loop-only and both.",
         dots([_SPACES[name] for name in found["spaces"]], [Series("oracle accuracy", "search", values)],
              axis="oracle accuracy", percent=True),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from skiploop.report.charts import Heat, Series, bars, dots, heat_maps
-from skiploop.report.folder import RunFolder
-from skiploop.report.parts import Cell, Column, Figure, Section, Table
+from skiploop.reporting.charts import Heat, Series, bars, dots, heat_maps
+from skiploop.reporting.parts import Cell, Column, Figure, Section, Table
+from skiploop.reporting.run_folder import RunFolder
 from skiploop.stats.measured import Measured
 from skiploop.stats.shares import wilson
 

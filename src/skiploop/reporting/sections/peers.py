@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from skiploop.report import words
-from skiploop.report.charts import Series, dots
-from skiploop.report.folder import RunFolder
-from skiploop.report.parts import Cell, Column, Figure, Kind, Section, Table, difference, measured
+from skiploop.reporting import numbers
+from skiploop.reporting.charts import Series, dots
+from skiploop.reporting.parts import Cell, Column, Figure, Kind, Section, Table, difference, measured
+from skiploop.reporting.run_folder import RunFolder
 from skiploop.stats.measured import measured_difference, measured_mean, measured_share
 from skiploop.stats.shares import mcnemar, paired_counts, wilson
 from skiploop.studies.results import InputResult
@@ -107,7 +107,7 @@ def format_section(folder: RunFolder) -> Section | None:
     text = (
         "A chain can be paid for an answer that can be read at all, rather than for a better one. “Before” is the "
         "model as it is, “after” the best chain of each input, which is the identity where nothing is right. "
-        f"Of {words.plural(corrected, 'corrected input')}, {found['corrected_unparsable_before']} had no readable "
+        f"Of {numbers.plural(corrected, 'corrected input')}, {found['corrected_unparsable_before']} had no readable "
         f"answer before, and {found['corrected_echo_before']} one that echoes the prompt. What a chain does to the "
         "wording of answers apart from that, this doesn't tell.",
     )

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from skiploop.report.build import Report, build
-from skiploop.report.page import render_page, write_figures
-from skiploop.report.parts import Cell, Column, Figure, Section, Table
+from skiploop.reporting.build import Report, build
+from skiploop.reporting.page.page import render_page, write_figures
+from skiploop.reporting.parts import Cell, Column, Figure, Section, Table
 
 __all__ = ["Cell", "Column", "Figure", "Report", "Section", "Table", "build", "render_page", "write_figures"]

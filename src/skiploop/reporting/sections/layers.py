@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from skiploop.analysis.usage import LayerRate, ShortestUsage, Usage, layer_rates, layer_usage, shortest_usage
-from skiploop.report.charts import Heat, Series, by_layer, heat_maps
-from skiploop.report.folder import RunFolder
-from skiploop.report.parts import Cell, Column, Figure, Section, Table, difference, measured
+from skiploop.reporting.charts import Heat, Series, by_layer, heat_maps
+from skiploop.reporting.parts import Cell, Column, Figure, Section, Table, difference, measured
+from skiploop.reporting.run_folder import RunFolder
 from skiploop.stats.measured import Measured
 from skiploop.studies.search import Study
 

@@ -17,12 +17,12 @@ from typing import Any
 from skiploop._version import __version__
 from skiploop.chains.drawing.style import stylesheet
 from skiploop.errors import InvalidInput
-from skiploop.report import words
-from skiploop.report.build import Report, RunReport
-from skiploop.report.canvas import COLOURS, DARK, FORMATS, figure_files, inline_svg, require_matplotlib
-from skiploop.report.explorer import MOST, explore
-from skiploop.report.parts import Cell, Column, Figure
-from skiploop.report.study_sections import NAMES
+from skiploop.reporting import numbers
+from skiploop.reporting.build import Report, RunReport
+from skiploop.reporting.canvas import COLOURS, DARK, FORMATS, figure_files, inline_svg, require_matplotlib
+from skiploop.reporting.page.explorer import MOST, explore
+from skiploop.reporting.parts import Cell, Column, Figure
+from skiploop.reporting.sections.search import NAMES
 from skiploop.validate import whole_number
 
 _BADGES = {
@@ -118,7 +118,7 @@ def _environment() -> Any:
     except ImportError:
         raise InvalidInput("a report needs jinja2; install it with: pip install 'skiploop[report]'") from None
     environment = Environment(
-        loader=PackageLoader("skiploop.report", "."),
+        loader=PackageLoader("skiploop.reporting.page", "."),
         autoescape=select_autoescape(default=True),
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -135,7 +135,7 @@ def _environment() -> Any:
 def shown_cell(cell: Cell, column: Column) -> tuple[str, str]:
     """A cell's value and its interval, as they are written."""
     kind = cell.kind or column.kind
-    return words.value(cell.value, kind), words.interval(cell.interval, kind)
+    return numbers.value(cell.value, kind), numbers.interval(cell.interval, kind)
 
 
 def drawn(figure: Figure, prefix: str) -> Any:
@@ -153,7 +153,7 @@ def subtitle(run: RunReport) -> str:
     if folder.static is not None:
         split = f"{summary['train_inputs']} training and {summary['test_inputs']} test inputs"
         return f"One chain for all inputs: {what}, {settings['budget']} chains, {split}"
-    inputs = words.plural(summary["inputs"], "input")
+    inputs = numbers.plural(summary["inputs"], "input")
     return f"Chains per input: {what}, {settings['budget']} evaluations an input, {inputs}"
 
 
@@ -174,7 +174,7 @@ def setting(value: Any) -> str:
 
 
 def _asset(name: str) -> str:
-    return (files("skiploop.report") / name).read_text(encoding="utf-8")
+    return (files("skiploop.reporting.page") / name).read_text(encoding="utf-8")
 
 
 def _hash(script: str) -> str:

@@ -1,14 +1,14 @@
 """What a full study shows in one or two sentences, and its lists, from the figures of its parts. Sentences are those of
-`skiploop.study_reading`, so that a report says what the terminal says."""
+`skiploop.reporting.sentences.controls`, so that a report says what the terminal says."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from skiploop.report import words
-from skiploop.report.folder import RunFolder
-from skiploop.study_reading import (
+from skiploop.reporting import numbers
+from skiploop.reporting.run_folder import RunFolder
+from skiploop.reporting.sentences.controls import (
     ablation_lines,
     accuracy_lines,
     any_lines,
@@ -32,7 +32,7 @@ def whole_shows(folder: RunFolder) -> tuple[str, ...]:
         *([edit_line(analyses["edits"])] if "edits" in analyses else ()),
         *([prior_line(analyses["similarity"])] if "similarity" in analyses else ()),
     ]
-    return tuple(map(words.proper, lines))
+    return tuple(map(numbers.proper, lines))
 
 
 def whole_limits(folder: RunFolder) -> tuple[str, ...]:
@@ -43,7 +43,7 @@ def whole_limits(folder: RunFolder) -> tuple[str, ...]:
         if line["status"] != "complete" and name != "report"
     ]
     return (
-        *(map(words.proper, option_lines(folder.figures["options"])) if "options" in folder.figures else ()),
+        *(map(numbers.proper, option_lines(folder.figures["options"])) if "options" in folder.figures else ()),
         *([f"Not in this study: {'; '.join(missing)}."] if missing else ()),
     )
 

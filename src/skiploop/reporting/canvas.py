@@ -15,7 +15,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from skiploop.errors import InvalidInput
-from skiploop.report.parts import Figure
+from skiploop.reporting.parts import Figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas

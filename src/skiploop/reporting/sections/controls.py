@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from skiploop.report import words
-from skiploop.report.charts import Level, Line, Series, dots, lines
-from skiploop.report.folder import RunFolder
-from skiploop.report.parts import Cell, Column, Figure, Section, Table, counted, listed
+from skiploop.reporting import numbers
+from skiploop.reporting.charts import Level, Line, Series, dots, lines
+from skiploop.reporting.parts import Cell, Column, Figure, Section, Table, counted, listed
+from skiploop.reporting.run_folder import RunFolder
+from skiploop.reporting.sentences.controls import beside_search, option_lines
 from skiploop.stats.measured import Measured
-from skiploop.study_reading import beside_search, option_lines
 
 _GROUPS = {
     "corrected": "corrections",
@@ -97,7 +97,8 @@ def _any_table(found: Mapping[str, Any], row: Mapping[str, Any], beside: Mapping
          Cell(gap["mcnemar_p"])),
     )  # fmt: skip
     caption = (
-        f"On the {words.plural(count, 'input')} of the search, at equal layer calls. If the difference isn't above 0, "
+        f"On the {numbers.plural(count, 'input')} of the search, at equal layer calls. If the difference isn't above "
+        "0, "
         "temperature finds what chains find."
     )
     return Table(caption, columns, rows)
@@ -153,7 +154,7 @@ def options_section(folder: RunFolder) -> Section | None:
         "wherever they stand. What was picked because it was right once is right less often when it is tried again, "
         "whatever it is. So corrections are compared with right answers of the model as it is, and with hits of the "
         "control: chains that were searched for a wrong option.",
-        *map(words.proper, option_lines(found)),
+        *map(numbers.proper, option_lines(found)),
     )
     if not found["seen_by_the_model"]:
         return Section("options", "Options moved", text, data=found)
@@ -217,7 +218,7 @@ def _survival_table(found: Mapping[str, Any]) -> Table:
     gaps = []
     for name, title in (("identity_right", "right answers of the identity"), ("control_hit", "hits of the control")):
         if (gap := survival[f"corrected_minus_{name}"]) is not None:
-            gaps.append(f"less {title} {words.points(gap['all'], gap['interval'])}")
+            gaps.append(f"less {title} {numbers.points(gap['all'], gap['interval'])}")
     caption = "Wilson's intervals for all places, bootstrap over inputs for the mean."
     if gaps:
         caption += f" Corrections at all places: {'; '.join(gaps)} (Newcombe, different inputs)."

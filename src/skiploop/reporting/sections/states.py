@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from skiploop.report import words
-from skiploop.report.charts import Heat, Line, Series, by_layer, heat_maps, lines
-from skiploop.report.folder import RunFolder
-from skiploop.report.parts import Cell, Column, Figure, Section, Table, difference, measured
+from skiploop.reporting import numbers
+from skiploop.reporting.charts import Heat, Line, Series, by_layer, heat_maps, lines
+from skiploop.reporting.parts import Cell, Column, Figure, Section, Table, difference, measured
+from skiploop.reporting.run_folder import RunFolder
 from skiploop.stats.measured import from_json
 
 _GROUPS = {
@@ -29,9 +29,9 @@ def similarity_section(folder: RunFolder) -> Section | None:
         return None
     phases, prior = found["phases"], found["prior"]
     blocks = ", ".join(f"{first}-{last}" if first != last else str(first) for first, last in phases["phases"])
-    gain = words.value(phases["gain"]["value"], "fine")
-    ends = words.interval(phases["gain"]["interval"], "fine")
-    drift = words.value(phases["reference"], "fine")
+    gain = numbers.value(phases["gain"]["value"], "fine")
+    ends = numbers.interval(phases["gain"]["interval"], "fine")
+    drift = numbers.value(phases["reference"], "fine")
     shown = "That is more than a drift" if phases["clear"] else "That is no more than a drift without phases has"
     allowed = "may be used as a prior" if prior["verdict"] != "refused" else "is refused as a prior"
     text = (
@@ -41,7 +41,7 @@ def similarity_section(folder: RunFolder) -> Section | None:
         f"{drift}. {shown}.",
         "Block Influence, how much a layer turns its input, is often used to choose layers to skip. Here it was "
         "checked: each layer was skipped alone, and the drop of the gold answer's log-probability correlated with it "
-        f"over the layers. Verdict: it {allowed} on this model and task ({words.proper(prior['reason'])}). "
+        f"over the layers. Verdict: it {allowed} on this model and task ({numbers.proper(prior['reason'])}). "
         "That is about single skips, on average over inputs: it says nothing about loops, nor that a search would be "
         "better for it.",
     )
@@ -120,9 +120,9 @@ def lens_section(folder: RunFolder) -> Section | None:
     caption = "Means with bootstrap intervals over inputs."
     gap = from_json(found["turn_difference"])
     if gap.value is not None:
-        ends = words.interval(gap.interval, "number")
+        ends = numbers.interval(gap.interval, "number")
         caption += (
-            f" Turn of the best chain less that of the identity, corrected inputs: {words.value(gap.value, 'number')}"
+            f" Turn of the best chain less that of the identity, corrected inputs: {numbers.value(gap.value, 'number')}"
             f"{f' ({ends})' if ends else ''}."
         )
     tables = [Table(caption, columns, rows)]

@@ -17,17 +17,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from skiploop.report.ablation_section import ablation_section
-from skiploop.report.analysis_sections import difficulty_section, edit_section, robustness_section
-from skiploop.report.control_sections import options_section, sampling_section
-from skiploop.report.folder import RunFolder
-from skiploop.report.headline import headline
-from skiploop.report.layer_sections import rate_section, shortest_section, usage_section
-from skiploop.report.parts import Section
-from skiploop.report.peer_sections import format_section, peer_section
-from skiploop.report.state_sections import lens_section, similarity_section
-from skiploop.report.static_sections import block_section, chosen_section, influence_section
-from skiploop.report.study_sections import budget_section, depth_section, group_section, transition_section
+from skiploop.reporting.parts import Section
+from skiploop.reporting.run_folder import RunFolder
+from skiploop.reporting.sections.ablation import ablation_section
+from skiploop.reporting.sections.analyses import difficulty_section, edit_section, robustness_section
+from skiploop.reporting.sections.controls import options_section, sampling_section
+from skiploop.reporting.sections.headline import headline
+from skiploop.reporting.sections.layers import rate_section, shortest_section, usage_section
+from skiploop.reporting.sections.peers import format_section, peer_section
+from skiploop.reporting.sections.search import budget_section, depth_section, group_section, transition_section
+from skiploop.reporting.sections.states import lens_section, similarity_section
+from skiploop.reporting.sections.static import block_section, chosen_section, influence_section
 
 SECTIONS: tuple[Callable[[RunFolder], Section | None], ...] = (
     headline,
