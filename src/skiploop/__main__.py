@@ -1,6 +1,6 @@
 """``python -m skiploop`` is the command ``skiploop``."""
 
-from skiploop.cli import main
+from skiploop.cli.main import main
 
 if __name__ == "__main__":
     main()

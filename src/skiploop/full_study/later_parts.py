@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
+from skiploop.full_study.context import Context, Part
 from skiploop.storage.files import Line, read_json, write_json
 from skiploop.studies.full_record import read_analyses
 from skiploop.studies.search import load_study, search
-from skiploop.study_context import Context, Part
 
 _NARROW = ("skip", "loop")  # the spaces of the ablation beside the search's own
 _OF_REWARDS = ("difficulty", "edits", "robustness")  # analyses that need no hidden states
@@ -62,7 +62,7 @@ def _analyses(context: Context) -> Line:
 
 
 def _report(context: Context) -> Line:
-    from skiploop.report import build, render_page
+    from skiploop.reporting import build, render_page
 
     place = context.out / "report.html"
     written = place.with_suffix(".part")

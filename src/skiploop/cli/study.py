@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from skiploop.cli_common import (
+from skiploop.cli.flags import (
     STATIC,
     app,
     asked,
@@ -17,13 +17,13 @@ from skiploop.cli_common import (
     say_how_to_resume,
     with_flags_of,
 )
-from skiploop.cli_search import search
-from skiploop.cli_values import confirm_code, numbers, set_threads, words
+from skiploop.cli.search import search
+from skiploop.cli.values import confirm_code, numbers, set_threads, words
 from skiploop.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from skiploop.full_study.context import FullSettings
     from skiploop.studies.full_record import FullStudy
-    from skiploop.study_context import FullSettings
 
 SAMPLING, ANALYSES = "Sampling and voting", "Analyses"
 
@@ -56,10 +56,10 @@ def study(
 ) -> None:
     """Search with all controls and analyses, and write a report. Given again, the same command resumes."""
     with errors(given["json"]):
+        from skiploop.full_study.context import FullSettings
         from skiploop.studies.controls.sampling import SamplingSettings
         from skiploop.studies.settings import StudySettings
         from skiploop.studies.static.study import StaticSettings
-        from skiploop.study_context import FullSettings
         from skiploop.tasks import make_task
 
         if limit < 1:
@@ -87,8 +87,8 @@ def study(
 
 
 def _run(model: str, task: Any, out: Any, settings: FullSettings, without: Sequence[str], json: bool) -> FullStudy:
-    from skiploop.full_study import Stopped, run_study
-    from skiploop.studies.progress import make_progress
+    from skiploop.cli.progress import make_progress
+    from skiploop.full_study.run import Stopped, run_study
 
     try:
         return run_study(
@@ -104,8 +104,8 @@ def _run(model: str, task: Any, out: Any, settings: FullSettings, without: Seque
 
 def show_full(found: FullStudy, json: bool) -> None:
     """A full study, as JSON or for people."""
-    from skiploop.study_tables import print_full
-    from skiploop.tables import make_console
+    from skiploop.reporting.study_terminal import print_full
+    from skiploop.reporting.terminal import make_console
 
     if json:
         print_json({**found.record, "out": str(found.out), "figures": found.parts})

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from skiploop.cli_common import (
+from skiploop.cli.flags import (
     Device,
     Json,
     Threads,
@@ -21,8 +21,8 @@ from skiploop.cli_common import (
     say_how_to_resume,
     with_flags_of,
 )
-from skiploop.cli_search import search
-from skiploop.cli_values import confirm_code, set_threads, words
+from skiploop.cli.search import search
+from skiploop.cli.values import confirm_code, set_threads, words
 
 _NOT_OF_ABLATION = ("space", "static", "train", "test", "no_references", "gates")
 
@@ -47,10 +47,10 @@ def analyze(
 ) -> None:
     """Analyse a study with its model: difficulty, edits, neighbours, phases, logit lens."""
     with errors(json):
-        from skiploop.analysis.reading import reading
         from skiploop.analysis.runs import analyze as run_analyses
+        from skiploop.cli.progress import make_progress
+        from skiploop.reporting.sentences.analyses import reading
         from skiploop.studies.folder import read_run
-        from skiploop.studies.progress import make_progress
 
         names = words(only)
         limit = {} if inputs is None else {"inputs": inputs}
@@ -79,7 +79,8 @@ def ablate(**given: Any) -> None:
     with errors(given["json"]):
         from skiploop.analysis.ablation import ablate as run_ablation
         from skiploop.analysis.ablation import reading
-        from skiploop.studies.progress import Progress, make_progress
+        from skiploop.cli.progress import make_progress
+        from skiploop.studies.progress import Progress
         from skiploop.studies.search import Interrupted
         from skiploop.studies.settings import StudySettings
         from skiploop.tasks import make_task

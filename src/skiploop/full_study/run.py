@@ -11,7 +11,7 @@
     OUT/search/analysis  one JSON file for each analysis of the search
     OUT/report.html      all of it as a report, where the extra `report` is installed
 
-The parts are those of `skiploop.study_parts.PARTS`. The same call again goes on where it was stopped; one that is
+The parts are those of `skiploop.full_study.parts.PARTS`. The same call again goes on where it was stopped; one that is
 complete is only read.
 """
 
@@ -25,6 +25,8 @@ from typing import Any
 
 from skiploop.engine.request import Runner
 from skiploop.errors import InvalidInput
+from skiploop.full_study.context import Context, FullSettings, MakeProgress, Part, settings_line
+from skiploop.full_study.parts import OPTIONAL, PARTS
 from skiploop.storage.files import read_json, write_json, writing
 from skiploop.storage.lock import Lock
 from skiploop.studies.folder import check_place
@@ -34,8 +36,6 @@ from skiploop.studies.progress import Progress
 from skiploop.studies.record import check_same, default_out, describe
 from skiploop.studies.static.split import split
 from skiploop.studies.warm_start import resolved
-from skiploop.study_context import Context, FullSettings, MakeProgress, Part, settings_line
-from skiploop.study_parts import OPTIONAL, PARTS
 from skiploop.tasks import Task, make_task
 
 _SETTLED = {"complete", "not applicable", "left out"}
@@ -78,7 +78,7 @@ def run_study(
         progress: makes the progress of a part.
         say: is told which part begins.
         parts: that there are.
-        without: names of `skiploop.study_parts.OPTIONAL` that are left out; what they have done stays.
+        without: names of `skiploop.full_study.parts.OPTIONAL` that are left out; what they have done stays.
 
     Raises:
         InvalidInput: for everything that is wrong with the arguments, before any work starts.

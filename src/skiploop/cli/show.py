@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from skiploop.cli_common import Json, app, errors, print_json
-from skiploop.cli_search import show_found
+from skiploop.cli.flags import Json, app, errors, print_json
+from skiploop.cli.search import show_found
 from skiploop.errors import InvalidInput
 
 
@@ -20,12 +20,12 @@ def show(
 ) -> None:
     """Show a study, also one that is still running: figures, or one input in full."""
     with errors(json):
-        from skiploop.cli_study import show_full
+        from skiploop.cli.study import show_full
+        from skiploop.reporting.terminal import input_json, make_console, print_input
         from skiploop.studies.folder import read_run
         from skiploop.studies.full_record import is_full, load_full
         from skiploop.studies.search import load_study
         from skiploop.studies.static.study import is_static, load_static
-        from skiploop.tables import input_json, make_console, print_input
 
         if is_full(run):
             show_full(load_full(run), json)

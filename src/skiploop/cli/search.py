@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from skiploop.cli_common import (
+from skiploop.cli.flags import (
     MODEL,
     SEARCHER,
     STATIC,
@@ -26,7 +26,7 @@ from skiploop.cli_common import (
     say,
     say_how_to_resume,
 )
-from skiploop.cli_values import confirm_code, set_threads
+from skiploop.cli.values import confirm_code, set_threads
 
 if TYPE_CHECKING:
     from skiploop.studies.search import Study
@@ -156,7 +156,7 @@ def _search(
     yes: bool,
     static: StaticSettings | None = None,
 ) -> Study | StaticStudy:
-    from skiploop.studies.progress import make_progress
+    from skiploop.cli.progress import make_progress
     from skiploop.studies.search import Interrupted
     from skiploop.studies.search import search as run_search
     from skiploop.studies.settings import StudySettings
@@ -179,8 +179,8 @@ def _search(
 
 
 def show_found(study: Study | StaticStudy, json: bool) -> None:
+    from skiploop.reporting.terminal import make_console, print_static, print_study
     from skiploop.studies.static.study import StaticStudy
-    from skiploop.tables import make_console, print_static, print_study
 
     if json:
         print_json(study.summary)

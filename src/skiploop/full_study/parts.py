@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from skiploop.chains.chain import Chain
+from skiploop.full_study.context import Context, FullSettings, MakeProgress, Part, settings_line
+from skiploop.full_study.later_parts import LATER_PARTS
 from skiploop.storage.files import Line, read_json, write_json
 from skiploop.storage.journal import JsonlJournal
 from skiploop.studies.controls.rotation import claims, options_study, why_not
@@ -16,8 +18,6 @@ from skiploop.studies.controls.sampling import Reference, sampling_study
 from skiploop.studies.progress import Progress
 from skiploop.studies.search import load_study, search
 from skiploop.studies.static.study import load_static, rewards_on_test, search_static
-from skiploop.study_context import Context, FullSettings, MakeProgress, Part, settings_line
-from skiploop.study_later import LATER_PARTS
 
 __all__ = ["OPTIONAL", "PARTS", "Context", "FullSettings", "MakeProgress", "Part", "settings_line"]
 

@@ -10,14 +10,14 @@ from typing import Annotated, Any
 
 import typer
 
-from skiploop import cli_analyze, cli_report, cli_search, cli_show, cli_study
 from skiploop._version import __version__
-from skiploop.cli_common import Device, Dtype, Json, Threads, Trust, Yes, app, errors, print_json
-from skiploop.cli_values import confirm_code, numbers, set_threads, terminal, write_file
+from skiploop.cli import analyze, report, search, show, study
+from skiploop.cli.flags import Device, Dtype, Json, Threads, Trust, Yes, app, errors, print_json
+from skiploop.cli.values import confirm_code, numbers, set_threads, terminal, write_file
 from skiploop.errors import InvalidInput
 
 # Each of these modules puts its commands on `app`.
-__all__ = ["app", "cli_analyze", "cli_report", "cli_search", "cli_show", "cli_study", "main"]
+__all__ = ["analyze", "app", "main", "report", "search", "show", "study"]
 
 
 def main() -> None:

@@ -12,10 +12,10 @@ from typing import Annotated, Any
 
 import typer
 
-from skiploop.cli_values import constants
-from skiploop.cli_values import levels as level_list
-from skiploop.cli_values import numbers as number_list
-from skiploop.cli_values import words as word_list
+from skiploop.cli.values import constants
+from skiploop.cli.values import levels as level_list
+from skiploop.cli.values import numbers as number_list
+from skiploop.cli.values import words as word_list
 from skiploop.errors import InvalidInput, UnsupportedModel
 
 app = typer.Typer(

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from skiploop.cli_common import app, errors, print_json
-from skiploop.cli_values import check_new, write_file
+from skiploop.cli.flags import app, errors, print_json
+from skiploop.cli.values import check_new, write_file
 from skiploop.errors import InvalidInput
 
 Json = Annotated[bool, typer.Option("--json", help="Print all numbers as one JSON object; write only what is named.")]
@@ -35,7 +35,7 @@ def report(
             raise InvalidInput("--title is for the page; name its file with -o report.html")
         if place is not None:
             check_new(place, force=force)
-        from skiploop.report import build, render_page, write_figures
+        from skiploop.reporting import build, render_page, write_figures
 
         found = build(runs)
         files = [] if figures is None else write_figures(found, figures, force=force)

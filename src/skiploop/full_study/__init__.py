@@ -1,0 +1,7 @@
+"""`skiploop study`: a search and everything that has to stand beside it, in one folder.
+
+run           `run_study`: part by part, resumable
+parts         the parts
+later_parts   those that look at what the search has found
+context       settings, and what a part works with
+"""
