@@ -15,14 +15,14 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import skiploop
-from skiploop.cli import app
+from skiploop.cli.main import app
 from tests.fakes import LAYERS, FakeModel, FakeRunner, fake_task
 
 # Replaces model, engine and task in a process of its own: with pauses, so that it can be interrupted.
 SCRIPT = """
 import sys, time
 from tests import fakes
-import skiploop.studies.search, skiploop.tasks, skiploop.cli
+import skiploop.studies.search, skiploop.tasks, skiploop.cli.main
 
 class Announcing(fakes.FakeRunner):
     def run(self, requests):
@@ -33,8 +33,8 @@ class Announcing(fakes.FakeRunner):
 skiploop.studies.search.open_model = lambda name, settings: fakes.FakeModel()
 skiploop.studies.search.open_runner = lambda model, settings: (Announcing({seconds}), "fake")
 skiploop.tasks.make_task = lambda spec, **options: fakes.fake_task()
-skiploop.cli.set_threads = lambda threads: None
-skiploop.cli.main()
+skiploop.cli.main.set_threads = lambda threads: None
+skiploop.cli.main.main()
 """
 ENVIRONMENT = os.environ | {
     "PYTHONPATH": os.pathsep.join(filter(None, [*sys.path, str(Path(skiploop.__file__).parents[1])]))
@@ -57,7 +57,7 @@ def process(seconds: float, *words: object) -> list[str]:
 
 
 def test_help_answers_without_torch() -> None:
-    code = "import sys\nfrom skiploop.cli import app\ntry:\n    app(['--help'])\nexcept SystemExit as stop:\n"
+    code = "import sys\nfrom skiploop.cli.main import app\ntry:\n    app(['--help'])\nexcept SystemExit as stop:\n"
     code += "    assert stop.code == 0\nassert not {'torch', 'transformers', 'numpy'} & set(sys.modules)"
     begun = time.monotonic()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=ENVIRONMENT, text=True)

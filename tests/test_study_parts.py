@@ -18,19 +18,19 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from skiploop.cli import app
+from skiploop.cli.main import app
 from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
-from skiploop.full_study import Stopped, run_study
+from skiploop.full_study.parts import PARTS, Context, FullSettings, Part
+from skiploop.full_study.run import Stopped, run_study
+from skiploop.reporting.study_terminal import full_reading, full_table
+from skiploop.reporting.terminal import study_table
 from skiploop.storage.files import Line
 from skiploop.studies.controls.sampling import SamplingSettings
 from skiploop.studies.full_record import FullStudy, load_full
 from skiploop.studies.search import load_study, search
 from skiploop.studies.settings import StudySettings
 from skiploop.studies.static.study import StaticSettings
-from skiploop.study_parts import PARTS, Context, FullSettings, Part
-from skiploop.study_tables import full_reading, full_table
-from skiploop.tables import study_table
 from skiploop.tasks import Example, Task
 from skiploop.tasks.sample import question_key
 from skiploop.testing.chainbench import harmful_layer
@@ -363,9 +363,9 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> list[FakeRunner]:
     for module in ("study", "static", "study_context"):
         monkeypatch.setattr(f"skiploop.{module}.open_runner", opened)
     monkeypatch.setattr("skiploop.studies.static.references._influence", lambda model, prompts: [0.5] * LAYERS)
-    monkeypatch.setattr("skiploop.full_study.open_model", lambda name, settings: FakeModel())
+    monkeypatch.setattr("skiploop.full_study.run.open_model", lambda name, settings: FakeModel())
     monkeypatch.setattr("skiploop.tasks.make_task", lambda spec, **options: fake_task(60))
-    monkeypatch.setattr("skiploop.cli_study.set_threads", lambda threads: None)
+    monkeypatch.setattr("skiploop.cli.study.set_threads", lambda threads: None)
     return made
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from skiploop.cli import app
+from skiploop.cli.main import app
 from skiploop.searchers import SEARCHERS, RandomSearcher
 
 PAGE = Path(__file__).parents[1] / "docs" / "tutorial.md"

@@ -12,14 +12,14 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from skiploop.analysis.ablation import SPACES, ablate
-from skiploop.analysis.reading import reading
 from skiploop.analysis.robustness import neighbours
 from skiploop.analysis.runs import ANALYSES, analyze
 from skiploop.analysis.subject import open_subject
 from skiploop.chains.chain import Chain
-from skiploop.cli import app
+from skiploop.cli.main import app
 from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
+from skiploop.reporting.sentences.analyses import reading
 from skiploop.spaces.named import make_space
 from skiploop.stats.intervals import holm, mean_figure, pooled_figure, rank_interval, resampled_figure
 from skiploop.studies.search import Study, search

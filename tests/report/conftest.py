@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from skiploop import Study, search
-from skiploop.report import Report, build, render_page
+from skiploop.reporting import Report, build, render_page
 from tests.report.studies import hostile_study
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from skiploop.analysis.ablation import ablate
 from skiploop.analysis.runs import analyze
-from skiploop.report import Report, build, render_page
-from skiploop.report.words import proper
+from skiploop.reporting import Report, build, render_page
+from skiploop.reporting.numbers import proper
 from skiploop.studies.search import Study
 from tests.fakes import FakeModel, FakeRunner, fake_task, options
 from tests.report.studies import Page

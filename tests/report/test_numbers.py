@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-import skiploop.report.sections as sections_module
+import skiploop.reporting.sections.order as sections_module
 from skiploop.errors import InvalidInput
-from skiploop.report import Column, Section, Table, build, render_page
-from skiploop.report.folder import RunFolder, open_run
-from skiploop.report.parts import Cell
-from skiploop.report.reading import read_run_out
-from skiploop.report.tree import most_visited, rebuild
+from skiploop.reporting import Column, Section, Table, build, render_page
+from skiploop.reporting.page.tree import most_visited, rebuild
+from skiploop.reporting.parts import Cell
+from skiploop.reporting.run_folder import RunFolder, open_run
+from skiploop.reporting.sentences.search import read_run_out
 from skiploop.studies.search import Study
 from tests.report.studies import fake_study, null_study, static_study
 

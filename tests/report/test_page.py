@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from skiploop.errors import InvalidInput
-from skiploop.report import Report, build, render_page, write_figures
-from skiploop.report.canvas import COLOURS, DARK, figure_files
+from skiploop.reporting import Report, build, render_page, write_figures
+from skiploop.reporting.canvas import COLOURS, DARK, figure_files
 from skiploop.studies.search import Study, search
 from tests.fakes import FakeModel, FakeRunner, fake_task
 from tests.report.studies import SCRIPT, Page, fake_study, static_study

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from skiploop.cli import app
+from skiploop.cli.main import app
 from skiploop.studies.search import Study
 from tests.report.studies import static_study
 
@@ -68,7 +68,7 @@ def test_bad_input_is_one_clear_message(run: Path, args: list[str], said: str) -
 def test_neither_help_nor_json_needs_what_draws(run: Path) -> None:
     code = (
         "import sys\nfor name in ('matplotlib', 'jinja2', 'torch'): sys.modules[name] = None\n"
-        "from skiploop.cli import app\n"
+        "from skiploop.cli.main import app\n"
         "for args in (['--help'], ['report', '--help'], ['report', sys.argv[1], '--json']):\n"
         "    try:\n        app(args)\n    except SystemExit as stop:\n        assert not stop.code, args\n"
     )
