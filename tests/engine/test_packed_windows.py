@@ -71,11 +71,11 @@ def test_options_are_packed_up_to_the_shortest_of_two_windows(names: dict[str, i
     prompt = "".join(chr(ord("A") + (7 * i * i + i) % 50) for i in range(tokens))
     for layers in CHAINS:
         found, calls = scored(engine, prompt, layers)
-        sequences = 1 if packed else len(OPTIONS)
-        assert calls == sequences * len(layers)
         for option, score in zip(OPTIONS, found, strict=True):
             layout = lay_out(model.encode(prompt), [model.encode(option)])
             assert score == pytest.approx(sum(scores_alone(model.hf, layout, layers)), rel=1e-4, abs=1e-4)
+        sequences = 1 if packed else len(OPTIONS)
+        assert calls == sequences * len(layers)
 
 
 def test_the_windows_of_that_model_matter() -> None:
