@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from transformers import PreTrainedModel
 
-from skiploop.chain import Chain
-from skiploop.layout import Layout
-from skiploop.replay import run_chain
+from skiploop.chains.chain import Chain
+from skiploop.engine.packing import Layout
+from skiploop.models.replay import run_chain
 
 NUM_LAYERS = 4  # of the tiny models
 

@@ -15,14 +15,14 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from skiploop.comparing import Pair
-from skiploop.decode import Decoder
-from skiploop.decode_batch import Row
-from skiploop.engine import Engine
-from skiploop.layout import Layout, lay_out, padded_length
-from skiploop.model import LayeredModel
-from skiploop.recording import Recording, dimensions, unmistakable
-from skiploop.replay import LayerCall, find_layers
+from skiploop.engine.decode_batch import Row
+from skiploop.engine.decoding import Decoder
+from skiploop.engine.engine import Engine
+from skiploop.engine.packing import Layout, lay_out, padded_length
+from skiploop.engine.scoring import Pair
+from skiploop.models.layered import LayeredModel
+from skiploop.models.recording import Recording, dimensions, unmistakable
+from skiploop.models.replay import LayerCall, find_layers
 from tests.conformance.tiny import VOCABULARY, tiny_model
 from tests.engine.alone import logits_alone, scores_alone
 

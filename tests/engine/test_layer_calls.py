@@ -7,10 +7,10 @@ import random
 import pytest
 import torch
 
-from skiploop.chain import Chain
-from skiploop.prefix import Pass, PrefixCache
-from skiploop.schedule import fewest_calls
-from skiploop.space import make_space
+from skiploop.chains.chain import Chain
+from skiploop.engine.call_order import fewest_calls
+from skiploop.engine.prefix import Pass, PrefixCache
+from skiploop.spaces.named import make_space
 
 
 def calls_of_a_pass(chains: list[tuple[int, ...]], *, inputs: int = 1) -> list[int]:

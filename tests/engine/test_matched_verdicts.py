@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import torch
 
-from skiploop.comparing import compare
-from skiploop.engine import Engine
-from skiploop.layout import lay_out
-from skiploop.model import LayeredModel
+from skiploop.engine.engine import Engine
+from skiploop.engine.packing import lay_out
+from skiploop.engine.scoring import compare
+from skiploop.models.layered import LayeredModel
 from tests.conformance.tiny import VOCABULARY, tiny_model
 
 NO_ENDS = (-1,)

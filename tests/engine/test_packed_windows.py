@@ -9,12 +9,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from skiploop.chain import Chain
-from skiploop.engine import Engine
-from skiploop.layout import lay_out
-from skiploop.model import LayeredModel
-from skiploop.replay import find_layers
-from skiploop.request import Request
+from skiploop.chains.chain import Chain
+from skiploop.engine.engine import Engine
+from skiploop.engine.packing import lay_out
+from skiploop.engine.request import Request
+from skiploop.models.layered import LayeredModel
+from skiploop.models.replay import find_layers
 from tests.conformance.tiny import tiny_model
 from tests.engine.alone import scores_alone
 

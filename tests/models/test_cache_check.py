@@ -9,9 +9,9 @@ import pytest
 from torch import nn
 from transformers import PreTrainedModel
 
-from skiploop.check import check_model
 from skiploop.errors import UnsupportedModel
-from skiploop.replay import find_layers
+from skiploop.models.check import check_model
+from skiploop.models.replay import find_layers
 from tests.conformance.tiny import tiny_model
 
 

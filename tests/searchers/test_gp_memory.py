@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from skiploop.chain import Chain
+from skiploop.chains.chain import Chain
 from skiploop.searchers import make_searcher
-from skiploop.space import Space, make_space
+from skiploop.spaces.named import make_space
+from skiploop.spaces.space import Space
 
 LAYERS = 6
 MOST = 192  # rewards that a fit looks at, half of them the best and half the latest
