@@ -17,7 +17,7 @@ from skiploop.spaces.space import Space
 from skiploop.stats.correlations import spearman
 from skiploop.studies.search import search
 from skiploop.testing.chainbench import additive
-from tests.fakes import FakeModel, FakeRunner, digest, fake_task, options
+from skiploop.testing.fakes import FakeModel, FakeRunner, digest, fake_task, options
 
 NAMES = [str(row) for row in range(60)]
 SPACE = per_layer(6)

@@ -14,8 +14,8 @@ from skiploop.chains.chain import Chain
 from skiploop.models.layered import LayeredModel
 from skiploop.studies.search import load_study, search
 from skiploop.tasks import make_task
+from skiploop.testing.fakes import FakeModel, FakeRunner, fake_task, options
 from tests.conformance.tiny import prompts, tiny_model
-from tests.fakes import FakeModel, FakeRunner, fake_task, options
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from skiploop.reporting.sentences.analyses import reading
 from skiploop.spaces.named import make_space
 from skiploop.stats.intervals import holm, mean_figure, pooled_figure, rank_interval, resampled_figure
 from skiploop.studies.search import Study, search
-from tests.fakes import FakeModel, FakeRunner, fake_task, options
+from skiploop.testing.fakes import FakeModel, FakeRunner, fake_task, options
 
 TABLES = ["difficulty", "edits", "robustness"]  # those that need no hidden states
 QUICK = {"difficulty": {"seeds": 2, "resamples": 20}, "edits": {"resamples": 999}}

@@ -31,7 +31,7 @@ from skiploop.models.layered import LayeredModel
 from skiploop.models.replay import run_chain
 from skiploop.stats.bootstrap import Floats
 from skiploop.studies.search import search
-from tests.fakes import fake_task
+from skiploop.testing.fakes import fake_task
 
 
 @pytest.fixture(scope="module")

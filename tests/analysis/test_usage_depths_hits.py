@@ -17,7 +17,7 @@ from skiploop.errors import InvalidInput
 from skiploop.stats.measured import LEAST, measured_mean
 from skiploop.studies.results import TRANSITIONS, ArmResult, InputResult
 from skiploop.studies.search import Study, search
-from tests.fakes import FakeModel, FakeRunner, fake_task, options
+from skiploop.testing.fakes import FakeModel, FakeRunner, fake_task, options
 
 L = 4
 Evaluations = list[tuple[tuple[int, ...], float]]

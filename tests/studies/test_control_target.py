@@ -11,7 +11,7 @@ from skiploop.studies.arms import InputState, wrong_candidates
 from skiploop.studies.evaluation import wrong_target
 from skiploop.studies.search import search
 from skiploop.tasks import Task
-from tests.fakes import FakeModel, FakeRunner, fake_task, options
+from skiploop.testing.fakes import FakeModel, FakeRunner, fake_task, options
 
 # How a model may say an answer, so that the task takes it for right.
 SAID = {"verbatim": "{}", "exact": " {} \n", "numeric": "It is {}.0"}

@@ -10,7 +10,7 @@ from skiploop.chains.chain import Chain
 from skiploop.engine.request import Request, Result
 from skiploop.studies.results import ArmResult
 from skiploop.studies.search import search
-from tests.fakes import LAYERS, FakeModel, FakeRunner, fake_task, options
+from skiploop.testing.fakes import LAYERS, FakeModel, FakeRunner, fake_task, options
 
 
 @pytest.mark.parametrize("identity", [0.0, 1.0])

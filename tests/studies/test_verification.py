@@ -8,7 +8,7 @@ from pathlib import Path
 from skiploop.chains.chain import Chain
 from skiploop.engine.request import Request, Result
 from skiploop.studies.search import Study, search
-from tests.fakes import FakeModel, FakeRunner, fake_task, gold, options
+from skiploop.testing.fakes import FakeModel, FakeRunner, fake_task, gold, options
 
 
 class Claiming(FakeRunner):

@@ -70,3 +70,14 @@ def _fixed(number: float, digits: int) -> str:
 def _signed(number: float) -> str:
     text = f"{number:+.1f}"
     return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", _MINUS)
+
+
+STATIC_NAMES = {
+    "identity": "identity (the model as it is)",
+    "search": "search",
+    "random": "random chains",
+    "block": "one block twice (RYS)",
+    "influence": "Block Influence (ShortGPT)",
+    "gates": "gates trained by gradient",
+}
+"""What chose each chain of a static study."""

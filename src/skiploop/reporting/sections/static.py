@@ -5,19 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from skiploop.reporting.charts import Heat, Series, bars, dots, heat_maps
+from skiploop.reporting.numbers import STATIC_NAMES
 from skiploop.reporting.parts import Cell, Column, Figure, Section, Table
 from skiploop.reporting.run_folder import RunFolder
 from skiploop.stats.measured import Measured
 from skiploop.stats.shares import wilson
-
-NAMES = {
-    "identity": "identity (the model as it is)",
-    "search": "search",
-    "random": "random chains",
-    "block": "one block twice (RYS)",
-    "influence": "Block Influence (ShortGPT)",
-    "gates": "gates trained by gradient",
-}
 
 
 def chosen_section(folder: RunFolder) -> Section | None:
@@ -35,7 +27,7 @@ def chosen_section(folder: RunFolder) -> Section | None:
         "share no question with them. Differences are on the test inputs, paired (Newcombe), p is McNemar's exact. "
         "Bold: the interval excludes 0. The training figure is too good, as the chain was chosen by it."
     )
-    names = [NAMES.get(name, name) for name in summary["chosen"]]
+    names = [STATIC_NAMES.get(name, name) for name in summary["chosen"]]
     tested = tuple(
         _measured(row["test"], row["test_interval"], summary["test_inputs"]) for row in summary["chosen"].values()
     )
@@ -62,7 +54,7 @@ def _chosen_row(name: str, row: dict[str, Any], train: int) -> tuple[Cell, ...]:
     gap = row["difference_interval"]
     compared = Cell(None) if gap is None else Cell(row["difference"], tuple(gap), not gap[0] <= 0 <= gap[1])
     return (
-        Cell(NAMES.get(name, name)),
+        Cell(STATIC_NAMES.get(name, name)),
         Cell(row["notation"]),
         Cell(row["depth"]),
         Cell(row["train"], wilson(round(row["train"] * train), train)),

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from skiploop.reporting import numbers
+from skiploop.reporting.numbers import STATIC_NAMES
 from skiploop.reporting.run_folder import RunFolder
-from skiploop.reporting.sections.static import NAMES
 from skiploop.reporting.sentences.whole import whole_limits, whole_shows, whole_verdict
 from skiploop.stats.shares import mcnemar, newcombe_paired, paired_counts
 from skiploop.studies.search import Study
@@ -217,7 +217,7 @@ def _static(folder: RunFolder) -> Reading:
     shows = [
         f"The model as it is answers {numbers.share(base['test'], base['test_interval'])} of the "
         f"{numbers.plural(summary['test_inputs'], 'test input')} right.",
-        *(_static_line(NAMES.get(name, name), each) for name, each in chosen.items() if name != "identity"),
+        *(_static_line(STATIC_NAMES.get(name, name), each) for name, each in chosen.items() if name != "identity"),
     ]
     limits = (
         "These are accuracies: no gold answer is needed when such a chain is used, and it was chosen on other inputs.",

@@ -1,0 +1,247 @@
+"""The command line, on a model without torch; what people and programs see of a study."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+import skiploop
+from skiploop.cli.main import app
+from skiploop.testing.fakes import LAYERS, FakeModel, FakeRunner, fake_task
+
+# Replaces model, engine and task in a process of its own: with pauses, so that it can be interrupted.
+SCRIPT = """
+import sys, time
+from tests import fakes
+import skiploop.studies.search, skiploop.tasks, skiploop.cli.main
+
+class Announcing(fakes.FakeRunner):
+    def run(self, requests):
+        if len(self.calls) == 3:
+            print("working", file=sys.stderr, flush=True)
+        return super().run(requests)
+
+skiploop.studies.search.open_model = lambda name, settings: fakes.FakeModel()
+skiploop.studies.search.open_runner = lambda model, settings: (Announcing({seconds}), "fake")
+skiploop.tasks.make_task = lambda spec, **options: fakes.fake_task()
+skiploop.cli.main.set_threads = lambda threads: None
+skiploop.cli.main.main()
+"""
+ENVIRONMENT = os.environ | {
+    "PYTHONPATH": os.pathsep.join(filter(None, [*sys.path, str(Path(skiploop.__file__).parents[1])]))
+}
+
+
+@pytest.fixture
+def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("skiploop.studies.search.open_model", lambda name, settings: FakeModel())
+    monkeypatch.setattr("skiploop.studies.search.open_runner", lambda model, settings: (FakeRunner(), "fake"))
+    monkeypatch.setattr("skiploop.tasks.make_task", lambda spec, **options: fake_task())
+
+
+def call(*words: object) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def process(seconds: float, *words: object) -> list[str]:
+    return [sys.executable, "-c", SCRIPT.replace("{seconds}", str(seconds)), *map(str, words)]
+
+
+def test_help_answers_without_torch() -> None:
+    code = "import sys\nfrom skiploop.cli.main import app\ntry:\n    app(['--help'])\nexcept SystemExit as stop:\n"
+    code += "    assert stop.code == 0\nassert not {'torch', 'transformers', 'numpy'} & set(sys.modules)"
+    begun = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=ENVIRONMENT, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "search" in done.stdout and time.monotonic() - begun < 5  # half a second on an idle machine
+
+
+def test_version() -> None:
+    assert call("--version").stdout == f"skiploop {skiploop.__version__}\n"
+
+
+@pytest.mark.usefixtures("fakes")
+def test_search_prints_a_table_its_reading_and_where_the_study_is(tmp_path: Path) -> None:
+    done = call("search", "--budget", 40, "--out", tmp_path / "s")
+    assert done.exit_code == 0, done.output
+    for text in (
+        "oracle",
+        "random",
+        "->right",
+        "needs the gold answer",
+        "Chance:",
+        "Excess",
+        "Run again alone",
+    ):
+        assert text in done.stdout
+    assert str(tmp_path / "s") in done.stdout.replace("\n", "")
+    rows = [line.split() for line in done.stdout.splitlines() if line.split()[:1] in (["1"], ["5"], ["all"])]
+    assert [row[:2] for row in rows] == [["1", "2"], ["5", "2"], ["all", "10"]]
+    assert "chain" in done.stdout and f"identity {LAYERS})" in done.stdout
+
+
+@pytest.mark.usefixtures("fakes")
+def test_json_is_one_object_on_stdout(tmp_path: Path) -> None:
+    done = call("search", "--budget", 20, "--out", tmp_path / "s", "--json", "--set", "candidates=30")
+    summary = json.loads(done.stdout)
+    for key in (
+        "inputs", "evaluations", "base_accuracy", "oracle_accuracy", "shorter_share", "corrected_share",
+        "mean_base_depth", "mean_best_depth", "layer_calls", "seconds", "by_level", "random_oracle_accuracy",
+        "control_hit_share", "excess", "transitions", "right_chain_share",
+        "nearby_oracle_accuracy", "nearby_difference", "flip_rate", "out",
+    ):  # fmt: skip
+        assert key in summary
+    assert summary["searcher"] == "gp" and summary["searcher_settings"]["candidates"] == 30 and done.stderr == ""
+    again = call("show", tmp_path / "s", "--json")
+    assert json.loads(again.stdout) == summary
+
+
+@pytest.mark.usefixtures("fakes")
+def test_flags_reach_the_study(tmp_path: Path) -> None:
+    flags = "--budget 9 --per-round 2 --searcher cola --space skip --seed 3 --limit 0 --max-block 2 --stop-early"
+    flags += " --no-random-peer --no-nearby-peer --no-control --no-verify --length-penalty 0"
+    flags += " --exploration 2 --engine plain"
+    done = call("search", *flags.split(), "--out", tmp_path / "s", "--json")
+    assert done.exit_code == 0, done.output
+    settings = json.loads((tmp_path / "s" / "run.json").read_text())["settings"]
+    expected = {
+        "budget": 9, "per_round": 2, "space": "skip", "seed": 3, "limit": None, "max_block": 2,
+        "stop_early": True, "random_peer": False, "nearby_peer": False, "control": False,
+        "verify": False, "engine": "plain",
+    }  # fmt: skip
+    assert {key: settings[key] for key in expected} == expected
+    assert settings["searcher_settings"]["length_penalty"] == 0
+    assert settings["searcher_settings"]["exploration"] == 2
+
+
+@pytest.mark.usefixtures("fakes")
+def test_show_gives_one_input_in_full(tmp_path: Path) -> None:
+    call("search", "--budget", 20, "--out", tmp_path / "s")
+    text = call("show", tmp_path / "s", "--input", "e2").stdout
+    assert "L3 number 2=" in text and "for the wrong answer" in text and "depth" in text
+    found: dict[str, Any] = json.loads(call("show", tmp_path / "s", "--input", "e2", "--json").stdout)
+    assert len(found["arms"]["search"]["evaluations"]) == 20 and found["id"] == "e2"
+    done = call("show", tmp_path / "s", "--input", "e99")
+    assert done.exit_code == 2 and "'e99'" in done.stderr and "e0" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--budget", "0"], "budget=0"),
+        (["--limit", "-3"], "limit=-3"),
+        (["--searcher", "best"], "'best'"),
+        (["--space", "all"], "'all'"),
+        (["--set", "widening"], "'widening'"),
+        (["--set", "wideness=2"], "wideness"),
+        (["--searcher", "random", "--length-penalty", "0"], "length_penalty"),
+        (["--levels", "1,x"], "'x'"),
+        (["--families", " , "], "' , '"),
+        (["--engine", "warp"], "'warp'"),
+        (["--task", "nanoo"], "nanoo"),
+        (["--threads", "0", "--task", "nano"], "--threads=0"),
+    ],
+)
+def test_bad_input_is_one_message_and_exit_code_2(
+    words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "nanoo" not in words:
+        monkeypatch.setattr("skiploop.tasks.make_task", lambda spec, **options: fake_task())
+    done = call("search", *words, "--out", tmp_path / "s")
+    assert done.exit_code == 2 and message in done.stderr and "Traceback" not in done.output
+    assert done.stderr.startswith("Error: ") and not (tmp_path / "s").exists()
+    asked = call("search", *words, "--out", tmp_path / "s", "--json")
+    assert message in json.loads(asked.stdout)["error"] and asked.exit_code == 2
+
+
+def test_show_refuses_what_is_no_study(tmp_path: Path) -> None:
+    done = call("show", tmp_path)
+    assert done.exit_code == 2 and str(tmp_path) in done.stderr
+
+
+def test_ctrl_c_says_how_to_resume(tmp_path: Path) -> None:
+    words = ["search", "--budget", "30", "--out", str(tmp_path / "my study")]
+    with subprocess.Popen(
+        process(0.1, *words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT, text=True
+    ) as begun:
+        assert begun.stderr is not None
+        assert begun.stderr.readline() == "working\n"
+        begun.send_signal(signal.SIGINT)
+        out, err = begun.communicate(timeout=20)
+    assert begun.returncode == 130, err
+    assert "Traceback" not in err and out == ""
+    assert f"evaluations; they are kept in {tmp_path / 'my study'}" in err
+    assert f"skiploop search --budget 30 --out '{tmp_path / 'my study'}'" in err
+    shown = json.loads(call("show", tmp_path / "my study", "--json").stdout)
+    assert shown["complete"] is False and shown["inputs"] == 10
+    ended = subprocess.run(process(0, *words, "--json"), capture_output=True, env=ENVIRONMENT, text=True)
+    assert json.loads(ended.stdout)["complete"] is True
+
+
+def test_check_and_generate_use_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    from skiploop.models.check import CheckReport
+    from skiploop.models.layered import LayeredModel
+
+    class Opened(FakeModel):
+        def check(self) -> CheckReport:
+            return CheckReport("FakeForCausalLM", LAYERS, ("0",), True)
+
+        def generate(self, prompts: list[str], *, chain: object, max_new_tokens: int) -> list[str]:
+            return [f"{prompt}|{chain}|{max_new_tokens}" for prompt in prompts]
+
+    monkeypatch.setattr(LayeredModel, "from_pretrained", lambda name, **options: Opened())
+    assert "FakeForCausalLM, 5 layers" in call("check", "x").stdout
+    assert json.loads(call("check", "x", "--json").stdout)["num_layers"] == LAYERS
+    done = call("generate", "--model", "x", "--chain", "0 1-2x2 4", "a", "b c")
+    assert done.stdout == "a|0 1-2x2 4|64\nb c|0 1-2x2 4|64\n"
+    answer = json.loads(call("generate", "a", "--max-new-tokens", 3, "--json").stdout)
+    assert answer["chain"] == [0, 1, 2, 3, 4] and answer["outputs"] == [{"prompt": "a", "text": "a|0-4|3"}]
+    for words in (["--chain", "0-9"], ["--chain", ""], ["--max-new-tokens", 0]):
+        failed = call("generate", "a", *words)
+        assert failed.exit_code == 2 and failed.stderr.startswith("Error: ")
+
+
+def test_draw_prints_text_or_writes_an_svg(tmp_path: Path) -> None:
+    from skiploop.chains.drawing import read_svg
+
+    done = call("draw", "0-1 3x2", "--layers", 5)
+    assert done.exit_code == 0 and "\u00d72" in done.stdout and done.stdout.endswith("\n0-1 3x2, depth 4 of 5\n")
+    assert call("draw", "0-1 3x2", "--layers", 5, "--ascii").stdout.isascii()
+    path = tmp_path / "c.svg"
+    flags = ("--layers", 5, "-o", path, "--title", "One", "--cost", "1,1,2,1,1", "--unit", "ms", "--json")
+    made = json.loads(call("draw", "0-1 3x2", *flags).stdout)
+    assert made["chain"] == [0, 1, 3, 3] and made["out"] == str(path)
+    assert made["edits"] == ["skip 2", "loop 3 x2", "skip 4"]
+    text = path.read_text(encoding="utf-8")
+    assert list(read_svg(text)) == made["chain"] and "cost 4 of 6 ms" in text and ">One<" in text
+    again = call("draw", "0", "--layers", 5, "-o", path)
+    assert again.exit_code == 2 and "--force" in again.stderr and path.read_text(encoding="utf-8") == text
+    assert call("draw", "0", "--layers", 5, "-o", path, "--force").exit_code == 0
+    assert list(read_svg(path.read_text(encoding="utf-8"))) == [0]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["0-9", "--layers", 5], "9 is out of range"),
+        (["0", "--layers", 0], "num_layers=0"),
+        (["0", "--layers", 5, "--title", "x"], "-o chain.svg"),
+        (["0", "--layers", 5, "--width", 5], "width=5"),
+        (["0", "--layers", 5, "-o", "OUT", "--cost", "1,2"], "2 numbers for 5 layers"),
+        (["0", "--layers", 5, "-o", "OUT", "--cost", "1,x"], "--cost '1,x'"),
+        (["0", "--layers", 5, "-o", "OUT/none/c.svg"], "can't be written"),
+    ],
+)
+def test_draw_refuses_bad_input(words: list[object], message: str, tmp_path: Path) -> None:
+    done = call("draw", *[str(word).replace("OUT", str(tmp_path / "c.svg")) for word in words])
+    assert done.exit_code == 2 and message in done.stderr and done.stderr.startswith("Error: ")
+    assert not (tmp_path / "c.svg").exists()

@@ -1,0 +1,420 @@
+"""Studies: budgets, arms, controls, and that what disturbs one leaves no trace."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skiploop.engine.request import Request, Result
+from skiploop.errors import InvalidInput
+from skiploop.stats.shares import mcnemar
+from skiploop.studies.arms import seed_for, wrong_candidates
+from skiploop.studies.results import TRANSITIONS
+from skiploop.studies.search import Interrupted, Study, load_study, search
+from skiploop.studies.settings import StudySettings
+from skiploop.testing.fakes import LAYERS, FakeModel, FakeRunner, fake_task, options
+
+IDENTITY = list(range(LAYERS))
+FILES = ("journal.jsonl", "verified.jsonl", "summary.json", "inputs.jsonl")
+
+
+def run(out: Path, runner: FakeRunner | None = None, scoring: str = "verbatim", **changes: Any) -> Study:
+    task = fake_task(scoring=scoring)
+    return search(FakeModel(), task, out=out, runner=runner or FakeRunner(), **options(**changes))
+
+
+def lines(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / "journal.jsonl").read_text().splitlines()]
+
+
+def evaluations(out: Path) -> list[dict[str, Any]]:
+    return [line for line in lines(out) if "end" not in line]
+
+
+def found_of(lines: list[dict[str, Any]], arm: str) -> list[dict[str, Any]]:
+    return [line for line in lines if line["arm"] == arm]
+
+
+def contents(out: Path) -> dict[str, bytes]:
+    return {name: (out / name).read_bytes() for name in FILES}
+
+
+@pytest.mark.parametrize("scoring", ["verbatim", "exact", "choice", "letter"])
+def test_budgets_are_distinct_evaluations_per_input_and_arm(tmp_path: Path, scoring: str) -> None:
+    run(tmp_path / "s", scoring=scoring)
+    found = evaluations(tmp_path / "s")
+    chains = Counter((line["input"], line["arm"], tuple(line["chain"])) for line in found)
+    assert set(chains.values()) == {1}
+    per_arm = Counter((line["input"], line["arm"]) for line in found)
+    assert all(per_arm[f"e{i}", arm] == 19 for i in range(10) for arm in ("search", "random", "nearby"))
+    assert all(per_arm[f"e{i}", "identity"] == 1 for i in range(10))  # the 20th of each arm
+    assert not [line for line in found if line["arm"] != "identity" and line["chain"] == IDENTITY]
+    wrong = {line["input"] for line in found if line["arm"] == "identity" and line["reward"] < 1}
+    assert {name for name, arm in per_arm if arm == "control"} == wrong
+    assert all(per_arm[name, "control"] == 19 for name in wrong)
+
+
+@pytest.mark.parametrize("scoring", ["verbatim", "exact", "choice"])
+def test_a_chain_is_run_once_per_input_and_target(tmp_path: Path, scoring: str) -> None:
+    runner = FakeRunner()
+    study = run(tmp_path / "s", runner, scoring, budget=60, verify=False)
+    requests = [request for call in runner.calls for request in call]
+    assert max(Counter((r.prompt, r.chain, r.expected) for r in requests).values()) == 1
+    found = evaluations(tmp_path / "s")
+    assert len(requests) < len(found), "the arms had chains in common"
+    assert study.summary["layer_calls"] == runner.layer_calls == sum(len(r.chain) for r in requests)
+
+
+def test_every_round_is_one_call_unless_it_is_cut(tmp_path: Path) -> None:
+    whole, cut = FakeRunner(), FakeRunner()
+    run(tmp_path / "whole", whole, per_call=1000, verify=False)
+    rounds = max(line.get("round", 0) for line in lines(tmp_path / "whole"))
+    assert rounds == math.ceil(19 / 4) and len(whole.calls) == 1 + rounds
+    run(tmp_path / "cut", cut, per_call=10, verify=False)
+    assert len(cut.calls) > 2 * len(whole.calls)
+    for call in cut.calls[1:]:
+        assert len(call) < 10 + 3 * 4  # the last input's chains stay together
+    by_input: dict[str, Any] = {}
+    for out, name in ((tmp_path / "whole", "whole"), (tmp_path / "cut", "cut")):
+        by_input[name] = evaluations(out)
+    assert by_input["whole"] == by_input["cut"], "how rounds are cut doesn't change what is asked"
+
+
+def test_the_identity_is_generated_and_shown(tmp_path: Path) -> None:
+    runner = FakeRunner()
+    study = run(tmp_path / "s", runner)
+    assert all(request.max_new_tokens == 8 and request.chain.is_identity for request in runner.calls[0])
+    assert all(request.expected is not None for request in runner.calls[1])
+    assert study.inputs[0].text == "1"
+    assert study.inputs[4].answer is None
+    failed = [result for result in study.inputs if result.example["level"] == 5]
+    assert study.summary["format_failures"] == len(failed) == 2
+    assert study.summary["format_failures_corrected"] == sum(result.search.right for result in failed)
+
+
+def test_the_figures_agree_with_the_journal(tmp_path: Path) -> None:
+    summary = run(tmp_path / "s").summary
+    found = evaluations(tmp_path / "s")
+    base = {line["input"]: line["reward"] for line in found if line["arm"] == "identity"}
+    hit: dict[str, set[str]] = {"search": set(), "random": set(), "nearby": set(), "control": set()}
+    for line in found:
+        if line["reward"] >= 1 and line["arm"] in hit:
+            hit[line["arm"]].add(line["input"])
+    right = {name for name, reward in base.items() if reward >= 1}
+    wrong = set(base) - right
+    assert summary["inputs"] == 10 and summary["base_accuracy"] == len(right) / 10 == 0.4
+    assert summary["oracle_accuracy"] == len(right | hit["search"]) / 10
+    assert summary["random_oracle_accuracy"] == len(right | hit["random"]) / 10
+    assert summary["nearby_oracle_accuracy"] == len(right | hit["nearby"]) / 10
+    for peer in ("random", "nearby"):
+        apart = summary[f"{peer}_difference"]
+        assert apart["oracle_accuracy"] == pytest.approx((len(right | hit["search"]) - len(right | hit[peer])) / 10)
+        assert apart["interval"][0] <= apart["oracle_accuracy"] <= apart["interval"][1]
+        only = [len(hit["search"] - hit[peer] - right), len(hit[peer] - hit["search"] - right)]
+        assert apart["mcnemar_p"] == pytest.approx(mcnemar(*only))
+    for arm in ("search", "control"):
+        own = [line["reward"] for line in found_of(found, arm) if line["input"] in wrong]
+        assert summary["right_chain_share_control_inputs"][arm] == pytest.approx(sum(own) / len(own))
+    assert summary["corrected_share"] == len(wrong & hit["search"]) / len(wrong)
+    assert summary["control_hit_share"] == len(hit["control"]) / len(wrong)
+    assert summary["excess"] == pytest.approx(summary["corrected_share"] - summary["control_hit_share"])
+    low, high = summary["excess_interval"]
+    assert low <= summary["excess"] <= high
+    assert summary["evaluations"] == 200
+    assert [summary["evaluations_by_arm"][arm] for arm in ("random", "nearby")] == [200, 200]
+    shorter = {
+        line["input"]
+        for line in found
+        if line["arm"] == "search" and line["reward"] >= 1 and len(line["chain"]) < LAYERS
+    }
+    assert summary["shorter_share"] == len(right & shorter) / len(right)
+    moves = summary["transitions"]
+    assert sum(moves.values()) == 10 and tuple(moves) == TRANSITIONS
+    assert [row["level"] for row in summary["by_level"]] == [1, 2, 3, 4, 5]
+    for name in TRANSITIONS:
+        assert sum(row["transitions"][name] for row in summary["by_level"]) == moves[name]
+        assert sum(row["transitions"][name] for row in summary["by_family"]) == moves[name]
+    assert summary["verified"] >= round(summary["oracle_accuracy"] * 10) and summary["flips"] == 0
+    assert summary["mean_base_depth"] == LAYERS and summary["seconds"] > 0
+    assert summary["out"] == str(tmp_path / "s") and summary["complete"]
+
+
+def test_wrong_to_wrong_counts_the_identity(tmp_path: Path) -> None:
+    study = run(tmp_path / "s", budget=2)
+    still = [result for result in study.inputs if result.transition() == "still_wrong"]
+    assert still and all(result.search.best[0].is_identity for result in still)
+
+
+def test_arms_can_be_left_out(tmp_path: Path) -> None:
+    summary = run(tmp_path / "a", random_peer=False, nearby_peer=False, control=False, verify=False).summary
+    assert set(summary["evaluations_by_arm"]) == {"search"}
+    assert summary["random_oracle_accuracy"] is None and summary["control_hit_share"] is None
+    assert summary["excess"] is None and summary["flips"] is None
+    assert summary["nearby_oracle_accuracy"] is None and summary["nearby_difference"] is None
+    for searcher, other in (("random", "nearby"), ("nearby", "random")):
+        summary = run(tmp_path / searcher, searcher=searcher).summary
+        assert set(summary["evaluations_by_arm"]) == {"search", other, "control"}
+        assert summary[f"{searcher}_oracle_accuracy"] is None
+    summary = run(tmp_path / "c", budget=1).summary
+    assert summary["oracle_accuracy"] == summary["random_oracle_accuracy"] == summary["base_accuracy"]
+
+
+def test_a_small_space_is_exhausted(tmp_path: Path) -> None:
+    study = run(tmp_path / "s", space="early-exit", budget=100)
+    assert all(len(arm.evaluations) == LAYERS for each in study.inputs for arm in each.arms.values())
+
+
+def test_stopping_early_saves_what_can_not_help(tmp_path: Path) -> None:
+    normal, early = run(tmp_path / "a", space="loop"), run(tmp_path / "b", space="loop", stop_early=True)
+    for before, after in zip(normal.inputs, early.inputs, strict=True):
+        assert len(after.search.evaluations) == (1 if after.base_right else 20)
+        assert before.search.best == after.search.best or not before.base_right
+    assert early.summary["oracle_accuracy"] == normal.summary["oracle_accuracy"]
+    skip = run(tmp_path / "c", space="skip", stop_early=True, budget=31)
+    for result in skip.inputs:
+        at = [i for i, (chain, reward) in enumerate(result.search.evaluations) if reward == 1 and len(chain) == 1]
+        # What was asked in the same round is evaluated, too; nothing after it.
+        assert not at or len(result.search.evaluations) <= at[0] + 4
+
+
+def test_seeds_differ_by_seed_arm_and_input() -> None:
+    keys = [(s, arm, f"e{i}") for s in range(3) for arm in ("search", "random", "control") for i in range(20)]
+    assert len({seed_for(*key) for key in keys}) == len(keys)
+
+
+def test_the_control_aims_at_wrong_answers_of_the_same_kind() -> None:
+    task = fake_task(60)
+    found = wrong_candidates(task, task.examples, 0)
+    by_answer = {example.answer: example for example in task.examples}
+    for example, candidates in zip(task.examples, found, strict=True):
+        assert len(candidates) == 3 == len({each.answer for each in candidates})
+        assert example.answer not in {each.answer for each in candidates}
+        donor = by_answer[candidates[0].answer]
+        assert (donor.family, donor.level) == (example.family, example.level)
+        assert replace(candidates[0], answer=example.answer) == example
+    first = [candidates[0].answer for candidates in found]
+    assert len(set(first)) == len(first), "the right answers, permuted"
+    assert found == wrong_candidates(task, task.examples, 0) != wrong_candidates(task, task.examples, 1)
+
+
+def test_the_control_takes_another_option(tmp_path: Path) -> None:
+    study = run(tmp_path / "s", scoring="letter")
+    controls = [result for result in study.inputs if "control" in result.arms]
+    assert controls
+    for result in controls:
+        assert result.arms["control"].target in {"B", "C", "D"} - {result.answer}
+
+
+def test_with_two_options_there_is_no_control(tmp_path: Path) -> None:
+    task = fake_task(scoring="choice")
+    task = replace(task, examples=tuple(replace(e, choices=e.choices[:2]) for e in task.examples))
+    study = search(FakeModel(), task, out=tmp_path / "s", runner=FakeRunner(), **options())
+    assert study.summary["control_inputs"] == 0 and study.summary["excess"] is None
+
+
+def test_a_limit_keeps_the_whole_task_for_wrong_answers(tmp_path: Path) -> None:
+    study = search(FakeModel(), fake_task(60), out=tmp_path / "s", runner=FakeRunner(), **options(limit=5))
+    answers = {example.id: example.answer for example in fake_task(60).examples}
+    kept = {result.example["id"] for result in study.inputs}
+    assert len(kept) == 5
+    for result in study.inputs:
+        same = {answers[f"e{i}"] for i in range(60) if i % 5 + 1 == result.example["level"]}
+        assert set(result.example["wrong"]) <= same
+        assert not set(result.example["wrong"]) & {answers[name] for name in kept}
+
+
+def test_two_runs_are_equal_and_a_seed_changes_them(tmp_path: Path) -> None:
+    run(tmp_path / "a")
+    run(tmp_path / "b")
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+    run(tmp_path / "c", seed=1)
+    assert contents(tmp_path / "a")["journal.jsonl"] != contents(tmp_path / "c")["journal.jsonl"]
+
+
+def test_a_complete_study_is_only_read(tmp_path: Path) -> None:
+    first = run(tmp_path / "s")
+    before, timing = contents(tmp_path / "s"), (tmp_path / "s" / "timing.json").read_bytes()
+    runner = FakeRunner()
+    second = run(tmp_path / "s", runner)
+    assert not runner.calls and contents(tmp_path / "s") == before
+    assert (tmp_path / "s" / "timing.json").read_bytes() == timing
+    assert second.summary == first.summary == load_study(tmp_path / "s").summary
+
+
+class Stopping(FakeRunner):
+    """Presses Ctrl-C during a call."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self._at = at
+
+    def run(self, requests: Sequence[Request]) -> list[Result]:
+        if len(self.calls) == self._at:
+            raise KeyboardInterrupt
+        return super().run(requests)
+
+
+@pytest.mark.parametrize("scoring", ["verbatim", "exact", "letter"])
+def test_interrupted_at_any_call_and_resumed_nothing_differs(tmp_path: Path, scoring: str) -> None:
+    reference = FakeRunner()
+    run(tmp_path / "whole", reference, scoring)
+    for at in range(0, len(reference.calls), 1 if scoring == "verbatim" else 4):
+        out = tmp_path / f"cut{at}"
+        with pytest.raises(Interrupted) as caught:
+            run(out, Stopping(at), scoring)
+        assert caught.value.out == out and not load_study(out).complete
+        rest = FakeRunner()
+        resumed = run(out, rest, scoring)
+        assert contents(out) == contents(tmp_path / "whole")
+        assert rest.calls == reference.calls[at:], "in the same batches"
+        assert json.loads((out / "timing.json").read_text())["attempts"] == 2
+        assert resumed.summary["layer_calls"] == load_study(tmp_path / "whole").summary["layer_calls"]
+
+
+def test_killed_at_ten_random_moments_nothing_differs(tmp_path: Path) -> None:
+    run(tmp_path / "whole")
+    out, rng, killed = tmp_path / "killed", random.Random(7), 0
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    while killed < 10:
+        command = [sys.executable, "-m", "skiploop.testing.fakes", str(out), "0.025"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+            assert process.stdout is not None and process.stdout.readline() == b"working\n", "not complete yet"
+            time.sleep(rng.uniform(0, 0.08))
+            process.send_signal(signal.SIGKILL)
+        assert process.returncode == -signal.SIGKILL
+        killed += 1
+    assert not (out / "summary.json").exists()
+    run(out)
+    assert contents(out) == contents(tmp_path / "whole")
+
+
+def test_successes_that_do_not_hold_when_run_again_do_not_count(tmp_path: Path) -> None:
+    class Fickle(FakeRunner):
+        def text(self, request: Request) -> str:
+            alone = len(self.calls[-1]) == 1 and request.max_new_tokens > 0
+            return "9" if alone and "L3" in request.prompt else super().text(request)
+
+    study = run(tmp_path / "s", Fickle(), budget=60)
+    level = next(row for row in study.summary["by_level"] if row["level"] == 3)
+    before = run(tmp_path / "t", FakeRunner(), budget=60)
+    claimed = next(row for row in before.summary["by_level"] if row["level"] == 3)
+    assert claimed["transitions"]["corrected"] > 0
+    assert level["transitions"]["corrected"] == 0
+    assert study.summary["flips"] >= claimed["transitions"]["corrected"]
+    assert study.summary["flip_rate"] == study.summary["flips"] / study.summary["verified"]
+
+
+def test_an_edited_journal_is_refused(tmp_path: Path) -> None:
+    run(tmp_path / "s")
+    (tmp_path / "s" / "summary.json").unlink()
+    journal = tmp_path / "s" / "journal.jsonl"
+    text = journal.read_text()
+    row = next(line for line in text.splitlines() if '"arm":"search"' in line)
+    journal.write_text(text.replace(row, row.replace('"chain":[', '"chain":[0,')))
+    with pytest.raises(InvalidInput, match=r"arm search.*another version"):
+        run(tmp_path / "s")
+    end = len(text.splitlines())
+    extra = row.replace('"round":1', '"round":99') + '\n{"end":1}\n'
+    journal.write_text(text + extra)
+    with pytest.raises(InvalidInput, match=r"round 99.*doesn't ask for"):
+        run(tmp_path / "s")
+    journal.write_text(text.replace('"end":10', '"end":9', 1))
+    with pytest.raises(InvalidInput, match="line 11: damaged"):
+        run(tmp_path / "s")
+    journal.write_text(text)
+    assert run(tmp_path / "s").complete and len(journal.read_text().splitlines()) == end
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"budget": 0}, "budget=0"),
+        ({"budget": 2.5}, "budget=2.5"),
+        ({"per_round": 0}, "per_round=0"),
+        ({"limit": 0}, "limit=0"),
+        ({"seed": -1}, "seed=-1"),
+        ({"searcher": "best"}, "'best'.*cola"),
+        ({"searcher": "cola", "searcher_settings": {"lambda": 1}}, "lambda.*length_penalty"),
+        ({"space": "all"}, "'all'.*early-exit"),
+        ({"max_block": 0}, "max_block=0"),
+        ({"max_length": 2}, "max_length=2.*5 layers"),
+        ({"engine": "warp"}, "'warp'.*plain"),
+        ({"batch_tokens": -4}, "batch_tokens=-4"),
+        ({"budgett": 3}, "'budgett'.*budget"),
+    ],
+)
+def test_bad_settings_are_named_before_any_work(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    runner = FakeRunner()
+    with pytest.raises(InvalidInput, match=message):
+        run(tmp_path / "s", runner, **changes)
+    assert not runner.calls and not (tmp_path / "s").exists()
+
+
+def test_a_prompt_beyond_the_context_is_named(tmp_path: Path) -> None:
+    task = fake_task()
+    long = replace(task.examples[3], prompt="L4 " + "x" * 60)
+    task = replace(task, examples=(*task.examples[:3], long))
+    with pytest.raises(InvalidInput, match=r"'e3' takes 63 tokens.*8.*71 together.*holds 64"):
+        search(FakeModel(), task, out=tmp_path / "s", runner=FakeRunner())
+    model = FakeModel()
+    model.context_length = None
+    assert search(model, task, out=tmp_path / "s", runner=FakeRunner(), budget=2).complete
+    with pytest.raises(InvalidInput, match=r"'e0' takes 4 tokens with its end, and 3 may.*max-new-tokens 4"):
+        short = replace(fake_task(), max_new_tokens=3)
+        search(FakeModel(), short, out=tmp_path / "t", runner=FakeRunner())
+
+
+@pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf])
+def test_scores_that_are_no_numbers_are_refused(tmp_path: Path, score: float) -> None:
+    class Broken(FakeRunner):
+        def answer(self, request: Request) -> Result:
+            result = super().answer(request)
+            return replace(result, loglikelihoods=(score, *result.loglikelihoods[1:]))
+
+    with pytest.raises(InvalidInput, match=r"'e0' aren't finite.*float32.*--dtype"):
+        run(tmp_path / "s", Broken(), "choice")
+    # Nothing was evaluated, so the way out that the message names can be taken with the same --out.
+    model = FakeModel("another")
+    assert search(model, fake_task(), out=tmp_path / "s", runner=FakeRunner(), budget=2).complete
+
+
+def test_settings_of_a_searcher_are_recorded_in_full(tmp_path: Path) -> None:
+    study = run(tmp_path / "s", searcher="cola", searcher_settings={"length_penalty": 0})
+    recorded = study.run["settings"]["searcher_settings"]
+    assert recorded["length_penalty"] == 0 and recorded["exploration"] == pytest.approx(math.sqrt(2))
+    assert study.summary["searcher_settings"] == recorded
+    assert StudySettings(searcher="random").searcher_settings == {}
+
+
+def test_progress_is_told_after_every_part(tmp_path: Path) -> None:
+    from skiploop.studies.progress import Progress
+
+    class Told(Progress):
+        def __init__(self) -> None:
+            self.calls: list[tuple[int, int, float, bool]] = []
+
+        def update(self, done: int, total: int, oracle: float, *, replayed: bool = False) -> None:
+            self.calls.append((done, total, oracle, replayed))
+
+    with pytest.raises(Interrupted):
+        run(tmp_path / "s", Stopping(4))
+    told = Told()
+    study = run(tmp_path / "s", progress=told)
+    done = [call[0] for call in told.calls]
+    assert done == sorted(done) and told.calls[-1][:2] == (done[-1], done[-1])
+    assert done[-1] == sum(study.summary["evaluations_by_arm"].values())
+    assert [call[3] for call in told.calls[:5]] == [True] * 4 + [False]
+    assert told.calls[-1][2] == study.summary["oracle_accuracy"]
