@@ -348,7 +348,7 @@ def test_options_by_dataclass_or_keyword(tmp_path: Path) -> None:
     path = write(tmp_path, rows)
     options = TaskOptions(limit=4, seed=3, max_new_tokens=7, scoring="verbatim")
     task = make_task(f"jsonl:{path}", options)
-    assert (len(task), task.max_new_tokens, task.canonical) == (4, 7, True)
+    assert (len(task), task.max_new_tokens, task.verbatim) == (4, 7, True)
     assert task == make_task(f"jsonl:{path}", limit=4, seed=3, max_new_tokens=7, scoring="verbatim")
     assert make_task(f"jsonl:{path}", options, levels=[1]).levels == (1,)
     with pytest.raises(TypeError, match="level"):
@@ -381,7 +381,7 @@ def test_nano(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(make, "_nano_rows", rows)
     task = make_task("nano")
     assert [e.prompt for e in task.examples] == [row["prompt"] for row in NANO]
-    assert (task.canonical, task.max_new_tokens) == (True, 9)
+    assert (task.verbatim, task.max_new_tokens) == (True, 9)
     assert all(task.judge_text(e, e.answer).reward == 1.0 for e in task.examples)
     assert not any(task.judge_text(e, e.answer + "0").reward for e in task.examples)
     letter = make_task("nano", families=["choice"], scoring="letter")

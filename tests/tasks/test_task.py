@@ -38,7 +38,7 @@ def quiz(scoring: str = "choice", prompt: str = "Question: Which?\nAnswer:", **c
 def test_verbatim_is_character_by_character() -> None:
     task = grid()
     example = task.examples[2]
-    assert task.canonical
+    assert task.verbatim
     assert task.judge_text(example, "2") == Verdict(1.0, "2")
     for wrong in (" 2", "2 ", "2\n", "02", "2."):
         assert task.judge_text(example, wrong) == Verdict(0.0, wrong)
@@ -53,8 +53,8 @@ def test_verbatim_letters_know_format_failures() -> None:
     assert task.judge_text(example, "b") == Verdict(0.0, None)
 
 
-def test_only_verbatim_is_canonical() -> None:
-    assert not any(Task("t", (Example("1", "p", "a"),), scoring).canonical for scoring in ("exact", "numeric"))
+def test_only_the_verbatim_scoring_is_verbatim() -> None:
+    assert not any(Task("t", (Example("1", "p", "a"),), scoring).verbatim for scoring in ("exact", "numeric"))
 
 
 def test_generation_stops_counting_at_a_new_question() -> None:

@@ -141,7 +141,7 @@ def _chosen(result: InputResult) -> list[tuple[str, Chain]]:
 def find_place(model: LayeredModel, task: Task, example: Example) -> Place:
     """The position at which an input is looked at; see the head of this file."""
     prompt, answer = model.encode_pair(example.prompt, gold_continuation(task, example))
-    wanted = [*answer, *model.eos_ids[:1]] if task.canonical else answer[:1]
+    wanted = [*answer, *model.eos_ids[:1]] if task.verbatim else answer[:1]
     sequence = [*prompt, *wanted[:-1]]
     logits = model.logits(torch.tensor([sequence]))[0, len(prompt) - 1 :].float()
     said = logits.argmax(-1).tolist()

@@ -196,7 +196,7 @@ def gold_continuation(task: Task, example: Example) -> str:
     """The gold answer as it would follow the prompt."""
     if task.scores_options and example.gold is not None:
         return task.continuations(example)[example.gold]
-    glued = task.canonical or example.prompt[-1].isspace() or example.prompt[-1] in "=([{<\"'"
+    glued = task.verbatim or example.prompt[-1].isspace() or example.prompt[-1] in "=([{<\"'"
     return example.answer if glued or example.answer[0].isspace() else f" {example.answer}"
 
 

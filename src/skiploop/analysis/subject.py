@@ -92,7 +92,7 @@ class Evaluations:
         self.new += len(lines)
 
     def _reward(self, example: Example, result: Result) -> float:
-        if self._task.canonical:
+        if self._task.verbatim:
             return float(bool(result.matched))
         return shown_verdict(self._task, example, result).reward
 

@@ -34,7 +34,7 @@ class Encoder(Protocol):
 
 def request(task: Task, target: Example, chain: Chain) -> Request:
     """What is run to judge a chain by a target."""
-    if task.canonical:
+    if task.verbatim:
         return Request(target.prompt, chain, expected=target.answer)
     return shown_request(task, target, chain)
 
@@ -55,7 +55,7 @@ def shown_verdict(task: Task, example: Example, result: Result) -> Verdict:
 
 def outcome(task: Task, state: InputState, target: int, result: Result) -> Outcome:
     """What one answer to `request` says about the gold answer and about the wrong one."""
-    if task.canonical:
+    if task.verbatim:
         reward = float(bool(result.matched))
         return Outcome((reward, None) if target == GOLD else (None, reward))
     gold, wrong = state.targets
@@ -87,7 +87,7 @@ def check_lengths(task: Task, examples: Sequence[Example], model: Encoder) -> No
     """Raises InvalidInput for an example that doesn't fit into the model's context or the task's limit."""
     for example in examples:
         used = len(model.encode(example.prompt))
-        if task.canonical:
+        if task.verbatim:
             answer = len(model.encode(example.prompt + example.answer)) - used + 1
             if answer > task.max_new_tokens:
                 raise InvalidInput(

@@ -160,7 +160,7 @@ class Rounds:
             reward, other = known.rewards[ask.target], known.rewards[1 - ask.target]
             assert reward is not None, "what was asked has been executed"
             line = new_line(number, ask, reward)
-            if not self._task.canonical:
+            if not self._task.verbatim:
                 # One execution is judged by both targets; both are kept, so that resuming needn't repeat it.
                 line |= {"answer": known.answer} | ({} if other is None else {"other": other})
             wrong = ask.state.targets[ask.target] if ask.target != GOLD else None
@@ -175,7 +175,7 @@ class Rounds:
                 continue
             target = ask.state.targets[ask.target]
             assert target is not None, "an arm has a target"
-            kind = ask.target if self._task.canonical else GOLD
+            kind = ask.target if self._task.verbatim else GOLD
             key = (ask.state.example.id, ask.chain.layers, kind)
             missing.setdefault(key, (ask, request(self._task, target, ask.chain)))
         if not missing:

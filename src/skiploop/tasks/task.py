@@ -99,7 +99,7 @@ class Task:
         return len(self.examples)
 
     @property
-    def canonical(self) -> bool:
+    def verbatim(self) -> bool:
         """Whether exactly one text is right, so that one forced pass over prompt, answer and EOS decides."""
         return self.scoring == "verbatim"
 

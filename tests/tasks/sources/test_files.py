@@ -99,7 +99,7 @@ def test_a_sample_of_math_is_balanced() -> None:
 @pytest.mark.skipif(not (files("skiploop") / "nano" / "test.jsonl").is_file(), reason="nano isn't built")
 def test_the_embedded_test_set() -> None:
     task = make_task("nano")
-    assert task.canonical
+    assert task.verbatim
     assert task.levels == (1, 2, 3, 4, 5)
     assert len(task.families) >= 6
     assert len(task.deduplicated()) == len(task)
