@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from skiploop.stats.measured import Measured, as_json, measured_difference, measured_mean, measured_share
+from skiploop.stats.measured import Measured, measured_difference, measured_mean, measured_share
 from skiploop.stats.shares import paired_counts
+from skiploop.storage.records import as_json
 from skiploop.studies.results import TRANSITIONS, InputResult
 from skiploop.studies.search import Study
 

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from skiploop.stats.measured import Measured, as_json, measured_difference, measured_mean, measured_share
+from skiploop.stats.measured import Measured, measured_difference, measured_mean, measured_share
 from skiploop.stats.shares import mcnemar, paired_counts
+from skiploop.storage.records import as_json
 from skiploop.studies.results import ArmResult, InputResult
 from skiploop.studies.search import Study
 

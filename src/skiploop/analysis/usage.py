@@ -24,7 +24,8 @@ from skiploop.analysis.depths import grouped
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.stats.bootstrap import Floats
-from skiploop.stats.measured import Measured, as_json, measured_mean, measured_share, measured_statistic
+from skiploop.stats.measured import Measured, measured_mean, measured_share, measured_statistic
+from skiploop.storage.records import as_json
 from skiploop.studies.results import InputResult
 from skiploop.studies.search import Study
 

@@ -7,7 +7,7 @@ inputs is far too narrow, and over equal values it has no width at all: then the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from numpy.typing import ArrayLike
@@ -32,7 +32,7 @@ class Measured:
 
     value: float | None
     interval: tuple[float, float] | None
-    count: int
+    count: int = field(metadata={"json": "n"})
 
     def excludes(self, value: float = 0.0) -> bool:
         """Whether there is an interval and the value lies outside."""
@@ -83,16 +83,3 @@ def measured_difference(counts: PairedCounts) -> Measured:
     """P(first) - P(second) over the same inputs, with Newcombe's paired interval."""
     total = sum(counts)
     return Measured(share(counts.first - counts.second, total), newcombe_paired(*counts), total)
-
-
-def as_json(value: Any) -> Any:
-    """Dataclasses as objects, tuples as lists, keys as text."""
-    if isinstance(value, Measured):
-        return value.to_json()
-    if is_dataclass(value):
-        return {each.name: as_json(getattr(value, each.name)) for each in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): as_json(each) for key, each in value.items()}
-    if isinstance(value, (tuple, list)):
-        return [as_json(each) for each in value]
-    return value

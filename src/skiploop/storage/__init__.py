@@ -2,5 +2,6 @@
 
 files     JSON files, written whole or not at all
 journal   an append-only file of batches of lines, each there as a whole or not at all
+records   dataclasses as JSON and back
 lock      one process in a folder at a time
 """

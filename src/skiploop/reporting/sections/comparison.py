@@ -8,8 +8,9 @@ from typing import Any
 
 from skiploop.reporting.parts import Cell, Column, Section, Table, difference
 from skiploop.reporting.run_folder import RunFolder
-from skiploop.stats.measured import Measured, as_json, measured_difference
+from skiploop.stats.measured import Measured, measured_difference
 from skiploop.stats.shares import PairedCounts, mcnemar, paired_counts, wilson
+from skiploop.storage.records import as_json
 
 
 @dataclass(frozen=True, slots=True)
