@@ -23,7 +23,7 @@ from skiploop.errors import InvalidInput
 from skiploop.spaces.space import Space
 from skiploop.storage.files import Line, writing
 from skiploop.storage.journal import JsonlJournal
-from skiploop.storage.lock import Lock
+from skiploop.storage.lock import lock_folder
 from skiploop.studies.evaluation import request, shown_verdict
 from skiploop.studies.folder import read_inputs
 from skiploop.studies.opening import StudyModel, open_model
@@ -166,7 +166,7 @@ def open_subject(
     folder = study.out / "analysis"
     with writing(folder):
         folder.mkdir(exist_ok=True)
-        lock = Lock(folder / ".lock")
+        lock = lock_folder(folder)
     try:
         task = study_task(study)
         run = (

@@ -28,7 +28,7 @@ from skiploop.errors import InvalidInput
 from skiploop.full_study.context import Context, FullSettings, MakeProgress, Part, settings_line
 from skiploop.full_study.parts import OPTIONAL, PARTS
 from skiploop.storage.files import read_json, write_json, writing
-from skiploop.storage.lock import Lock
+from skiploop.storage.lock import lock_folder
 from skiploop.studies.folder import check_place
 from skiploop.studies.full_record import FILE, FullStudy, is_full, load_full
 from skiploop.studies.opening import StudyModel, open_model
@@ -102,7 +102,7 @@ def run_study(
     _check_place(place)
     with writing(place):
         place.mkdir(parents=True, exist_ok=True)
-    lock = Lock(place / ".lock")
+    lock = lock_folder(place)
     try:
         ledger = _Ledger(place, record, parts, without)
         make = progress or (lambda figure: Progress())

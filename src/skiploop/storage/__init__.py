@@ -1,7 +1,7 @@
-"""Files that survive a kill at any moment. Pure Python; knows nothing of what it stores.
+"""Files that survive a kill at any moment. No torch; knows nothing of what it stores.
 
 files     JSON files, written whole or not at all
 journal   an append-only file of batches of lines, each there as a whole or not at all
 records   dataclasses as JSON and back
-lock      one process in a folder at a time
+lock      one process in a folder at a time (filelock)
 """

@@ -1,48 +1,29 @@
-"""A lock on a file that the system drops when its process ends, however it ends."""
+"""One process in a folder at a time, by a lock that the system drops when its process ends, however it ends."""
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
+
+from filelock import BaseFileLock, FileLock, Timeout
 
 from skiploop.errors import InvalidInput
 
-if sys.platform == "win32":
-    import msvcrt
 
-    def _acquire(descriptor: int) -> None:
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-else:
-    import fcntl
+def lock_folder(folder: Path) -> BaseFileLock:
+    """Locks a folder; never waits.
 
-    def _acquire(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-class Lock:
-    """Held from construction to `release`.
-
-    Args:
-        path: the lock file; it is made where it is missing, and it stays.
+    Returns:
+        The lock, held until its `release` is called, which is harmless to call twice. The file `.lock` stays.
 
     Raises:
         InvalidInput: another process, or another study of this one, holds it.
+        OSError: the file `.lock` can't be written.
     """
-
-    def __init__(self, path: Path) -> None:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            _acquire(descriptor)
-        except OSError as error:
-            os.close(descriptor)
-            raise InvalidInput(
-                f"another process is working on {path.parent}; wait for it to end, or choose another --out"
-            ) from error
-        self._descriptor: int | None = descriptor
-
-    def release(self) -> None:
-        """Lets others in; releasing twice is harmless."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+    lock = FileLock(folder / ".lock", thread_local=False)  # whichever thread ends the study lets others in
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise InvalidInput(
+            f"another process is working on {folder}; wait for it to end, or choose another --out"
+        ) from error
+    return lock

@@ -21,7 +21,7 @@ from typing import Any
 from skiploop.errors import InvalidInput
 from skiploop.storage.files import Line, read_json, write_atomically, write_json, writing
 from skiploop.storage.journal import JsonlJournal, dump, parse, raw_lines
-from skiploop.storage.lock import Lock
+from skiploop.storage.lock import lock_folder
 from skiploop.studies.record import SCHEMA, check_same
 
 _LEFTOVERS = (".lock", ".tmp")
@@ -44,7 +44,7 @@ class StudyFolder:
         check_place(path)
         with writing(path):
             path.mkdir(parents=True, exist_ok=True)
-            self._lock = Lock(path / ".lock")
+            self._lock = lock_folder(path)
         self.path = path
         # Where nothing was evaluated yet (a wrong dtype, say), nothing is lost by beginning anew.
         self.resumed = (path / "run.json").exists() and bool(raw_lines(path / "journal.jsonl"))
