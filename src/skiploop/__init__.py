@@ -2,7 +2,27 @@
 
     from skiploop import Chain, LayeredModel, run_chain, search
 
-What needs torch is imported on first use, so that ``import skiploop`` (and ``skiploop --help``) stay fast.
+Only chains, requests and errors are imported at once. Everything else is imported on first use, so that
+`import skiploop` and `skiploop --help` don't wait for torch.
+
+    chains/       chains as values, their notation and drawings
+    spaces/       which chains there are
+    models/       pretrained models whose layers run in any order
+    engine/       many chains on many inputs at once
+    tasks/        inputs with gold answers, and how an answer is judged
+    searchers/    how to look for a chain
+    studies/      a searcher for each input, with controls, kept on disk
+    analysis/     what a finished study says
+    full_study/   a search and everything that has to stand beside it
+    reporting/    studies as a page, as figures and as text
+    routing/      a chain for an input without its gold answer
+    cli/          the command line
+    stats/        shares, resampling, correlations
+    storage/      files that survive a kill
+    nano/         the embedded pretrained model
+    testing/      what tests of searchers, also of other people's, need
+    validate      checks of values that users give
+    errors        the two exceptions
 """
 
 from __future__ import annotations
@@ -10,72 +30,65 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from skiploop._version import __version__
-from skiploop.chains.chain import Chain
-from skiploop.engine.request import Request, Result
-from skiploop.errors import InvalidInput, UnsupportedModel
+from skiploop._version import __version__ as __version__
+from skiploop.chains.chain import Chain as Chain
+from skiploop.engine.request import Request as Request
+from skiploop.engine.request import Result as Result
+from skiploop.engine.request import Runner as Runner
+from skiploop.errors import InvalidInput as InvalidInput
+from skiploop.errors import UnsupportedModel as UnsupportedModel
 
-if TYPE_CHECKING:
-    from skiploop.engine.engine import Engine
-    from skiploop.models.check import CheckReport, check_model
-    from skiploop.models.layered import LayeredModel
-    from skiploop.models.replay import run_chain
-    from skiploop.searchers import make_searcher
-    from skiploop.spaces.named import compose, make_space, per_layer
-    from skiploop.studies.search import Study, load_study, search
-    from skiploop.studies.static.study import StaticSettings, StaticStudy, load_static, search_static
-    from skiploop.tasks import make_task
+if TYPE_CHECKING:  # for type checkers and editors; the same names as in _LAZY, which a test compares
+    from skiploop.engine.engine import Engine as Engine
+    from skiploop.full_study.run import run_study as run_study
+    from skiploop.models.check import CheckReport as CheckReport
+    from skiploop.models.check import check_model as check_model
+    from skiploop.models.layered import LayeredModel as LayeredModel
+    from skiploop.models.replay import run_chain as run_chain
+    from skiploop.searchers.protocol import Searcher as Searcher
+    from skiploop.searchers.registry import make_searcher as make_searcher
+    from skiploop.spaces.named import compose as compose
+    from skiploop.spaces.named import make_space as make_space
+    from skiploop.spaces.named import per_layer as per_layer
+    from skiploop.spaces.space import Space as Space
+    from skiploop.studies.full_record import load_full as load_full
+    from skiploop.studies.search import Study as Study
+    from skiploop.studies.search import load_study as load_study
+    from skiploop.studies.search import search as search
+    from skiploop.studies.static.study import StaticSettings as StaticSettings
+    from skiploop.studies.static.study import StaticStudy as StaticStudy
+    from skiploop.studies.static.study import load_static as load_static
+    from skiploop.studies.static.study import search_static as search_static
+    from skiploop.tasks.example import Example as Example
+    from skiploop.tasks.make import make_task as make_task
+    from skiploop.tasks.task import Task as Task
 
 _LAZY = {
-    "CheckReport": "models.check",
-    "check_model": "models.check",
-    "Engine": "engine.engine",
-    "LayeredModel": "models.layered",
-    "run_chain": "models.replay",
-    "make_searcher": "searchers",
-    "compose": "spaces.named",
-    "make_space": "spaces.named",
-    "per_layer": "spaces.named",
-    "StaticSettings": "studies.static.study",
-    "StaticStudy": "studies.static.study",
-    "load_static": "studies.static.study",
-    "search_static": "studies.static.study",
-    "Study": "studies.search",
-    "load_study": "studies.search",
-    "search": "studies.search",
-    "make_task": "tasks",
+    "engine.engine": ("Engine",),
+    "full_study.run": ("run_study",),
+    "models.check": ("CheckReport", "check_model"),
+    "models.layered": ("LayeredModel",),
+    "models.replay": ("run_chain",),
+    "searchers.protocol": ("Searcher",),
+    "searchers.registry": ("make_searcher",),
+    "spaces.named": ("compose", "make_space", "per_layer"),
+    "spaces.space": ("Space",),
+    "studies.full_record": ("load_full",),
+    "studies.search": ("Study", "load_study", "search"),
+    "studies.static.study": ("StaticSettings", "StaticStudy", "load_static", "search_static"),
+    "tasks.example": ("Example",),
+    "tasks.make": ("make_task",),
+    "tasks.task": ("Task",),
 }
+_HOME = {name: module for module, names in _LAZY.items() for name in names}
+_EAGER = ("Chain", "InvalidInput", "Request", "Result", "Runner", "UnsupportedModel", "__version__")
 
-__all__ = [
-    "Chain",
-    "CheckReport",
-    "Engine",
-    "InvalidInput",
-    "LayeredModel",
-    "Request",
-    "Result",
-    "StaticSettings",
-    "StaticStudy",
-    "Study",
-    "UnsupportedModel",
-    "__version__",
-    "check_model",
-    "compose",
-    "load_static",
-    "load_study",
-    "make_searcher",
-    "make_space",
-    "make_task",
-    "per_layer",
-    "run_chain",
-    "search",
-    "search_static",
-]
+__all__ = sorted([*_EAGER, *_HOME])
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(import_module(f"skiploop.{_LAZY[name]}"), name)
+    if name in _HOME:
+        return getattr(import_module(f"skiploop.{_HOME[name]}"), name)
     raise AttributeError(f"module 'skiploop' has no attribute {name!r}")
 
 

@@ -2,4 +2,5 @@
 
 searcher_contract   what every searcher keeps to, as tests to inherit from
 chainbench/         small problems in which the reward of every chain is known
+fakes               a model and an engine without torch
 """

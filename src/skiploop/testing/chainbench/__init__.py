@@ -8,6 +8,12 @@
 
 `load` gives a small trained transformer's table; `additive`, `clustered`, `harmful_layer` and `null` planted ones
 without a model.
+
+    table     what every chain says on every input
+    planted   tables without a model
+    pointer   the trained model and its questions; imports torch
+    cached    the model's table, built on first use
+    modules   three modules in place of layers
 """
 
 from skiploop.testing.chainbench.cached import load
