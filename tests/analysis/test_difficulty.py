@@ -86,7 +86,7 @@ def test_the_first_seed_is_the_study_itself_and_costs_nothing(tmp_path: Path) ->
     runner = FakeRunner()
     with open_subject(tmp_path, model=FakeModel(), runner=runner) as subject:
         found = analyse(subject, DifficultySettings(seeds=2, resamples=50))
-    budget = study.run["settings"]["budget"]
+    budget = study.run["settings"]["search"]["budget"]
     for line, result in zip(found["inputs"], study.inputs, strict=True):
         rewards = [reward for _, reward in result.search.evaluations]
         assert line["evaluations"][0] == (rewards.index(1.0) + 1 if 1.0 in rewards else budget + 1)

@@ -177,7 +177,7 @@ def test_inputs_are_resampled_whole_and_an_undefined_figure_has_no_interval() ->
 def test_an_ablation_compares_the_same_inputs_in_three_spaces(tmp_path: Path) -> None:
     found = ablate(FakeModel(), fake_task(20), out=tmp_path, runner=FakeRunner(), **options())
     assert tuple(found.studies) == SPACES
-    assert [study.run["settings"]["space"] for study in found.studies.values()] == list(SPACES)
+    assert [study.run["settings"]["space"]["name"] for study in found.studies.values()] == list(SPACES)
     assert found.table == json.loads((tmp_path / "ablation.json").read_text())
     assert found.table["base_differs"] == 0
     right = {space: [each.search.right for each in study.inputs] for space, study in found.studies.items()}

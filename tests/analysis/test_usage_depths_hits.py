@@ -34,7 +34,7 @@ def result(number: int, search: Evaluations, *, base: float = 0.0, level: int = 
 
 
 def study(*inputs: InputResult, budget: int = 10) -> Study:
-    run = {"model": {"num_layers": L}, "settings": {"budget": budget}}
+    run = {"model": {"num_layers": L}, "settings": {"search": {"budget": budget}}}
     return Study(Path("nowhere"), run, inputs, {"complete": True})
 
 

@@ -89,7 +89,7 @@ def test_a_small_run_makes_the_table_and_a_second_one_only_reads(tmp_path: Path)
     assert re.search(r"^nano +cola +2 +- +\S+ \[.*\] +- ", first.stdout, re.MULTILINE)
     assert "oracle: the gold answer chose the chain" in first.stdout
     journal = tmp_path / "out" / "nano" / "cola" / "journal.jsonl"
-    settings = json.loads((journal.parent / "run.json").read_text())["settings"]
+    settings = json.loads((journal.parent / "run.json").read_text())["settings"]["search"]
     assert settings["budget"] == 3
     assert settings["searcher_settings"]["length_penalty"] == 5
     assert settings["searcher_settings"]["exploration"] == pytest.approx(2**0.5)

@@ -24,7 +24,7 @@ def run(out: Path, table: Table, *, seed: int = 0, budget: int = 40, without: tu
     """In the space of a table: each layer not at all, once or twice."""
     space = {"space": "cola", "max_block": 1, "max_repeats": 1}
     settings = FullSettings(
-        study=StudySettings(searcher="cola", budget=budget, seed=seed, per_call=200, **space), inputs=40,
+        study=StudySettings().changed(searcher="cola", budget=budget, seed=seed, per_call=200, limit=40, **space),
         static=StaticSettings(train=40, test=60, first=10, per_round=4, references=False), static_budget=40,
         sampling=SamplingSettings(tune=20, most=4, per_call=200, seed=seed), seeds=2, neighbours=4,
     )  # fmt: skip

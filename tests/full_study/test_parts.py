@@ -75,11 +75,13 @@ def rows(table: Table) -> Task:
 
 
 def settings(**changes: Any) -> FullSettings:
-    study = {"searcher": "random", "space": "skip", "budget": 31, "per_call": 60} | changes.pop("study", {})
+    study = {"searcher": "random", "space": "skip", "budget": 31, "per_call": 60, "limit": 40} | changes.pop(
+        "study", {}
+    )
     static = {"train": 40, "test": 60, "first": 10, "per_round": 4, "references": False}
     return FullSettings(
         **{
-            "study": StudySettings(**study), "inputs": 40, "static": StaticSettings(**static), "static_budget": 31,
+            "study": StudySettings().changed(**study), "static": StaticSettings(**static), "static_budget": 31,
             "sampling": SamplingSettings(tune=20, most=4, per_call=60),
         } | changes
     )  # fmt: skip
@@ -186,12 +188,10 @@ class Killed(FakeRunner):
 
 
 def small(**changes: Any) -> FullSettings:
-    study = StudySettings(searcher="cola", budget=8, per_call=40)
+    study = StudySettings().changed(searcher="cola", budget=8, per_call=40, limit=10)
     static = StaticSettings(train=20, test=30, first=10, per_round=4, references=False)
     sampling = SamplingSettings(tune=10, most=3, per_call=40)
-    return FullSettings(
-        **{"study": study, "inputs": 10, "static": static, "static_budget": 6, "sampling": sampling} | changes
-    )
+    return FullSettings(**{"study": study, "static": static, "static_budget": 6, "sampling": sampling} | changes)
 
 
 @pytest.mark.parametrize("scoring", ["verbatim", "letter"])
@@ -304,17 +304,15 @@ def test_what_is_in_the_way_is_told_before_anything_is_run(tmp_path: Path) -> No
     task = fake_task(60)
     few = ("ablation", "analyses", "report")
     run_study(FakeModel(), task, out=tmp_path / "s", settings=small(), runner=FakeRunner(), without=few)
-    with pytest.raises(InvalidInput, match=r"static_budget.: 9"):
+    with pytest.raises(InvalidInput, match=r"static_budget \(there 6, here 9\)"):
         run_study(FakeModel(), task, out=tmp_path / "s", settings=small(static_budget=9), runner=runner)
     with pytest.raises(InvalidInput, match="isn't a full one"):
         run_study(FakeModel(), task, out=tmp_path / "s" / "search", settings=small(), runner=runner)
     with pytest.raises(InvalidInput, match="60 distinct questions"):
         static = StaticSettings(train=40, test=30)
         run_study(FakeModel(), task, out=tmp_path / "t", settings=small(static=static), runner=runner)
-    with pytest.raises(InvalidInput, match="inputs=31"):
-        small(inputs=31)
-    with pytest.raises(InvalidInput, match="limit=5"):
-        small(study=StudySettings(limit=5))
+    with pytest.raises(InvalidInput, match="limit=31"):
+        small(study=StudySettings().changed(limit=31))
     assert not runner.calls and not (tmp_path / "t").exists()
     with pytest.raises(InvalidInput, match="no full study"):
         load_full(tmp_path)
@@ -338,7 +336,9 @@ def test_parts_are_left_out_and_done_later_and_what_is_there_stays(tmp_path: Pat
 
 
 def test_a_warm_start_and_the_flags_of_the_search_go_through_to_it(tmp_path: Path) -> None:
-    study = StudySettings(budget=6, per_call=40, warm_start=[[0, 1, 2, 4]], nearby_peer=False, verify=False)
+    study = StudySettings().changed(
+        budget=6, per_call=40, limit=10, warm_start=[[0, 1, 2, 4]], nearby_peer=False, verify=False
+    )
     few = ("sampling", "ablation", "analyses", "report")
     for _ in range(2):  # recorded so that the same call is recognised
         found = run_study(FakeModel(), fake_task(60), out=tmp_path / "s", settings=small(study=study),
@@ -346,7 +346,7 @@ def test_a_warm_start_and_the_flags_of_the_search_go_through_to_it(tmp_path: Pat
     results = load_study(tmp_path / "s" / "search").inputs
     assert all(each.search.evaluations[1][0].layers == (0, 1, 2, 4) for each in results)
     assert all("nearby" not in each.arms for each in results)
-    assert found.record["settings"]["warm_start"] == [[0, 1, 2, 4]]
+    assert found.record["settings"]["search"]["warm_start"] == [[0, 1, 2, 4]]
 
 
 # The command
@@ -394,7 +394,7 @@ def test_json_is_one_object_and_the_same_command_only_reads(tmp_path: Path, fake
     words = ["study", *FLAGS, "--samples", "2", "--temperatures", "0.5,1", "--out", str(tmp_path / "s"), "--json"]
     found = json.loads(CliRunner().invoke(app, words).stdout)
     assert found["status"] == "complete" and set(found["figures"]) == {"search", "static", "sampling"}
-    assert found["settings"]["study"]["sampling"]["temperatures"] == [0.5, 1.0]
+    assert found["settings"]["sampling"]["temperatures"] == [0.5, 1.0]
     assert found["figures"]["sampling"]["samples"] == 2 and found["out"] == str(tmp_path / "s")
     before = len(fakes)
     assert json.loads(CliRunner().invoke(app, words).stdout) == found and len(fakes) == before
@@ -426,7 +426,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     ("words", "message"),
     [
         (["--temperatures", "0.7,x"], "0.7,x"), (["--temperatures", "-1"], "numbers above 0"),
-        (["--tune", "0"], "tune=0"), (["--limit", "99"], "inputs=99"), (["--searcher", "best"], "'best'"),
+        (["--tune", "0"], "tune=0"), (["--limit", "99"], "limit=99"), (["--searcher", "best"], "'best'"),
     ],
 )  # fmt: skip
 @pytest.mark.usefixtures("fakes")

@@ -58,10 +58,10 @@ def test_another_study_in_the_folder_is_refused_by_field(tmp_path: Path) -> None
     out = tmp_path / "s"
     search(FakeModel(), fake_task(), out=out, runner=FakeRunner(), **options())
     for changes, message in (
-        ({"budget": 21}, r"budget \(there 20, here 21\)"),
-        ({"searcher": "random"}, "searcher .there 'gp', here 'random'"),
-        ({"seed": 5, "space": "skip"}, "space.*seed"),
-        ({"searcher_settings": {"improvement": 1.0}}, "searcher_settings"),
+        ({"budget": 21}, r"search\.budget \(there 20, here 21\)"),
+        ({"searcher": "random"}, r"search\.searcher .there 'gp', here 'random'"),
+        ({"seed": 5, "space": "skip"}, r"search\.seed.*space\.name"),
+        ({"searcher_settings": {"improvement": 1.0}}, r"search\.searcher_settings"),
     ):
         with pytest.raises(InvalidInput, match=f"holds another study. Different: {message}"):
             search(FakeModel(), fake_task(), out=out, runner=FakeRunner(), **options(**changes))
@@ -107,7 +107,7 @@ def test_run_json_says_what_was_run(tmp_path: Path) -> None:
     out = tmp_path / "s"
     search(FakeModel(), fake_task(), out=out, runner=FakeRunner(), **options())
     run = read_run(out)
-    assert run["settings"]["budget"] == 20 and run["model"]["dtype"] == "float32"
+    assert run["settings"]["search"]["budget"] == 20 and run["model"]["dtype"] == "float32"
     assert run["task"]["fingerprint"] == fake_task().fingerprint and run["engine"] == "custom"
     assert {"skiploop", "python", "torch", "transformers"} == set(run["versions"])
     assert run["space"]["max_length"] == 10

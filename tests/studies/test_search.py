@@ -24,7 +24,7 @@ from skiploop.stats.shares import mcnemar
 from skiploop.studies.arms import seed_for, wrong_candidates
 from skiploop.studies.results import TRANSITIONS
 from skiploop.studies.search import Interrupted, Study, load_study, search
-from skiploop.studies.settings import StudySettings
+from skiploop.studies.settings import SearchSettings
 from skiploop.testing.fakes import LAYERS, FakeModel, FakeRunner, fake_task, options
 
 IDENTITY = list(range(LAYERS))
@@ -393,10 +393,10 @@ def test_scores_that_are_no_numbers_are_refused(tmp_path: Path, score: float) ->
 
 def test_settings_of_a_searcher_are_recorded_in_full(tmp_path: Path) -> None:
     study = run(tmp_path / "s", searcher="cola", searcher_settings={"length_penalty": 0})
-    recorded = study.run["settings"]["searcher_settings"]
+    recorded = study.run["settings"]["search"]["searcher_settings"]
     assert recorded["length_penalty"] == 0 and recorded["exploration"] == pytest.approx(math.sqrt(2))
     assert study.summary["searcher_settings"] == recorded
-    assert StudySettings(searcher="random").searcher_settings == {}
+    assert SearchSettings(searcher="random").searcher_settings == {}
 
 
 def test_progress_is_told_after_every_part(tmp_path: Path) -> None:

@@ -53,11 +53,11 @@ def test_the_chains_of_a_file_come_first_on_every_input_but_in_the_random_arm(tm
         if "control" in result.arms:
             assert asked(tmp_path / "s", "control", name)[:4] == first, "or the two couldn't be compared"
         assert len({tuple(chain) for chain in asked(tmp_path / "s", "search", name)}) == 19
-    assert study.run["settings"]["warm_start"] == [[0, 1, 2], first[1], [0, 1, 2, 3, 4], [4], [0, 2, 4]]
+    assert study.run["settings"]["search"]["warm_start"] == [[0, 1, 2], first[1], [0, 1, 2, 3, 4], [4], [0, 2, 4]]
 
 
 def test_without_a_warm_start_nothing_is_recorded_so_that_older_studies_can_be_resumed(tmp_path: Path) -> None:
-    assert "warm_start" not in run(tmp_path / "s", part(0, 5)).run["settings"]
+    assert run(tmp_path / "s", part(0, 5)).run["settings"]["search"]["warm_start"] == []
 
 
 def test_interrupted_anywhere_and_resumed_nothing_differs(tmp_path: Path, chains: Path) -> None:
@@ -84,7 +84,7 @@ def test_another_list_is_another_study(tmp_path: Path, chains: Path) -> None:
 def test_the_chains_right_on_most_other_inputs_are_taken_from_a_study(tmp_path: Path) -> None:
     earlier = run(tmp_path / "earlier", part(0, 20), budget=100)
     later = run(tmp_path / "later", part(20, 30), warm_start=str(tmp_path / "earlier"))
-    taken = [Chain(layers, LAYERS) for layers in later.run["settings"]["warm_start"]]
+    taken = [Chain(layers, LAYERS) for layers in later.run["settings"]["search"]["warm_start"]]
     assert len(taken) == MOST and Chain.identity(LAYERS) not in taken
     right = [
         {c for name, arm in each.arms.items() if name != "control" for c, reward in arm.evaluations if reward >= 1}
@@ -148,7 +148,7 @@ def test_bad_files_are_refused_before_any_work(tmp_path: Path, text: str, messag
 def test_chains_may_be_given_as_they_are(tmp_path: Path) -> None:
     chains = [Chain([0, 1, 2], LAYERS), Chain([4], LAYERS)]
     study = run(tmp_path / "s", part(0, 5), warm_start=chains)
-    assert study.run["settings"]["warm_start"] == [[0, 1, 2], [4]]
+    assert study.run["settings"]["search"]["warm_start"] == [[0, 1, 2], [4]]
     assert run(tmp_path / "s", part(0, 5), warm_start=[[0, 1, 2], [4]]).summary == study.summary
 
 
@@ -181,7 +181,7 @@ def test_studies_that_can_not_help_are_refused(tmp_path: Path) -> None:
 def test_the_flag_reaches_the_study(tmp_path: Path, chains: Path) -> None:
     done = call("search", "--budget", 9, "--out", tmp_path / "s", "--warm-start", chains, "--json")
     assert done.exit_code == 0, done.output
-    recorded = json.loads((tmp_path / "s" / "run.json").read_text())["settings"]["warm_start"]
+    recorded = json.loads((tmp_path / "s" / "run.json").read_text())["settings"]["search"]["warm_start"]
     assert recorded[0] == [0, 1, 2] and len(recorded) == 5
     done = call("search", "--out", tmp_path / "t", "--warm-start", tmp_path / "s", "--json")
     assert done.exit_code == 2 and "would leak" in json.loads(done.stdout)["error"]

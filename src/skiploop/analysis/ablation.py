@@ -99,7 +99,7 @@ def ablate(
     pool = make_task(task) if isinstance(task, str) else task
     if out is not None:
         _check(Path(out))
-    opened = open_model(model, settings) if isinstance(model, str) else model
+    opened = open_model(model, settings.engine) if isinstance(model, str) else model
     place = Path(out) if out is not None else _place(opened, pool, settings)
     _check(place)
     studies = {}
@@ -123,7 +123,8 @@ def _check(place: Path) -> None:
 
 def _place(model: StudyModel, pool: Task, settings: StudySettings) -> Path:
     both = settings.changed(space="cola")
-    run = describe(model, pool, both.make_space(model.num_layers), both, "")
+    space = both.space.make(model.num_layers)
+    run = describe(model, pool, space, kind="ablation", settings=both.to_json(), engine="")
     found = default_out(run)
     return found.with_name(f"ablation-{found.name}")
 

@@ -66,7 +66,7 @@ class DifficultySettings:
 def analyse(subject: Subject, settings: DifficultySettings | None = None) -> dict[str, Any]:
     """What goes into difficulty.json."""
     settings = settings or DifficultySettings()
-    study = subject.settings
+    study = subject.settings.search
     budget = settings.budget or study.budget
 
     def make(name: str, number: int) -> Searcher:

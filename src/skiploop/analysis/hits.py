@@ -89,7 +89,7 @@ def hits(study: Study) -> Hits:
     if control:
         groups.append(("search, control inputs", "search", "control", control))
         groups.append(("control", "control", "control", control))
-    budget = int(study.run["settings"]["budget"])
+    budget = int(study.run["settings"]["search"]["budget"])
     pairs = paired_counts([each.search.right for each in random], [each.arms["random"].right for each in random])
     return Hits(
         tuple(_curve(*group, budget) for group in groups),

@@ -161,7 +161,7 @@ def open_subject(
     if not study.complete:
         raise InvalidInput(f"the study in {study.out} isn't finished; give its search command again to go on with it")
     settings = study_settings(study.run).changed(**{"dtype": study.run["model"]["dtype"]} | changes)
-    opened = model if model is not None else open_model(study.run["model"]["name"], settings)
+    opened = model if model is not None else open_model(study.run["model"]["name"], settings.engine)
     _check_model(study.run["model"], opened)
     folder = study.out / "analysis"
     with writing(folder):
@@ -172,14 +172,14 @@ def open_subject(
         run = (
             runner
             if runner is not None
-            else open_runner(opened, engine=settings.engine, batch_tokens=settings.batch_tokens)[0]
+            else open_runner(opened, engine=settings.engine.engine, batch_tokens=settings.engine.batch_tokens)[0]
         )
         progress = progress or Progress()
         evaluate = Evaluations(
             task, run, known_rewards(study), JsonlJournal(folder / "evaluations.jsonl"),
-            per_call=settings.per_call, progress=progress,
+            per_call=settings.engine.per_call, progress=progress,
         )  # fmt: skip
-        space = settings.make_space(study.run["model"]["num_layers"])
+        space = settings.space.make(study.run["model"]["num_layers"])
         with progress:
             yield Subject(study, task, space, settings, opened, run, evaluate, progress)
     finally:
@@ -188,7 +188,7 @@ def open_subject(
 
 def study_settings(run: Mapping[str, Any]) -> StudySettings:
     """The settings in a run.json."""
-    return StudySettings(**run["settings"])
+    return StudySettings.from_json(run["settings"])
 
 
 def study_task(study: Study) -> Task:

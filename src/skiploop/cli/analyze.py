@@ -86,7 +86,7 @@ def ablate(**given: Any) -> None:
         from skiploop.tasks import make_task
 
         settings, options = asked({**given, "space": "cola"})
-        checked = StudySettings(**settings)
+        checked = StudySettings().changed(**settings)
         whole = make_task(given["task"], **options)
         confirm_code(given["model"], given["trust_remote_code"], given["yes"])
         set_threads(given["threads"])

@@ -163,7 +163,7 @@ def _search(
     from skiploop.studies.static.study import search_static
     from skiploop.tasks import make_task
 
-    checked = StudySettings(**settings)
+    checked = StudySettings().changed(**settings)
     whole = make_task(task, **options)
     confirm_code(model, settings["trust_remote_code"], yes)
     set_threads(threads)

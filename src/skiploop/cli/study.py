@@ -64,10 +64,9 @@ def study(
 
         if limit < 1:
             raise InvalidInput(f"--limit {limit} doesn't work; a full study searches on 1 or more of its test inputs")
-        settings, options = asked({**given, "seed": seed, "limit": 0})
+        settings, options = asked({**given, "seed": seed, "limit": limit})
         full = FullSettings(
-            study=StudySettings(**settings),
-            inputs=limit,
+            study=StudySettings().changed(**settings),
             static=StaticSettings(
                 train=given["train"], test=given["test"], per_round=given["per_round"] or 8,
                 references=not given["no_references"], gates=given["gates"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,8 @@ class FullSettings:
     """What the parts do.
 
     Attributes:
-        study: searcher, space, budget, seed and model settings, of all parts; its `limit` must be None.
-        inputs: inputs of the search: the first of the test split.
+        study: of the search: on the first `limit` inputs of the test split. Its space, engine, controls and seed are
+            those of all parts.
         static: the split, and the search for one chain for all inputs.
         static_budget: distinct chains of that search.
         sampling: how the identity is sampled.
@@ -37,8 +38,7 @@ class FullSettings:
         neighbours: chains one edit away that are tried for robustness, at most.
     """
 
-    study: StudySettings = field(default_factory=StudySettings)
-    inputs: int = 50
+    study: StudySettings = field(default_factory=lambda: StudySettings().changed(limit=50))
     static: StaticSettings = field(default_factory=StaticSettings)
     static_budget: int = 64
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
@@ -46,19 +46,31 @@ class FullSettings:
     neighbours: int = 16
 
     def __post_init__(self) -> None:
-        if whole_number("inputs", self.inputs, 1) > self.static.test:
+        limit = self.study.search.limit
+        if limit is not None and limit > self.static.test:
             raise InvalidInput(
-                f"inputs={self.inputs} of the search are to be among the test inputs, of which there are "
+                f"limit={limit} inputs of the search are to be among the test inputs, of which there are "
                 f"{self.static.test}; use fewer, or a larger --test"
             )
-        if self.study.limit is not None:
-            raise InvalidInput(f"limit={self.study.limit} has no place in a full study; use --limit for its inputs")
         whole_number("static_budget", self.static_budget, 1)
         whole_number("seeds", self.seeds, 2)
         whole_number("neighbours", self.neighbours, 1)
 
+    @property
+    def of_parts(self) -> StudySettings:
+        """Of a part that is given its inputs."""
+        return self.study.changed(limit=None)
 
-@dataclass(slots=True)
+    def to_json(self) -> dict[str, Any]:
+        """The sections, as run.json has them."""
+        line = self.study.to_json()
+        line |= {name: asdict(getattr(self, name)) for name in ("static", "sampling")}
+        line["sampling"]["temperatures"] = list(self.sampling.temperatures)
+        line["analyses"] = {name: getattr(self, name) for name in ("seeds", "neighbours")}
+        return line | {"static_budget": self.static_budget}
+
+
+@dataclass(frozen=True)  # without slots: the runner is opened on first use and kept
 class Context:
     """What a part works with.
 
@@ -81,22 +93,19 @@ class Context:
     settings: FullSettings
     progress: MakeProgress
     given: Runner | None = None
-    _opened: Runner | None = None
 
-    @property
+    @cached_property
     def runner(self) -> Runner:
         """What evaluates where a part doesn't open its own."""
-        if self._opened is None:
-            study = self.settings.study
-            self._opened = (
-                self.given or open_runner(self.model, engine=study.engine, batch_tokens=study.batch_tokens)[0]
-            )
-        return self._opened
+        if self.given is not None:
+            return self.given
+        engine = self.settings.study.engine
+        return open_runner(self.model, engine=engine.engine, batch_tokens=engine.batch_tokens)[0]
 
     @property
     def searched(self) -> tuple[Example, ...]:
         """The inputs of the search."""
-        return self.test[: self.settings.inputs]
+        return self.test[: self.settings.study.search.limit]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +127,3 @@ class Part:
     run: Callable[[Context], Line]
     why_not: Callable[[Context], str | None] = lambda context: None
     optional: bool = False
-
-
-def settings_line(settings: FullSettings) -> dict[str, Any]:
-    """The settings, ready for JSON."""
-    line = asdict(settings)
-    line["sampling"]["temperatures"] = list(settings.sampling.temperatures)
-    line["study"].pop("warm_start")  # beside these, where there is one
-    return line

@@ -26,7 +26,7 @@ def _ablation(context: Context) -> Line:
     studies = {}
     for space in _NARROW:
         studies[space] = search(
-            context.model, context.pool, out=out / space, settings=context.settings.study.changed(space=space),
+            context.model, context.pool, out=out / space, settings=context.settings.of_parts.changed(space=space),
             inputs=context.searched, runner=context.given, progress=context.progress("oracle accuracy"),
         )  # fmt: skip
     table = compare(studies | {"cola": load_study(context.out / "search")})
@@ -37,7 +37,7 @@ def _ablation(context: Context) -> Line:
 
 
 def _other_space(context: Context) -> str | None:
-    space = context.settings.study.space
+    space = context.settings.study.space.name
     return None if space == "cola" else f"the search is in the space {space!r}, not in all of `cola`"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from skiploop.chains.chain import Chain
-from skiploop.full_study.context import Context, FullSettings, MakeProgress, Part, settings_line
+from skiploop.full_study.context import Context, FullSettings, MakeProgress, Part
 from skiploop.full_study.later_parts import LATER_PARTS
 from skiploop.storage.files import Line, read_json, write_json
 from skiploop.storage.journal import JsonlJournal
@@ -19,12 +19,12 @@ from skiploop.studies.progress import Progress
 from skiploop.studies.search import load_study, search
 from skiploop.studies.static.study import load_static, rewards_on_test, search_static
 
-__all__ = ["OPTIONAL", "PARTS", "Context", "FullSettings", "MakeProgress", "Part", "settings_line"]
+__all__ = ["OPTIONAL", "PARTS", "Context", "FullSettings", "MakeProgress", "Part"]
 
 
 def _search(context: Context) -> Line:
     found = search(
-        context.model, context.pool, out=context.out / "search", settings=context.settings.study,
+        context.model, context.pool, out=context.out / "search", settings=context.settings.of_parts,
         inputs=context.searched, runner=context.given, progress=context.progress("oracle accuracy"),
     )  # fmt: skip
     return found.summary
@@ -33,7 +33,7 @@ def _search(context: Context) -> Line:
 def _static(context: Context) -> Line:
     found = search_static(
         context.model, context.pool, out=context.out / "static", static=context.settings.static,
-        settings=context.settings.study.changed(budget=context.settings.static_budget),
+        settings=context.settings.of_parts.changed(budget=context.settings.static_budget),
         runner=context.given, progress=context.progress("best on training inputs"),
     )  # fmt: skip
     return found.summary

@@ -25,7 +25,7 @@ from typing import Any
 
 from skiploop.engine.request import Runner
 from skiploop.errors import InvalidInput
-from skiploop.full_study.context import Context, FullSettings, MakeProgress, Part, settings_line
+from skiploop.full_study.context import Context, FullSettings, MakeProgress, Part
 from skiploop.full_study.parts import OPTIONAL, PARTS
 from skiploop.storage.files import read_json, write_json, writing
 from skiploop.storage.lock import lock_folder
@@ -93,11 +93,11 @@ def run_study(
         _check_place(Path(out))
     pool = make_task(task) if isinstance(task, str) else task
     train, test = split(pool, settings.static.train, settings.static.test)
-    opened = open_model(model, settings.study) if isinstance(model, str) else model
-    space = settings.study.make_space(opened.num_layers)
+    opened = open_model(model, settings.study.engine) if isinstance(model, str) else model
+    space = settings.study.space.make(opened.num_layers)
     settings = replace(settings, study=resolved(settings.study, space, (*train, *test)))
-    record = describe(opened, pool, space, settings.study, "custom" if runner is not None else settings.study.engine)
-    record["settings"] |= {"study": settings_line(settings)}
+    engine = "custom" if runner is not None else settings.study.engine.engine
+    record = describe(opened, pool, space, kind="full", settings=settings.to_json(), engine=engine)
     place = Path("runs") / f"study-{default_out(record).name}" if out is None else Path(out)
     _check_place(place)
     with writing(place):
@@ -124,7 +124,7 @@ class _Ledger:
         if before:
             check_same(out, before, record)
         known = before.get("parts", {})
-        self._record = before or record | {"kind": "full"}
+        self._record = before or record
         self._record["parts"] = {
             part.name: known.get(part.name, {"title": part.title, "place": part.place}) for part in parts
         }

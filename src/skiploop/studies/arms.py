@@ -122,12 +122,12 @@ class InputState:
         """Sets the arms up, once the identity's verdict is known; `wrong` is None where it is right."""
         self.targets = (self.example, wrong)
         names = ["search", *settings.peers]
-        if settings.control and wrong is not None:
+        if settings.controls.control and wrong is not None:
             names.append("control")
         for arm in names:
-            seed = seed_for(settings.seed, arm, self.example.id)
-            made = make_searcher(arm, space, seed=seed) if arm in PEERS else settings.make_searcher(space, seed)
-            self.arms.append(Arm(arm, made, settings.budget))
+            seed = seed_for(settings.search.seed, arm, self.example.id)
+            made = make_searcher(arm, space, seed=seed) if arm in PEERS else settings.search.make_searcher(space, seed)
+            self.arms.append(Arm(arm, made, settings.search.budget))
 
 
 def wrong_candidates(pool: Task, examples: Sequence[Example], seed: int) -> list[tuple[Example, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from skiploop.studies.evaluation import Encoder
-from skiploop.studies.settings import StudySettings
+from skiploop.studies.settings import EngineSettings
 
 
 class StudyModel(Encoder, Protocol):
@@ -40,7 +40,7 @@ class StudyModel(Encoder, Protocol):
         """Such as sdpa."""
 
 
-def open_model(name: str, settings: StudySettings) -> Any:
+def open_model(name: str, settings: EngineSettings) -> Any:
     """A model by name, checked: chains on it are exact."""
     from skiploop.models.layered import LayeredModel  # imports torch
 

@@ -7,7 +7,6 @@ import json
 import platform
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,30 +16,37 @@ from skiploop._version import __version__
 from skiploop.errors import InvalidInput
 from skiploop.spaces.space import Space
 from skiploop.studies.opening import StudyModel
-from skiploop.studies.settings import StudySettings
 from skiploop.tasks import Task
 
-SCHEMA = 1
+SCHEMA = 2
 # Not what a study is about: how the model was asked for (what was resolved is compared), its name, and a description
 # of the task, whose fingerprint has all that can change a verdict.
 _IGNORED = {
-    "settings": ("dtype", "device", "trust_remote_code"),
+    "settings.engine": ("dtype", "device", "trust_remote_code"),
     "model": ("name", "revision"),
     "task": ("description",),
 }
-_COMPARED = ("schema", "settings", "model", "task", "space", "engine")
+_COMPARED = ("schema", "kind", "settings", "model", "task", "space", "engine")
 
 
-def describe(model: StudyModel, pool: Task, space: Space, settings: StudySettings, engine: str) -> dict[str, Any]:
-    """What goes into run.json."""
-    asked = asdict(settings)
-    first = asked.pop("warm_start")  # recorded where there is one, so that studies begun before can be resumed
-    if first:
-        asked["warm_start"] = [list(layers) for layers in first]
+def describe(
+    model: StudyModel, pool: Task, space: Space, *, kind: str, settings: Mapping[str, Any], engine: str
+) -> dict[str, Any]:
+    """What goes into run.json.
+
+    Args:
+        model: opened.
+        pool: the task, whole.
+        space: of the model's chains.
+        kind: of study: `search`, `static`, `full` or `ablation`.
+        settings: by section, fit for JSON.
+        engine: what evaluates.
+    """
     return {
         "schema": SCHEMA,
+        "kind": kind,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "settings": asked,
+        "settings": dict(settings),
         "model": {
             "name": model.name,
             "revision": model.revision,
@@ -71,7 +77,9 @@ def check_same(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> No
     there, here = _compared(old), _compared(new)
     different = [key for key in {**there, **here} if there.get(key) != here.get(key)]
     if different:
-        named = ", ".join(f"{k} (there {there.get(k)!r}, here {here.get(k)!r})" for k in different)
+        named = ", ".join(
+            f"{key.removeprefix('settings.')} (there {there.get(key)!r}, here {here.get(key)!r})" for key in different
+        )
         raise InvalidInput(
             f"--out {path} holds another study. Different: {named}. Choose another --out, or use its settings"
         )
@@ -81,20 +89,22 @@ def default_out(run: Mapping[str, Any]) -> Path:
     """runs/<model>-<task>-<searcher>-<8 hex digits of what makes the study>."""
     digest = hashlib.blake2b(json.dumps(_compared(run), sort_keys=True).encode(), digest_size=4).hexdigest()
     kind, _, file = run["task"]["name"].partition(":")
-    names = [Path(run["model"]["name"]).name, Path(file).stem or kind, run["settings"]["searcher"]]
+    names = [Path(run["model"]["name"]).name, Path(file).stem or kind, run["settings"]["search"]["searcher"]]
     return Path("runs") / "-".join([*filter(None, map(_sanitised, names)), digest])
 
 
 def _compared(run: Mapping[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
-    for section in _COMPARED:
-        value = run.get(section)
-        if not isinstance(value, Mapping):
-            flat[section] = value
-            continue
-        for key in value:
-            if key not in _IGNORED.get(section, ()):
-                flat[key if section == "settings" else f"{section}.{key}"] = value[key]
+    for name in _COMPARED:
+        value = run.get(name)
+        sections = {name: value}
+        if name == "settings" and isinstance(value, Mapping):
+            sections = {f"settings.{section}": fields for section, fields in value.items()}
+        for section, each in sections.items():
+            if isinstance(each, Mapping):
+                flat |= {f"{section}.{key}": each[key] for key in each if key not in _IGNORED.get(section, ())}
+            else:
+                flat[section] = each
     return flat
 
 

@@ -21,7 +21,8 @@ from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import pareto
 from skiploop.storage.files import Line
-from skiploop.studies.arms import ARMS, PEERS
+from skiploop.studies.arms import ARMS
+from skiploop.studies.settings import StudySettings
 
 TRANSITIONS = ("right_shorter", "corrected", "still_wrong", "identity_best")
 
@@ -124,10 +125,8 @@ def collect(
     run: Mapping[str, Any], inputs: Sequence[Line], lines: Sequence[Line], verified: Sequence[Line] = ()
 ) -> list[InputResult]:
     """The results by input; inputs whose identity wasn't evaluated yet are left out."""
-    num_layers, settings = run["model"]["num_layers"], run["settings"]
-    # A study of an earlier version has no nearby peer.
-    peers = [name for name in PEERS if settings.get(f"{name}_peer") and settings["searcher"] != name]
-    always = ["search", *peers]
+    num_layers = run["model"]["num_layers"]
+    always = ["search", *StudySettings.from_json(run["settings"]).peers]
     own: dict[str, list[Line]] = {}
     for line in lines:
         own.setdefault(line["input"], []).append(line)

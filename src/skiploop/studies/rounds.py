@@ -84,14 +84,14 @@ class Rounds:
         self._task, self.states, self._space, self._settings = task, states, space, settings
         self._runner, self._journal, self._progress, self._dtype = runner, journal, progress, dtype
         self._recorded = deque(journal.read())
-        self._least_depth = least_depth(space) if settings.stop_early else None
+        self._least_depth = least_depth(space) if settings.search.stop_early else None
 
     @property
     def total(self) -> int:
         """How many evaluations there will be at most."""
         if not self.states[-1].arms:  # the control is run on some inputs only, which is known after round 0
-            arms = 1 + len(self._settings.peers) + self._settings.control
-            return len(self.states) * arms * self._settings.budget
+            arms = 1 + len(self._settings.peers) + self._settings.controls.control
+            return len(self.states) * arms * self._settings.search.budget
         return sum(arm.used if arm.done else arm.budget for state in self.states for arm in state.arms)
 
     def run(self) -> None:
@@ -108,14 +108,14 @@ class Rounds:
             raise self._foreign(self._recorded[0][0], "it has evaluations that this study doesn't ask for")
 
     def _ask(self) -> list[Ask]:
-        most = self._settings.per_round
+        most = self._settings.search.per_round
         return [Ask(state, arm, chain) for state in self.states for arm in state.arms for chain in arm.ask(most)]
 
     def _parts(self, asks: list[Ask]) -> Iterator[list[Ask]]:
         """Parts of about `per_call` asks; those of one input stay together."""
         part: list[Ask] = []
         for ask in asks:
-            if len(part) >= self._settings.per_call and ask.state is not part[-1].state:
+            if len(part) >= self._settings.engine.per_call and ask.state is not part[-1].state:
                 yield part
                 part = []
             part.append(ask)

@@ -96,7 +96,7 @@ def search(
         inputs: examples of the task, where `limit` isn't to choose them.
         runner: evaluates; by default what `settings.engine` says.
         progress: is told how far the study is.
-        **changes: single fields of `StudySettings`, which win over `settings`.
+        **changes: single fields of `StudySettings`, as its `changed` takes them, which win over `settings`.
 
     Returns:
         The finished study.
@@ -111,17 +111,17 @@ def search(
     if out is not None:
         check_place(Path(out))
     pool = make_task(task) if isinstance(task, str) else task
-    chosen = _chosen(pool, settings.limit, inputs)
-    opened = open_model(model, settings) if isinstance(model, str) else model
-    space = settings.make_space(opened.num_layers)
+    chosen = _chosen(pool, settings.search.limit, inputs)
+    opened = open_model(model, settings.engine) if isinstance(model, str) else model
+    space = settings.space.make(opened.num_layers)
     check_lengths(chosen, chosen.examples, opened)
     settings = resolved(settings, space, chosen.examples)
     if runner is None:
-        runner, engine = open_runner(opened, engine=settings.engine, batch_tokens=settings.batch_tokens)
+        runner, engine = open_runner(opened, engine=settings.engine.engine, batch_tokens=settings.engine.batch_tokens)
     else:
         engine = "custom"
-    run = describe(opened, pool, space, settings, engine)
-    candidates = wrong_candidates(pool, chosen.examples, settings.seed)
+    run = describe(opened, pool, space, kind="search", settings=settings.to_json(), engine=engine)
+    candidates = wrong_candidates(pool, chosen.examples, settings.search.seed)
     states = [InputState(*each) for each in zip(chosen.examples, candidates, strict=True)]
     place = default_out(run) if out is None else Path(out)
     with StudyFolder(place, run, [_input_line(state) for state in states]) as folder:
@@ -176,7 +176,7 @@ def _work(
             rounds.run()
             run, inputs = read_run(folder.path), read_inputs(folder.path)
             results = collect(run, inputs, rounds.lines)
-            if settings.verify:
+            if settings.controls.verify:
                 verified = _verify(folder.verified, task, rounds.states, results, runner, clock)
                 results = collect(run, inputs, rounds.lines, verified)
     except KeyboardInterrupt:

@@ -1,116 +1,87 @@
-"""The settings of a study: one frozen value, checked where it is made. No torch."""
+"""The settings of a study: frozen values, checked where they are made. No torch.
+
+StudySettings(search=SearchSettings(budget=20), space=SpaceSettings(name="skip"))
+StudySettings().changed(budget=20, space="skip")     the same: single fields, wherever they belong
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.searchers import SEARCHERS, Searcher, WarmStart, make_searcher, resolved_name
+from skiploop.flag import MODEL, SEARCHER, STUDY, Flag
 from skiploop.spaces.named import make_space
 from skiploop.spaces.space import Space
 from skiploop.validate import whole_number
+
+if TYPE_CHECKING:
+    from skiploop.searchers import Searcher
+
+# The searchers are imported where one is made: they bring numpy, and `skiploop --help` reads this module.
 
 ENGINES = ("auto", "compiled", "plain")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StudySettings:
-    """What a study does, apart from model and task.
+class SearchSettings:
+    """How chains are looked for, and on which inputs.
 
     Attributes:
+        limit: size of a sample of the task's inputs, balanced over levels and families; None: all.
+        budget: distinct evaluations per input and arm, the identity included.
         searcher: how chains are looked for, one of `skiploop.searchers.SEARCHERS`; `auto` is the best of them, and
             becomes its name here.
         searcher_settings: fields of the searcher's settings; those left out are filled with its defaults.
-        space: which chains there are, one of `skiploop.spaces.named.SPACES`.
-        max_block: most slots that one edit skips, and most layers in a loop; None: as `make_space` has it.
-        max_repeats: most extra runs of a loop.
-        max_length: most slots of a chain; twice the model's layers unless set.
-        budget: distinct evaluations per input and arm, the identity included.
         seed: of the searchers. The sample of inputs is the same for every seed.
-        limit: size of a sample of the task's inputs, balanced over levels and families; None: all.
         per_round: most chains that one searcher is asked for before its rewards are told.
-        per_call: about how many requests go into one call of the engine, and are lost when it is killed.
-        random_peer: also run uniform random search at the same budget.
-        nearby_peer: also run random chains a few edits from the identity, at the same budget.
-        control: also run the same search for a wrong answer, on the inputs that the model gets wrong.
-        verify: run every claimed success again, alone.
         stop_early: stop an input when nothing better can come: right, at the least depth of the space.
-        engine: `auto` shares work between chains; `compiled` does so with layers through `torch.compile`, which pays
-            on long runs; `plain` runs one chain after another.
-        batch_tokens: bound on the tokens of one batch; None: the engine's choice.
-        dtype: for a model that is given by name; None: the checkpoint's own.
-        device: for a model that is given by name; None: a GPU where there is one.
-        trust_remote_code: for a model that is given by name: may it bring its own Python code?
         warm_start: chains that the search and its control try first on every input, each a sequence of layers; or
             the file or the study to read them from, see `skiploop.studies.warm_start`.
     """
 
-    searcher: str = "auto"
-    searcher_settings: Mapping[str, float] = field(default_factory=dict)
-    space: str = "cola"
-    max_block: int | None = None
-    max_repeats: int = 4
-    max_length: int | None = None
-    budget: int = 100
-    seed: int = 0
-    limit: int | None = None
-    per_round: int = 4
-    per_call: int = 1024
-    random_peer: bool = True
-    nearby_peer: bool = True
-    control: bool = True
-    verify: bool = True
-    stop_early: bool = False
-    engine: str = "auto"
-    batch_tokens: int | None = None
-    dtype: str | None = None
-    device: str | None = None
-    trust_remote_code: bool = False
-    warm_start: str | Path | Sequence[Iterable[int]] = ()
+    limit: Annotated[int | None, Flag("Sample so many inputs; 0: all of them.", default=50, none=0)] = None
+    budget: Annotated[int, Flag("Distinct evaluations per input and arm.")] = 100
+    searcher: Annotated[str, Flag("How chains are looked for: auto (is gp), cola, random, ...")] = "auto"
+    searcher_settings: Annotated[
+        Mapping[str, float],
+        Flag(
+            "NAME=NUMBER: any constant of the searcher; repeatable.",
+            panel=SEARCHER,
+            name="--set",
+            keys={
+                "length_penalty": "Lambda of cola (5), puct, hybrid (0).",
+                "exploration": "How much cola, puct, hybrid and gflownet explore.",
+            },
+        ),
+    ] = field(default_factory=dict)
+    seed: Annotated[int, Flag("Of the searchers; the sample of inputs stays.")] = 0
+    per_round: Annotated[int, Flag("Chains asked of a searcher at a time (4; static: 8).", panel=STUDY)] = 4
+    stop_early: Annotated[bool, Flag("Stop at a right chain of the least depth.", panel=STUDY)] = False
+    warm_start: Annotated[
+        str | Path | Sequence[Iterable[int]],
+        Flag("Chains to try first: a JSON list, or a finished study of other inputs.", panel=SEARCHER, given_as=Path),
+    ] = ()
 
     def __post_init__(self) -> None:
-        for name in ("budget", "per_round", "per_call"):
-            whole_number(name, getattr(self, name), 1)
-        for name in ("limit", "max_length", "batch_tokens"):
-            if getattr(self, name) is not None:
-                whole_number(name, getattr(self, name), 1)
+        from skiploop.searchers import resolved_name
+
+        whole_number("budget", self.budget, 1)
+        whole_number("per_round", self.per_round, 1)
         whole_number("seed", self.seed, 0)
-        if self.engine not in ENGINES:
-            raise InvalidInput(f"unknown engine {self.engine!r}; use one of {', '.join(ENGINES)}")
+        if self.limit is not None:
+            whole_number("limit", self.limit, 1)
         object.__setattr__(self, "searcher", resolved_name(self.searcher))
-        smallest = make_space(self.space, 1, max_block=self.max_block, max_repeats=self.max_repeats)
-        make_searcher(self.searcher, smallest, seed=0, **self.searcher_settings)
-        complete = asdict(SEARCHERS[self.searcher].settings_type(**self.searcher_settings))
-        object.__setattr__(self, "searcher_settings", complete)
         if not isinstance(self.warm_start, (str, Path)):
             object.__setattr__(self, "warm_start", _sequences(self.warm_start))
 
-    def changed(self, **changes: Any) -> StudySettings:
-        """These settings with some fields replaced; InvalidInput for a field that doesn't exist."""
-        known = [each.name for each in fields(self)]
-        unknown = sorted(set(changes).difference(known))
-        if unknown:
-            raise InvalidInput(f"unknown setting {unknown[0]!r} of a study; there are {', '.join(known)}")
-        if resolved_name(changes.get("searcher", self.searcher)) != self.searcher:
-            changes.setdefault("searcher_settings", {})  # another searcher has other constants
-        return replace(self, **changes)
-
-    def make_space(self, num_layers: int) -> Space:
-        """The space of chains over a model of so many layers."""
-        return make_space(
-            self.space,
-            num_layers,
-            max_block=self.max_block,
-            max_repeats=self.max_repeats,
-            max_length=self.max_length,
-        )
-
     def make_searcher(self, space: Space, seed: int) -> Searcher:
         """The searcher of an arm other than the random one, with the chains to try first in front of it."""
+        from skiploop.searchers import WarmStart, make_searcher
+
         made: Any = make_searcher(self.searcher, space, seed=seed, **self.searcher_settings)
         if isinstance(self.warm_start, (str, Path)):
             raise InvalidInput(
@@ -120,11 +91,174 @@ class StudySettings:
         found: Searcher = WarmStart(made, first) if first else made
         return found
 
-    @property
-    def peers(self) -> tuple[str, ...]:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpaceSettings:
+    """Which chains there are.
+
+    Attributes:
+        name: one of `skiploop.spaces.named.SPACES`.
+        max_block: most slots that one edit skips, and most layers in a loop; None: as `make_space` has it.
+        max_repeats: most extra runs of a loop.
+        max_length: most slots of a chain; twice the model's layers unless set.
+    """
+
+    name: Annotated[str, Flag("Which chains there are: cola, skip, loop, segments, ...", name="--space")] = "cola"
+    max_block: Annotated[int | None, Flag("Most layers of an edit (4; space block: all).", panel=SEARCHER)] = None
+    max_repeats: Annotated[int, Flag("Most extra runs of a loop.", panel=SEARCHER)] = 4
+    max_length: Annotated[int | None, Flag("Longest chain (default: twice the layers).", panel=SEARCHER)] = None
+
+    def __post_init__(self) -> None:
+        if self.max_length is not None:
+            whole_number("max_length", self.max_length, 1)
+        self.make_smallest()
+
+    def make(self, num_layers: int) -> Space:
+        """The space of chains over a model of so many layers."""
+        return make_space(
+            self.name,
+            num_layers,
+            max_block=self.max_block,
+            max_repeats=self.max_repeats,
+            max_length=self.max_length,
+        )
+
+    def make_smallest(self) -> Space:
+        """Over a model of one layer, to try things on."""
+        return make_space(self.name, 1, max_block=self.max_block, max_repeats=self.max_repeats)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """What evaluates: the engine, and how a model that is given by name is opened.
+
+    Attributes:
+        engine: `auto` shares work between chains; `compiled` does so with layers through `torch.compile`, which pays
+            on long runs; `plain` runs one chain after another.
+        batch_tokens: bound on the tokens of one batch; None: the engine's choice.
+        per_call: about how many requests go into one call of the engine, and are lost when it is killed.
+        dtype: of the weights; None: the checkpoint's own.
+        device: None: a GPU where there is one.
+        trust_remote_code: may the model bring its own Python code?
+    """
+
+    engine: Annotated[str, Flag("auto; compiled: for long runs; plain: one chain after another.", panel=MODEL)] = "auto"
+    batch_tokens: Annotated[int | None, Flag("Most tokens of a batch.", panel=MODEL)] = None
+    per_call: int = 1024
+    dtype: Annotated[
+        str | None, Flag("Of the weights: float32, bfloat16 (default: the checkpoint's).", panel=MODEL)
+    ] = None
+    device: Annotated[str | None, Flag("cpu, cuda, cuda:1 (default: a GPU where there is one).", panel=MODEL)] = None
+    trust_remote_code: Annotated[bool, Flag("Run Python code that the model brings.", panel=MODEL)] = False
+
+    def __post_init__(self) -> None:
+        whole_number("per_call", self.per_call, 1)
+        if self.batch_tokens is not None:
+            whole_number("batch_tokens", self.batch_tokens, 1)
+        if self.engine not in ENGINES:
+            raise InvalidInput(f"unknown engine {self.engine!r}; use one of {', '.join(ENGINES)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlSettings:
+    """What stands beside the search of each input.
+
+    Attributes:
+        random_peer: also run uniform random search at the same budget.
+        nearby_peer: also run random chains a few edits from the identity, at the same budget.
+        control: also run the same search for a wrong answer, on the inputs that the model gets wrong.
+        verify: run every claimed success again, alone.
+    """
+
+    random_peer: Annotated[bool, Flag("Without uniform random chains.", panel=STUDY)] = True
+    nearby_peer: Annotated[bool, Flag("Without random chains near the identity.", panel=STUDY)] = True
+    control: Annotated[bool, Flag("Without a search for wrong answers.", panel=STUDY)] = True
+    verify: Annotated[bool, Flag("Don't run successes again, alone.", panel=STUDY)] = True
+
+    def peers(self, searcher: str) -> tuple[str, ...]:
         """The arms that learn nothing, each with the searcher of its name: not beside a search that is the same."""
         wanted = {"random": self.random_peer, "nearby": self.nearby_peer}
-        return tuple(name for name, wished in wanted.items() if wished and self.searcher != name)
+        return tuple(name for name, wished in wanted.items() if wished and searcher != name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudySettings:
+    """What a study does, apart from model and task.
+
+    Attributes:
+        search: how chains are looked for, and on which inputs.
+        space: which chains there are.
+        engine: what evaluates.
+        controls: what stands beside the search.
+    """
+
+    search: SearchSettings = field(default_factory=SearchSettings)
+    space: SpaceSettings = field(default_factory=SpaceSettings)
+    engine: EngineSettings = field(default_factory=EngineSettings)
+    controls: ControlSettings = field(default_factory=ControlSettings)
+
+    def __post_init__(self) -> None:
+        """Tries the searcher in a small space, and completes its settings."""
+        from skiploop.searchers import SEARCHERS, make_searcher
+
+        name, given = self.search.searcher, self.search.searcher_settings
+        make_searcher(name, self.space.make_smallest(), seed=0, **given)
+        complete = asdict(SEARCHERS[name].settings_type(**given))
+        if complete != given:
+            object.__setattr__(self, "search", replace(self.search, searcher_settings=complete))
+
+    def changed(self, **changes: Any) -> StudySettings:
+        """These settings with some replaced: single fields of any section (`space="skip"`), or whole sections.
+
+        Raises:
+            InvalidInput: a field that no section has, or a value that doesn't work.
+        """
+        from skiploop.searchers import resolved_name
+
+        whole = {name: value for name, value in changes.items() if isinstance(value, SECTIONS.get(name, ()))}
+        single: dict[str, dict[str, Any]] = {}
+        for name, value in changes.items():
+            if name in whole:
+                continue
+            if name not in _HOMES:
+                raise InvalidInput(f"unknown setting {name!r} of a study; there are {', '.join(sorted(_HOMES))}")
+            section, own = _HOMES[name]
+            single.setdefault(section, {})[own] = value
+        before = replace(self, **whole)
+        search = single.get("search", {})
+        if resolved_name(search.get("searcher", before.search.searcher)) != before.search.searcher:
+            search.setdefault("searcher_settings", {})  # another searcher has other constants
+        return replace(before, **{name: replace(getattr(before, name), **each) for name, each in single.items()})
+
+    @property
+    def peers(self) -> tuple[str, ...]:
+        """The arms that learn nothing."""
+        return self.controls.peers(self.search.searcher)
+
+    def to_json(self) -> dict[str, Any]:
+        """The sections, as run.json has them."""
+        line = asdict(self)
+        first = self.search.warm_start
+        line["search"]["warm_start"] = str(first) if isinstance(first, (str, Path)) else [list(each) for each in first]
+        return line
+
+    @classmethod
+    def from_json(cls, line: Mapping[str, Any]) -> StudySettings:
+        """The settings in a run.json."""
+        return cls(**{name: section(**line[name]) for name, section in SECTIONS.items()})
+
+
+SECTIONS: dict[str, Any] = {
+    "search": SearchSettings, "space": SpaceSettings, "engine": EngineSettings, "controls": ControlSettings,
+}  # fmt: skip
+"""The sections of `StudySettings`, by name."""
+
+# Under which name a keyword changes which field of which section: the field's own, but for the space's.
+_HOMES = {
+    "space" if (section, each.name) == ("space", "name") else each.name: (section, each.name)
+    for section, kind in SECTIONS.items()
+    for each in fields(kind)
+}
 
 
 def _sequences(value: Sequence[Iterable[int]]) -> tuple[tuple[int, ...], ...]:

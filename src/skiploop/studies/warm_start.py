@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from skiploop.chains.chain import Chain
@@ -42,14 +41,14 @@ def resolved(settings: StudySettings, space: Space, examples: Sequence[Example])
     Raises:
         InvalidInput: the chains can't be read, don't fit, or come from a study of one of these inputs.
     """
-    place = settings.warm_start
+    place = settings.search.warm_start
     if not isinstance(place, (str, Path)):
         chains = checked([_chain("warm_start", layers, space) for layers in place], "warm_start", space)
     elif Path(place).is_dir():
         chains = from_study(Path(place), space, examples)
     else:
         chains = from_file(Path(place), space)
-    return replace(settings, warm_start=tuple([chain.layers for chain in chains]))
+    return settings.changed(warm_start=tuple([chain.layers for chain in chains]))
 
 
 def from_file(path: Path, space: Space) -> list[Chain]:

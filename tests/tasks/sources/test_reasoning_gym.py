@@ -115,7 +115,7 @@ def test_a_task_can_be_sent_to_another_process(sums: Task) -> None:
 
 
 def test_a_study_runs_on_it_and_resumes(tmp_path: Path) -> None:
-    settings = StudySettings(budget=3, limit=2)
+    settings = StudySettings().changed(budget=3, limit=2)
     task = make_task("rg:gcd,size=6", prompt="{question}", max_new_tokens=6)
     study = search("nano", task, settings=settings, out=tmp_path / "run")
     assert study.summary["inputs"] == 2

@@ -149,12 +149,13 @@ def subtitle(run: RunReport) -> str:
     """What was run, in a line."""
     folder = run.folder
     settings, summary = folder.run["settings"], folder.summary
-    what = f"{settings['searcher']} in the space “{settings['space']}”, seed {settings['seed']}"
+    search = settings["search"]
+    what = f"{search['searcher']} in the space “{settings['space']['name']}”, seed {search['seed']}"
     if folder.static is not None:
         split = f"{summary['train_inputs']} training and {summary['test_inputs']} test inputs"
-        return f"One chain for all inputs: {what}, {settings['budget']} chains, {split}"
+        return f"One chain for all inputs: {what}, {search['budget']} chains, {split}"
     inputs = numbers.plural(summary["inputs"], "input")
-    return f"Chains per input: {what}, {settings['budget']} evaluations an input, {inputs}"
+    return f"Chains per input: {what}, {search['budget']} evaluations an input, {inputs}"
 
 
 def facts(run: RunReport) -> dict[str, dict[str, Any]]:

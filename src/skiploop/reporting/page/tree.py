@@ -55,19 +55,19 @@ def rebuild(run: Mapping[str, Any], lines: Sequence[Line]) -> list[TreeNode] | N
         All nodes, or None where the searcher has no tree, or doesn't ask for what the journal has (it was written by
         another version of skiploop).
     """
-    settings = StudySettings(**run["settings"])
-    space = settings.make_space(run["model"]["num_layers"])
-    seed = seed_for(settings.seed, "search", lines[0]["input"])
-    searcher = make_searcher(settings.searcher, space, seed=seed, **settings.searcher_settings)
+    settings = StudySettings.from_json(run["settings"])
+    space = settings.space.make(run["model"]["num_layers"])
+    seed = seed_for(settings.search.seed, "search", lines[0]["input"])
+    searcher = make_searcher(settings.search.searcher, space, seed=seed, **settings.search.searcher_settings)
     if not hasattr(searcher, "tree"):
         return None
-    arm = Arm("search", searcher, settings.budget)
-    least = least_depth(space) if settings.stop_early else None
+    arm = Arm("search", searcher, settings.search.budget)
+    least = least_depth(space) if settings.search.stop_early else None
     arm.tell(space.identity, lines[0]["reward"], least)
     own = [line for line in lines if line["arm"] == "search"]
     for _, batch in groupby(own, key=lambda line: line["round"]):
         told = list(batch)
-        asked = arm.ask(settings.per_round)
+        asked = arm.ask(settings.search.per_round)
         if [list(chain) for chain in asked] != [line["chain"] for line in told]:
             return None
         for chain, line in zip(asked, told, strict=True):

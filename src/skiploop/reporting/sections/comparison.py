@@ -151,7 +151,7 @@ def _outcomes(folder: RunFolder) -> dict[str, dict[str, bool]]:
         }
     test = {line["id"] for line in folder.inputs() if line["split"] == "test"}
     chosen = folder.summary["chosen"]
-    alone = folder.run["settings"]["verify"]
+    alone = folder.run["settings"]["controls"]["verify"]
     rewards = {(tuple(e["chain"]), e["input"]): e["reward"] for e in folder.lines() if e["alone"] == alone}
     return {
         f"test accuracy, {figure}": {each: rewards[tuple(chosen[key]["chain"]), each] >= 1 for each in sorted(test)}

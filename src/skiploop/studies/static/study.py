@@ -113,22 +113,22 @@ def search_static(
         UnsupportedModel: the model can't run chains exactly.
         Interrupted: on Ctrl-C; what was evaluated is kept.
     """
-    settings = (settings or StudySettings(budget=64)).changed(**changes)
+    settings = (settings or StudySettings().changed(budget=64)).changed(**changes)
     static, progress = static or StaticSettings(), progress or Progress()
     if out is not None:
         check_place(Path(out))
     pool = make_task(task) if isinstance(task, str) else task
     splits = split(pool, static.train, static.test)
-    opened = open_model(model, settings) if isinstance(model, str) else model
-    space = settings.make_space(opened.num_layers)
+    opened = open_model(model, settings.engine) if isinstance(model, str) else model
+    space = settings.space.make(opened.num_layers)
     check_lengths(pool, [*splits[0], *splits[1]], opened)
     settings = resolved(settings, space, [*splits[0], *splits[1]])
     engine = "custom"
     if runner is None:
-        runner, engine = open_runner(opened, engine=settings.engine, batch_tokens=settings.batch_tokens)
-        references = references or of_model(opened, pool, gates=static.gates, seed=settings.seed)
-    run = describe(opened, pool, space, settings, engine)
-    run["settings"] |= {"static": asdict(static)}
+        runner, engine = open_runner(opened, engine=settings.engine.engine, batch_tokens=settings.engine.batch_tokens)
+        references = references or of_model(opened, pool, gates=static.gates, seed=settings.search.seed)
+    sections = settings.to_json() | {"static": asdict(static)}
+    run = describe(opened, pool, space, kind="static", settings=sections, engine=engine)
     place = default_out(run) if out is None else Path(out)
     lines = [_line(each, name) for name, part in zip(("train", "test"), splits, strict=True) for each in part]
     with StudyFolder(place, run, lines) as folder:
@@ -158,7 +158,7 @@ def load_static(path: str | Path) -> StaticStudy:
 def rewards_on_test(path: str | Path) -> dict[str, dict[str, float]]:
     """The reward of each chosen chain on each test input, by what chose it and by the input's id."""
     study = load_static(path)
-    alone = study.run["settings"]["verify"]
+    alone = study.run["settings"]["controls"]["verify"]
     rewards = {
         (line["input"], tuple(line["chain"])): line["reward"]
         for batch in JsonlJournal(study.out / "journal.jsonl").read()
@@ -206,8 +206,8 @@ class _Work:
 
     def summary(self, references: References) -> dict[str, Any]:
         """Searches, chooses on the training inputs, and reports on the test inputs."""
-        arms = ("search",) if self._settings.searcher == "random" else ("search", "random")
-        self.total = len(arms) * self._settings.budget * len(self._train)  # at most
+        arms = ("search",) if self._settings.search.searcher == "random" else ("search", "random")
+        self.total = len(arms) * self._settings.search.budget * len(self._train)  # at most
         base = race([self._identity], self._plan, self._rewards)[0]
         found: dict[str, list[Candidate]] = {"identity": [base]}
         chains: dict[str, int] = {}
@@ -226,7 +226,7 @@ class _Work:
         reported = self._report(chosen)
         return {
             "kind": "static",
-            "searcher": self._settings.searcher,
+            "searcher": self._settings.search.searcher,
             "space": self._space.name,
             "num_layers": self._space.num_layers,
             "train_inputs": len(self._train),
@@ -237,13 +237,13 @@ class _Work:
         } | extra
 
     def _search(self, arm: str, base: Candidate) -> StaticSearch:
-        seed = seed_for(self._settings.seed, arm, "static")
+        seed = seed_for(self._settings.search.seed, arm, "static")
         if arm == "search":
-            searcher = self._settings.make_searcher(self._space, seed)
+            searcher = self._settings.search.make_searcher(self._space, seed)
         else:
             searcher = make_searcher("random", self._space, seed=seed)
         searcher.tell(base.chain, base.mean)
-        search = StaticSearch(searcher, self._plan, self._settings.budget, self._rewards)
+        search = StaticSearch(searcher, self._plan, self._settings.search.budget, self._rewards)
         for _ in search.run():
             top = best([base, *search.complete])
             self.progress.update(self.done, max(self.total, self.done), top.mean)
@@ -295,7 +295,7 @@ class _Work:
 
     def _verdicts(self, chain: Chain) -> list[bool]:
         """Right or wrong on each test input; with `verify` each is run alone, in a fixed shape."""
-        alone = self._settings.verify
+        alone = self._settings.controls.verify
         return [reward >= 1 for reward in self._evaluate([(chain, each) for each in self._test], alone=alone)]
 
     def _rewards(self, pairs: Sequence[tuple[Chain, int]]) -> list[float]:
@@ -305,8 +305,8 @@ class _Work:
         keys = [(example.id, chain.layers, alone) for chain, example in pairs]
         fresh = {key: pair for key, pair in zip(keys, pairs, strict=True) if key not in self._memo}
         waiting = list(fresh.items())
-        for start in range(0, len(waiting), self._settings.per_call):
-            part = waiting[start : start + self._settings.per_call]
+        for start in range(0, len(waiting), self._settings.engine.per_call):
+            part = waiting[start : start + self._settings.engine.per_call]
             rewards = self._run([pair for _, pair in part], alone=alone)
             lines: list[Line] = []
             for (key, _), reward in zip(part, rewards, strict=True):
