@@ -10,18 +10,18 @@ import pytest
 
 from skiploop.searchers import SEARCHERS
 
-PAGE = (Path(__file__).parents[2] / "docs" / "searching.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "choosing_a_searcher.md").read_text(encoding="utf-8")
 CODE = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 
 
 def test_the_example_finds_a_best_chain(capsys: pytest.CaptureFixture[str]) -> None:
-    exec(compile(CODE[0], "searching.md", "exec"), {})
+    exec(compile(CODE[0], "choosing_a_searcher.md", "exec"), {})
     assert capsys.readouterr().out.split()[-1] == "0", "nothing is better"
 
 
 def test_the_example_of_a_contract_is_a_test_that_passes() -> None:
     names: dict[str, type] = {}
-    exec(compile(CODE[1], "searching.md", "exec"), names)
+    exec(compile(CODE[1], "choosing_a_searcher.md", "exec"), names)
     mine = names["TestMine"]()
     tests = [name for name in dir(mine) if name.startswith("test_")]
     assert len(tests) > 12

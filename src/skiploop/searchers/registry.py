@@ -24,7 +24,7 @@ from skiploop.searchers.trees.puct import PuctSearcher
 from skiploop.spaces.space import Space
 
 AUTO = "gp"
-"""What `auto` stands for: the best of the searchers at every budget (docs/searchers.md)."""
+"""What `auto` stands for: the best of the searchers at every budget (docs/searcher_benchmarks.md)."""
 
 SEARCHERS: dict[str, type[Any]] = {
     "random": RandomSearcher,
