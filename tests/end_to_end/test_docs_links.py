@@ -1,4 +1,4 @@
-"""Relative links in README and docs lead somewhere, and every page can be found from the index."""
+"""Relative links in README, CONTRIBUTING and docs lead somewhere, and every page can be found from the index."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = sorted((ROOT / "docs").rglob("*.md"))
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *DOCS]
 _FENCE = re.compile(r"^ *(```|~~~).*?^ *\1", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
@@ -44,15 +45,21 @@ def broken(page: Path) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
 def test_links_lead_to_files_and_headings_that_exist(page: Path) -> None:
     assert broken(page) == []
 
 
 def test_the_index_links_to_every_page() -> None:
     index = ROOT / "docs" / "index.md"
-    linked = {link.partition("#")[0] for link in links(index)}
-    assert {page.name for page in PAGES[1:] if page != index} - linked == set()
+    linked = {(index.parent / link.partition("#")[0]).resolve() for link in links(index)}
+    assert set(DOCS) - {index} - linked == set()
+
+
+def test_the_site_has_every_page_once() -> None:
+    nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:")[2]
+    pages = re.findall(r": (\S+\.md)$", nav, re.MULTILINE)
+    assert sorted(pages) == sorted(str(page.relative_to(ROOT / "docs")) for page in DOCS)
 
 
 OTHER = "# A `first` heading\n\n## Twice\n\n## Twice\n\n```bash\n# no heading\n```\n"
