@@ -3,8 +3,8 @@
     python benchmarks/engine.py --mode score --inputs 4 --chains 50 --tokens 64
     python benchmarks/engine.py --mode choice | forced | generate | heterogeneous ... --json
 
-Plain transformers (see ``modes.py``) is timed on a random sample of the evaluations, half of it before the
-engine and half after, and scaled by layer calls; rebuilding models isn't timed. ``heterogeneous`` compares
+Plain transformers (see `modes.py`) is timed on a random sample of the evaluations, half of it before the
+engine and half after, and scaled by layer calls; rebuilding models isn't timed. `heterogeneous` compares
 the engine with itself: B rows with B different chains and B rows with the identity, per layer call.
 """
 
@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from meter import PeakMemory, attainable_seconds, clock, counting_shapes, use_cpu_clock
-from modes import Answer, Generating, Pair, Scoring
+from modes import Answer, Evaluation, Generating, Scoring
 from skiploop.models.unroll import unroll
 from workload import SHAPES, Workload, make_workload
 
@@ -70,9 +70,9 @@ def measure(mode: Scoring | Generating, seed: int) -> dict[str, Any]:
     }
 
 
-def time_plain(mode: Scoring | Generating, pairs: list[Pair]) -> tuple[dict[Pair, Answer], float]:
+def time_plain(mode: Scoring | Generating, pairs: list[Evaluation]) -> tuple[dict[Evaluation, Answer], float]:
     """Half of the sample, one evaluation after another, and the seconds that it took."""
-    answers: dict[Pair, Answer] = {}
+    answers: dict[Evaluation, Answer] = {}
     seconds = 0.0
     for pair in pairs:
         if len(answers) >= _MIN_PAIRS // 2 and seconds >= _MIN_SECONDS / 2:
@@ -84,7 +84,9 @@ def time_plain(mode: Scoring | Generating, pairs: list[Pair]) -> tuple[dict[Pair
     return answers, seconds
 
 
-def time_engine(mode: Scoring | Generating, pairs: list[Pair]) -> tuple[dict[Pair, Answer], int, list[float]]:
+def time_engine(
+    mode: Scoring | Generating, pairs: list[Evaluation]
+) -> tuple[dict[Evaluation, Answer], int, list[float]]:
     """Answers, layer calls of one run, and the seconds of each run; every run starts cold."""
     runs: list[float] = []
     while not runs or (len(runs) < _ENGINE_RUNS and sum(runs) + runs[-1] < _ENGINE_SECONDS):

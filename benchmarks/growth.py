@@ -4,7 +4,7 @@
     python benchmarks/growth.py --mode generate --inputs 4 --chains 8 --json
 
 One of the four is varied at a time, the others stay at the values of the flags. Every row is a fresh engine with no
-states from before; the better of two runs. ``per call`` is the time of a layer call on one sequence.
+states from before; the better of two runs. `per call` is the time of a layer call on one sequence.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from skiploop import LayeredModel
-from skiploop.models.recording import Recording
+from skiploop.models.recorded_calls import Recording
 from skiploop.models.replay import find_layers
 
 _clock = time.perf_counter
@@ -83,9 +83,9 @@ def counting_shapes() -> Iterator[Counter[int]]:
 def attainable_seconds(model: LayeredModel, shapes: Counter[int], runs: int) -> float:
     """Seconds that the layers' own matrix products take in one run, measured now, for calls of these numbers of tokens.
 
-    Every ``nn.Linear`` of a layer is run on [tokens, width] for each call that was counted, in random order and as
+    Every `nn.Linear` of a layer is run on [tokens, width] for each call that was counted, in random order and as
     long as the run was: a short burst would meet another clock rate. Layers are taken in turn, so that weights come
-    from memory as in a pass. ``shapes``: counted over so many ``runs``.
+    from memory as in a pass. `shapes`: counted over so many `runs`.
     """
     layers = [
         [module for module in layer.modules() if isinstance(module, torch.nn.Linear)] for layer in find_layers(model.hf)

@@ -1,6 +1,6 @@
-"""What ``engine.py`` measures: each mode with plain transformers for one evaluation, with the engine for all.
+"""What `engine.py` measures: each mode with plain transformers for one evaluation, with the engine for all.
 
-Plain transformers is a fair one: the chain as a physically rebuilt model, its stock forward or ``generate``,
+Plain transformers is a fair one: the chain as a physically rebuilt model, its stock forward or `generate`,
 logits of the last positions only where no more is wanted. The engine is new each time, without states yet.
 """
 
@@ -14,24 +14,24 @@ from typing import Any
 import torch
 
 from skiploop import Chain, Engine
-from skiploop.engine.decode_batch import Row
+from skiploop.engine.decode_batch import DecodeRow
 from skiploop.engine.packing import Layout, lay_out
 from skiploop.models.unroll import unroll
 from workload import Workload
 
-Pair = tuple[int, Chain]  # one evaluation: the input and its chain
+Evaluation = tuple[int, Chain]  # one evaluation: the input and its chain
 
 
 @dataclass(slots=True)
 class Answer:
-    """What one evaluation gives: ``exact`` is compared entry by entry, ``scores`` by largest difference."""
+    """What one evaluation gives: `exact` is compared entry by entry, `scores` by largest difference."""
 
     exact: tuple[Any, ...]
     scores: torch.Tensor | None = None
 
 
 class Scoring:
-    """``score``, ``choice``, ``forced``: one layout for each input, one call of ``Engine.score_layouts``."""
+    """`score`, `choice`, `forced`: one layout for each input, one call of `Engine.score_layouts`."""
 
     def __init__(self, work: Workload, args: argparse.Namespace) -> None:
         self.work, self.mode = work, args.mode
@@ -54,7 +54,7 @@ class Scoring:
         layout = self.layouts[0]
         return {"score": 1, "choice": len(layout.lengths), "forced": len(layout.targets)}[self.mode]
 
-    def plain(self, model: Any, pair: Pair) -> Answer:
+    def plain(self, model: Any, pair: Evaluation) -> Answer:
         """One evaluation with the physically rebuilt model."""
         layout = self.layouts[pair[0]]
         prompt = layout.tokens[: layout.prompt_length]
@@ -74,7 +74,7 @@ class Scoring:
         scores = torch.stack(sums)
         return Answer((int(scores.argmax()),), scores)
 
-    def run(self, pairs: list[Pair]) -> tuple[dict[Pair, Answer], int]:
+    def run(self, pairs: list[Evaluation]) -> tuple[dict[Evaluation, Answer], int]:
         """All evaluations, and the layer calls that they took."""
         engine = Engine(self.work.model, **self.settings)
         scored = engine.score_layouts([(self.layouts[i], chain.layers) for i, chain in pairs])
@@ -85,7 +85,7 @@ class Scoring:
             found[i, chain] = Answer((int(sums.argmax()) if self.mode == "choice" else matched,), sums)
         return found, engine.layer_calls
 
-    def difference(self, plain: dict[Pair, Answer], found: dict[Pair, Answer]) -> float:
+    def difference(self, plain: dict[Evaluation, Answer], found: dict[Evaluation, Answer]) -> float:
         """Of log-likelihoods, the largest; not timed."""
         worst = 0.0
         for (i, chain), answer in plain.items():
@@ -100,26 +100,28 @@ class Scoring:
 
 
 class Generating:
-    """``generate``: one call of ``Decoder.run_rows``."""
+    """`generate`: one call of `Decoder.run_rows`."""
 
     def __init__(self, work: Workload, args: argparse.Namespace) -> None:
         self.work, self.forwards = work, args.new_tokens
         self.settings = {"max_batch_tokens": args.batch_tokens, "compile": args.compile}
 
-    def plain(self, model: Any, pair: Pair) -> Answer:
+    def plain(self, model: Any, pair: Evaluation) -> Answer:
         """One evaluation with the physically rebuilt model."""
         return Answer(tuple(generated(model, self.work.prompts[pair[0]], self.forwards)))
 
-    def run(self, pairs: list[Pair], *, trace: bool = False, captured: bool = True) -> tuple[dict[Pair, Answer], int]:
-        """All evaluations, and the layer calls that they took; not ``captured``: each of them made from Python."""
+    def run(
+        self, pairs: list[Evaluation], *, trace: bool = False, captured: bool = True
+    ) -> tuple[dict[Evaluation, Answer], int]:
+        """All evaluations, and the layer calls that they took; not `captured`: each of them made from Python."""
         settings = self.settings if captured else self.settings | {"compile": False}
         decoder = Engine(self.work.model, **settings)._decoder(ends=())
-        rows = {pair: Row(self.work.prompts[pair[0]], pair[1].layers, self.forwards) for pair in pairs}
+        rows = {pair: DecodeRow(self.work.prompts[pair[0]], pair[1].layers, self.forwards) for pair in pairs}
         decoder.run_rows(list(rows.values()), trace=trace)
         logits = {pair: torch.stack(row.trace) if trace else None for pair, row in rows.items()}
         return {p: Answer(tuple(row.emitted), logits[p]) for p, row in rows.items()}, decoder.layer_calls
 
-    def difference(self, plain: dict[Pair, Answer], found: dict[Pair, Answer]) -> float:
+    def difference(self, plain: dict[Evaluation, Answer], found: dict[Evaluation, Answer]) -> float:
         """Of logits on the first rows, the emitted tokens given, the largest; not timed."""
         worst = 0.0
         for pair, answer in self.run(list(plain)[:4], trace=True)[0].items():
@@ -137,7 +139,7 @@ def ids_of(model: Any, tokens: Sequence[int]) -> torch.Tensor:
 
 
 def generated(model: Any, prompt: Sequence[int], count: int) -> list[int]:
-    """Cached greedy generation with stock ``generate``, batch 1."""
+    """Cached greedy generation with stock `generate`, batch 1."""
     ids = ids_of(model, prompt)
     settings = {"max_new_tokens": count, "do_sample": False, "pad_token_id": 0, "use_cache": True}
     tokens: list[int] = model.generate(ids, attention_mask=torch.ones_like(ids), **settings)[0].tolist()
@@ -145,6 +147,6 @@ def generated(model: Any, prompt: Sequence[int], count: int) -> list[int]:
 
 
 def _likelihood(logits: torch.Tensor, target: Sequence[int]) -> torch.Tensor:
-    """Of all target tokens together; ``logits`` [len(target), V]."""
+    """Of all target tokens together; `logits` [len(target), V]."""
     wanted = torch.tensor(list(target), device=logits.device)
     return logits.float().log_softmax(-1).gather(1, wanted[:, None]).sum()

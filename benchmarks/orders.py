@@ -4,7 +4,7 @@
     python benchmarks/orders.py --rows 16 128 --draws 4 --json
 
 Rows follow different chains, drawn as a search draws them; rows whose next layer is the same share a call. Greedy
-orders are those of ``skiploop.engine.prefix`` (the layer that the row with the most to go waits for) and the usual
+orders are those of `skiploop.engine.prefix` (the layer that the row with the most to go waits for) and the usual
 heuristic for common supersequences (the layer that most rows wait for). The bound is the sum, over layers, of how
 often the chain that runs a layer most often does. Seconds are those of one order, which serves a whole generation.
 """

@@ -1,11 +1,11 @@
-"""``skiploop search`` on nano with default settings: the engine against ``--engine plain``.
+"""`skiploop search` on nano with default settings: the engine against `--engine plain`.
 
     python benchmarks/search.py
     python benchmarks/search.py --limit 50 --plain-limit 6 --plain-budget 30 --json
 
 Both are whole commands in a process of their own, with everything that belongs to a study: controls, random
 peer, re-execution. Plain is run on fewer inputs with a smaller budget and compared by evaluations per
-second. The seconds are those of the study itself; ``--total`` counts in the start of Python and loading.
+second. The seconds are those of the study itself; `--total` counts in the start of Python and loading.
 """
 
 from __future__ import annotations

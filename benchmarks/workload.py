@@ -77,7 +77,7 @@ def make_workload(
     seed: int,
     layers: int | None = None,
 ) -> Workload:
-    """The model and what is to be run on it; the same for the same arguments. ``layers``: as many as the shape has."""
+    """The model and what is to be run on it; the same for the same arguments. `layers`: as many as the shape has."""
     model = make_model(shape, dtype, device, seed, layers)
     drawn = [draw_chains(model.num_layers, chains, seed=1000 * seed + i) for i in range(inputs)]
     empty = Workload(model, [], drawn)

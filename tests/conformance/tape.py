@@ -38,7 +38,7 @@ class Tape(TorchDispatchMode):
         return output
 
     def capture(self, body: Body, device: torch.device) -> Body:
-        """Like ``skiploop.engine.captured_step.cuda_graph``."""
+        """Like `skiploop.engine.captured_step.cuda_graph`."""
         body()  # as there, a run before the one that is captured
         self._kept = []
         with self:

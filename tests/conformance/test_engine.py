@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skiploop.chains.chain import Chain
-from skiploop.engine.decode_batch import Row
+from skiploop.engine.decode_batch import DecodeRow
 from skiploop.engine.decode_calls import calls_for
 from skiploop.engine.decoding import Decoder
 from skiploop.engine.engine import Engine
@@ -22,8 +22,8 @@ from skiploop.engine.prefix import Pass, PrefixCache
 from skiploop.engine.request import Request
 from skiploop.errors import InvalidInput
 from skiploop.models.layered import LayeredModel
-from skiploop.models.replay import run_chain
 from tests.conformance.tiny import VOCABULARY, tiny_model
+from tests.engine.alone import scores_alone
 
 SCORING = (
     *("llama", "qwen2", "qwen3", "qwen3_moe", "olmo2", "olmo3", "olmoe", "gemma", "gemma2", "gemma3_text", "mistral"),
@@ -57,19 +57,6 @@ def random_pairs(rng: random.Random, continuations: int, count: int = 10) -> lis
     return [(rng.choice(layouts), random_chain(rng)) for _ in range(count)]
 
 
-def alone(model: LayeredModel, layout: Layout, layers: tuple[int, ...]) -> list[float]:
-    """Log-likelihood of each target, one plain forward for each continuation."""
-    prompt, scores, start = list(layout.tokens[: layout.prompt_length]), [], 0
-    for length in layout.lengths:
-        target = list(layout.targets[start : start + length])
-        start += length
-        with run_chain(model.hf, Chain(layers, 4)), torch.inference_mode():
-            logits = model.hf(input_ids=torch.tensor([[*prompt, *target[:-1]]]), use_cache=False).logits
-        chosen = logits[0, len(prompt) - 1 :].log_softmax(-1).gather(1, torch.tensor(target)[:, None])
-        scores += chosen[:, 0].tolist()
-    return scores
-
-
 def score(engine: Engine, pairs: list[tuple[Layout, tuple[int, ...]]]) -> dict:
     with torch.inference_mode():
         return engine.score_layouts(pairs)
@@ -81,7 +68,7 @@ def test_scores_are_those_of_run_chain_alone(name: str) -> None:
     pairs = random_pairs(rng, 1)
     found = score(Engine(model), pairs)
     for layout, layers in pairs:
-        assert found[layout, layers][1] == pytest.approx(alone(model, layout, layers), rel=1e-4, abs=1e-4)
+        assert found[layout, layers][1] == pytest.approx(scores_alone(model.hf, layout, layers), rel=1e-4, abs=1e-4)
 
 
 @pytest.mark.parametrize("name", PACKING)
@@ -91,13 +78,13 @@ def test_choices_that_share_a_prompt_score_as_if_alone(name: str) -> None:
     assert any(layout.packed for layout, _ in pairs)
     found = score(Engine(model), pairs)
     for layout, layers in pairs:
-        assert found[layout, layers][1] == pytest.approx(alone(model, layout, layers), rel=1e-4, abs=1e-4)
+        assert found[layout, layers][1] == pytest.approx(scores_alone(model.hf, layout, layers), rel=1e-4, abs=1e-4)
 
 
 @pytest.mark.parametrize("name", GENERATING)
 def test_generation_is_that_of_stock_generate_alone(name: str) -> None:
     model, rng = layered(name), random.Random(name)
-    rows = [Row(tuple(random_tokens(rng, 3, 12)), random_chain(rng), rng.randint(1, 7)) for _ in range(8)]
+    rows = [DecodeRow(tuple(random_tokens(rng, 3, 12)), random_chain(rng), rng.randint(1, 7)) for _ in range(8)]
     Decoder(model, max_batch_tokens=4096, cache_bytes=2**24, ends=(2,)).run_rows(rows)
     for row in rows:
         expected = greedy(model, [list(row.prompt)], Chain(row.layers, 4), row.limit)[0]
@@ -173,14 +160,14 @@ def test_schedule_contains_every_chain_and_merges_equal_ones() -> None:
 def test_sampling_depends_on_the_row_seed_alone() -> None:
     model, rng = layered("llama"), random.Random(1)
 
-    def rows(seeds: list[int]) -> list[Row]:
-        return [Row((10, 11, 12), (0, 1, 2, 3), 6, temperature=1.5, seed=seed) for seed in seeds]
+    def rows(seeds: list[int]) -> list[DecodeRow]:
+        return [DecodeRow((10, 11, 12), (0, 1, 2, 3), 6, temperature=1.5, seed=seed) for seed in seeds]
 
-    def run(batch: list[Row]) -> list[list[int]]:
+    def run(batch: list[DecodeRow]) -> list[list[int]]:
         Decoder(model, max_batch_tokens=4096, cache_bytes=2**24, ends=()).run_rows(batch)
         return [row.emitted for row in batch]
 
-    together = run([*rows([1, 2, 1]), Row(tuple(random_tokens(rng, 5, 9)), (0, 3), 6)])
+    together = run([*rows([1, 2, 1]), DecodeRow(tuple(random_tokens(rng, 5, 9)), (0, 3), 6)])
     assert together[0] == together[2] == run(rows([1]))[0]
     assert together[0] != together[1]
 
@@ -207,7 +194,7 @@ def test_out_of_memory_halves_the_batch_and_goes_on(monkeypatch: pytest.MonkeyPa
 def test_rows_are_never_taken_for_heads(count: int) -> None:
     """MPT hands its layers a bias of [heads, 1, T]: with four rows it must not be picked by row."""
     model, rng = layered("mpt"), random.Random(count)
-    rows = [Row(tuple(random_tokens(rng, 5, 9)), (0, 1, 2, 3), 8) for _ in range(count)]
+    rows = [DecodeRow(tuple(random_tokens(rng, 5, 9)), (0, 1, 2, 3), 8) for _ in range(count)]
     rows[-1].layers = (0, 1, 1, 2, 3, 3)
     Decoder(model, max_batch_tokens=4096, cache_bytes=2**24).run_rows(rows)
     for row in rows:
@@ -216,8 +203,8 @@ def test_rows_are_never_taken_for_heads(count: int) -> None:
 
 def test_a_row_that_is_done_may_be_beyond_the_context() -> None:
     model, rng = layered("gpt2"), random.Random(0)  # 64 learned positions
-    rows = [Row(tuple(random_tokens(rng, 60, 60)), (0, 1), 3)]
-    rows += [Row(tuple(random_tokens(rng, 40, 40)), (0, 1, 2), 20) for _ in range(6)]
+    rows = [DecodeRow(tuple(random_tokens(rng, 60, 60)), (0, 1), 3)]
+    rows += [DecodeRow(tuple(random_tokens(rng, 40, 40)), (0, 1, 2), 20) for _ in range(6)]
     Decoder(model, max_batch_tokens=4096, cache_bytes=2**24, ends=()).run_rows(rows)
     for row in rows:
         assert row.emitted == greedy(model, [list(row.prompt)], Chain(row.layers, 4), row.limit)[0][: row.limit]

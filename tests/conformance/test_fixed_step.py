@@ -14,7 +14,7 @@ import torch
 
 from skiploop.chains.chain import Chain
 from skiploop.engine.captured_step import cuda_graph
-from skiploop.engine.decode_batch import Row
+from skiploop.engine.decode_batch import DecodeRow
 from skiploop.engine.decoding import Decoder
 from skiploop.engine.plain import greedy
 from skiploop.models.layered import LayeredModel
@@ -38,9 +38,11 @@ def endless(model: LayeredModel) -> LayeredModel:
     return model
 
 
-def random_rows(rng: random.Random, lengths: tuple[int, int], limits: tuple[int, int], count: int = 8) -> list[Row]:
+def random_rows(
+    rng: random.Random, lengths: tuple[int, int], limits: tuple[int, int], count: int = 8
+) -> list[DecodeRow]:
     return [
-        Row(
+        DecodeRow(
             tuple(rng.randrange(8, VOCABULARY) for _ in range(rng.randint(*lengths))),
             tuple(rng.randrange(4) for _ in range(rng.randint(1, 7))),
             rng.randint(*limits),
@@ -49,7 +51,7 @@ def random_rows(rng: random.Random, lengths: tuple[int, int], limits: tuple[int,
     ]
 
 
-def decode(model: LayeredModel, rows: list[Row], tape: Tape | None, ends: tuple[int, ...] = ()) -> Decoder:
+def decode(model: LayeredModel, rows: list[DecodeRow], tape: Tape | None, ends: tuple[int, ...] = ()) -> Decoder:
     decoder = Decoder(
         model, max_batch_tokens=4096, cache_bytes=2**24, ends=ends, capture=tape.capture if tape else None
     )
@@ -57,7 +59,7 @@ def decode(model: LayeredModel, rows: list[Row], tape: Tape | None, ends: tuple[
     return decoder
 
 
-def assert_alone(model: LayeredModel, rows: list[Row]) -> None:
+def assert_alone(model: LayeredModel, rows: list[DecodeRow]) -> None:
     for row in rows:
         assert row.emitted == greedy(model, [list(row.prompt)], Chain(row.layers, 4), row.limit)[0][: row.limit]
         assert len(row.emitted) == row.limit
@@ -71,7 +73,7 @@ def test_a_captured_step_generates_what_stock_generate_does(name: str, padded: b
     calls = decode(model, rows, tape).layer_calls
     assert (tape.made, tape.replayed) == (1, 9)
     assert_alone(model, rows)
-    again = [Row(row.prompt, row.layers, row.limit) for row in rows]
+    again = [DecodeRow(row.prompt, row.layers, row.limit) for row in rows]
     assert decode(model, again, None).layer_calls == calls
     assert [row.emitted for row in again] == [row.emitted for row in rows]
 
@@ -97,9 +99,9 @@ def test_a_row_that_is_done_may_be_beyond_the_context() -> None:
 def test_sampling_is_the_same_with_a_captured_step() -> None:
     model, tape = wide_windows("qwen3"), Tape()
 
-    def rows() -> list[Row]:
+    def rows() -> list[DecodeRow]:
         drawn = random_rows(random.Random(2), (3, 12), (16, 16))
-        return [Row(row.prompt, row.layers, row.limit, temperature=i % 2, seed=i) for i, row in enumerate(drawn)]
+        return [DecodeRow(row.prompt, row.layers, row.limit, temperature=i % 2, seed=i) for i, row in enumerate(drawn)]
 
     captured, plain = rows(), rows()
     decode(model, captured, tape)
@@ -140,7 +142,7 @@ def test_the_tape_freezes_what_python_decides_and_forbids_reading() -> None:
 
 
 class FakeCuda:
-    """As much of ``torch.cuda`` as a capture asks for; keeps what it was asked for."""
+    """As much of `torch.cuda` as a capture asks for; keeps what it was asked for."""
 
     def __init__(self) -> None:
         self.now, self.mode, self.log = "main", 0, list[str]()

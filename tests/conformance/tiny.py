@@ -39,9 +39,9 @@ _SPECIAL: dict[str, dict[str, Any]] = {
 
 
 def tiny_model(model_type: str, **changes: Any) -> PreTrainedModel:
-    """A causal LM of ``model_type`` in float32, with weights large enough that layers matter.
+    """A causal LM of `model_type` in float32, with weights large enough that layers matter.
 
-    ``changes`` to the configuration count where the config class has them.
+    `changes` to the configuration count where the config class has them.
     """
     config_class = CONFIG_MAPPING[model_type]
     default = config_class()
@@ -62,7 +62,7 @@ def tiny_model(model_type: str, **changes: Any) -> PreTrainedModel:
 
 
 def prompts(batch: int = 2, length: int = 9, pad: int = 3) -> dict[str, torch.Tensor]:
-    """``batch`` random prompts, all but the first left-padded by ``pad`` tokens; [B, S]."""
+    """`batch` random prompts, all but the first left-padded by `pad` tokens; [B, S]."""
     generator = torch.Generator().manual_seed(1)
     input_ids = torch.randint(8, 90, (batch, length), generator=generator)
     mask = torch.ones_like(input_ids)

@@ -15,13 +15,13 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from skiploop.engine.decode_batch import Row
+from skiploop.engine.decode_batch import DecodeRow
 from skiploop.engine.decoding import Decoder
 from skiploop.engine.engine import Engine
 from skiploop.engine.packing import Layout, lay_out, padded_length
-from skiploop.engine.scoring import Pair
+from skiploop.engine.scoring import ScoringPair
 from skiploop.models.layered import LayeredModel
-from skiploop.models.recording import Recording, dimensions, unmistakable
+from skiploop.models.recorded_calls import Recording, dimensions, unmistakable
 from skiploop.models.replay import LayerCall, find_layers
 from tests.conformance.tiny import VOCABULARY, tiny_model
 from tests.engine.alone import logits_alone, scores_alone
@@ -31,7 +31,7 @@ CHAINS = ((0, 1, 2, 3), (0, 2, 1, 1, 3), (1, 0, 3))
 
 
 def layouts_of(count: int, tokens: int) -> list[Layout]:
-    """``count`` inputs of ``tokens`` tokens each, the last target not among them."""
+    """`count` inputs of `tokens` tokens each, the last target not among them."""
     rng = random.Random(count)
     drawn = [[rng.randrange(8, VOCABULARY) for _ in range(tokens + 1)] for _ in range(count)]
     return [lay_out(each[:-3], [each[-3:]]) for each in drawn]
@@ -64,11 +64,11 @@ def with_tables_by_position(name: str) -> PreTrainedModel:
     return model
 
 
-def under_every_chain(layouts: list[Layout]) -> list[Pair]:
+def under_every_chain(layouts: list[Layout]) -> list[ScoringPair]:
     return [(layout, layers) for layout in layouts for layers in CHAINS]
 
 
-def assert_scores_are_those_alone(model: PreTrainedModel, pairs: list[Pair], **limits: int) -> None:
+def assert_scores_are_those_alone(model: PreTrainedModel, pairs: list[ScoringPair], **limits: int) -> None:
     with torch.inference_mode():
         found = Engine(LayeredModel(model), **limits).score_layouts(pairs)
     for layout, layers in pairs:
@@ -83,7 +83,7 @@ def test_as_many_inputs_as_tokens_score_as_if_alone(name: str, count: int) -> No
     assert_scores_are_those_alone(with_tables_by_position(name), under_every_chain(layouts))
 
 
-def one_that_loops(layouts: list[Layout]) -> list[Pair]:
+def one_that_loops(layouts: list[Layout]) -> list[ScoringPair]:
     """All under the identity and one, not the first, under a loop as well: a call of its row alone."""
     return [*((layout, (0, 1, 2, 3)) for layout in layouts), (layouts[2], (0, 1, 1, 2, 3))]
 
@@ -111,7 +111,7 @@ def test_as_many_inputs_as_heads_score_as_if_alone(tokens: int) -> None:
 
 def test_as_many_generating_rows_as_heads_have_the_logits_of_each_alone() -> None:
     model, rng = tiny_model("mpt"), random.Random(0)
-    rows = [Row(tuple(rng.randrange(8, VOCABULARY) for _ in range(6)), CHAINS[i % 3], 5) for i in range(4)]
+    rows = [DecodeRow(tuple(rng.randrange(8, VOCABULARY) for _ in range(6)), CHAINS[i % 3], 5) for i in range(4)]
     Decoder(LayeredModel(model), max_batch_tokens=4096, cache_bytes=2**24, ends=()).run_rows(rows, trace=True)
     for row in rows:
         assert len(row.trace) == 5

@@ -14,7 +14,7 @@ from skiploop.spaces.named import make_space
 
 
 def calls_of_a_pass(chains: list[tuple[int, ...]], *, inputs: int = 1) -> list[int]:
-    """The layer of each call, in order; chain i is run on input i modulo ``inputs``."""
+    """The layer of each call, in order; chain i is run on input i modulo `inputs`."""
     called: list[int] = []
 
     def run_layer(layer: int, hidden: torch.Tensor, _inputs: list[int]) -> tuple[torch.Tensor, None]:

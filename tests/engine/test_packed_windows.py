@@ -33,7 +33,7 @@ class Letters:
 
 
 def two_windows(short: int, long: int, **names: int) -> LayeredModel:
-    """GPT-Neo, whose layers hold masks of their own: ``short`` in the odd ones, ``long`` in the even ones."""
+    """GPT-Neo, whose layers hold masks of their own: `short` in the odd ones, `long` in the even ones."""
     hf = tiny_model("gpt_neo", attention_types=[[["local"], 4]], window_size=long)
     for layer in list(find_layers(hf))[1::2]:
         mask = layer.attn.attention.bias

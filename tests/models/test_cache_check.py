@@ -16,7 +16,7 @@ from tests.conformance.tiny import tiny_model
 
 
 def broken_when_cached(*, from_run: int, value: float = math.nan) -> PreTrainedModel:
-    """A tiny model whose layer 0 adds ``value`` to single tokens, from its so-many-th run in one forward on.
+    """A tiny model whose layer 0 adds `value` to single tokens, from its so-many-th run in one forward on.
 
     Only with a cache do layers get single tokens; only under a chain does a layer run more than once in a forward.
     """

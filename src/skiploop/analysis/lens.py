@@ -46,7 +46,7 @@ from skiploop.analysis.states import states_after_slots
 from skiploop.analysis.subject import Subject
 from skiploop.chains.chain import Chain
 from skiploop.models.layered import LayeredModel
-from skiploop.models.recording import head
+from skiploop.models.recorded_calls import head
 from skiploop.stats.intervals import Figure, mean_figure
 from skiploop.stats.shares import newcombe_paired, paired_counts
 from skiploop.studies.results import InputResult

@@ -1,4 +1,4 @@
-"""Many chains on many inputs at once, with the results of one chain at a time. `request` alone imports no torch.
+"""Many chains on many inputs at once, with the results of one chain at a time. `request` and `open` import no torch.
 
 request         what is asked for, and what comes back
 plain           one chain after another: the yardstick
@@ -11,7 +11,8 @@ decode_batch    the rows that are decoded together
 decode_calls    the layer calls of one token, and their keys and values
 call_order      the fewest layer calls for a set of chains
 captured_step   a decoding step that a CUDA graph can replay
-sampling        one token out of logits
+sampling        drawing one token from logits
+open            which engine runs the requests
 selftest        is a batched path exact on this model?
-allocator       memory that the C library keeps between batches
+allocator       freed memory that the C library keeps between batches
 """

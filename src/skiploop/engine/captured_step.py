@@ -1,12 +1,12 @@
 """A decoding step whose shapes and addresses never change, so that a GPU can replay it as one graph.
 
-To launch the kernels of a small layer call can take the host longer than it takes a GPU to run them. A CUDA graph
-launches all kernels of a step at once, but it repeats exactly what was captured: nothing in the step may depend on how
-many tokens there are so far. So here the number of tokens is a tensor on the device, attention sees the whole buffers
-of keys and values, with room for all tokens to come, and the mask hides what isn't written yet. Static caches of
+Launching the kernels of a small layer call can take the host longer than it takes a GPU to run them. A CUDA graph
+launches all kernels of a step at once, but it repeats exactly what was captured: nothing in the step may depend on the
+number of tokens so far. So here the number of tokens is a tensor on the device, attention sees the whole buffers of
+keys and values, with room for all tokens to come, and the mask hides what isn't written yet. Static caches of
 transformers work the same way, and its models make the right masks for them.
 
-Shapes: R rows, T tokens that there is room for, D' width of a head, V vocabulary.
+Shapes: R rows, T tokens in a full buffer, D' width of a head, V vocabulary.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from typing import Any
 import torch
 from transformers.cache_utils import Cache, DynamicLayer
 
-from skiploop.engine.decode_calls import Call, KeyValueBuffer
+from skiploop.engine.decode_calls import KeyValueBuffer, ScheduledCall
 from skiploop.models.slots import slot_view
 
 Body = Callable[[], torch.Tensor]
 Capture = Callable[[Body, torch.device], Body]
-# (tokens [R], how many came before them, tokens that the mask covers, cache) -> logits [R, V]
+# (tokens [R], number of tokens before them, tokens that the mask covers, cache) -> logits [R, V]
 Forward = Callable[[torch.Tensor, "int | torch.Tensor", int, Cache], torch.Tensor]
 
 
 def cuda_graph(body: Body, device: torch.device) -> Body:
-    """Capture what ``body`` does on the GPU; the function that comes back does it again, into the same tensors."""
+    """Capture what `body` does on the GPU; the function returned does it again, into the same tensors."""
     with torch.cuda.device(device):
         before = torch.cuda.current_stream()
         _rehearse(body)
@@ -37,7 +37,7 @@ def cuda_graph(body: Body, device: torch.device) -> Body:
             with torch.cuda.graph(graph):
                 output = body()
         except BaseException:
-            torch.cuda.set_stream(before)  # a capture that can't be ended leaves its own stream in place
+            torch.cuda.set_stream(before)  # a capture that fails leaves its own stream in place
             graph.reset()
             raise
 
@@ -49,9 +49,9 @@ def cuda_graph(body: Body, device: torch.device) -> Body:
 
 
 def _rehearse(body: Body) -> None:
-    """Run ``body`` as it will be captured: workspaces of libraries get made, and to wait for the device is an error.
+    """Run `body` as it will be captured: libraries allocate workspaces, and waiting for the device is an error.
 
-    Both would spoil the capture itself, and the error would say less.
+    Either would make the capture fail, with a less helpful error.
     """
     mode = torch.cuda.get_sync_debug_mode()
     side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
@@ -66,7 +66,7 @@ def _rehearse(body: Body) -> None:
 
 
 class _Count(DynamicLayer):  # type: ignore[misc]
-    """Stands in the model's own cache for a layer's entry, and says how many tokens there are: a tensor."""
+    """Stands in for a layer's entry in the model's own cache; it gives the number of tokens as a tensor."""
 
     is_compileable = True
 
@@ -77,7 +77,7 @@ class _Count(DynamicLayer):  # type: ignore[misc]
         self._seen, self._room = seen, room
 
     def get_seq_length(self) -> torch.Tensor:
-        """Tokens so far, a 0-dim tensor."""
+        """Tokens so far, a tensor without dimensions."""
         return self._seen
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
@@ -86,7 +86,7 @@ class _Count(DynamicLayer):  # type: ignore[misc]
 
 
 class _Whole(DynamicLayer):  # type: ignore[misc]
-    """The buffers of one call, [R, heads, T, D']: a token is written at its place, and all of them are shown."""
+    """The buffers of one call, [R, heads, T, D']: a token is written at its place, and the whole buffers are shown."""
 
     is_compileable = True
 
@@ -109,30 +109,30 @@ class FixedStep:
     """One decoding step of a batch, captured.
 
     Attributes:
-        steps: how often it was run.
+        steps: how many times it was run.
     """
 
     def __init__(
         self,
         forward: Forward,
         capture: Capture,
-        calls: Sequence[Call],
+        calls: Sequence[ScheduledCall],
         cache: Cache,
         tokens: torch.Tensor,
         *,
         seen: int,
         room: int,
     ) -> None:
-        """Capture a step; until ``release`` the calls show fixed buffers.
+        """Capture a step; until `release`, the calls show fixed buffers.
 
         Args:
-            forward: what is to be captured; it must do the same whenever it is run with the same tokens.
-            capture: how, for instance `cuda_graph`.
-            calls: every entry is a `KeyValueBuffer`.
+            forward: what to capture; it must do the same work each time.
+            capture: how to capture it, for instance `cuda_graph`.
+            calls: the layer calls of a step; every entry is a `KeyValueBuffer`.
             cache: the model's own, with entries that only count.
-            tokens: of the next step, [R].
+            tokens: those of the next step, [R].
             seen: tokens so far, padding included.
-            room: tokens that the buffers have room for.
+            room: tokens in a full buffer.
         """
         self.steps = 0
         self._place = torch.tensor([seen], device=tokens.device)
@@ -153,13 +153,13 @@ class FixedStep:
         return logits
 
 
-def release(calls: Sequence[Call], cache: Cache, steps: int) -> None:
-    """Let the calls show entries that grow, again, after so many steps with fixed ones."""
+def release(calls: Sequence[ScheduledCall], cache: Cache, steps: int) -> None:
+    """Let the calls show growing entries again, after this number of steps with fixed ones."""
     for call in calls:
         call.entry.seek(call.entry.length + steps)
         call.view = slot_view(cache, call.entry, len(cache.layers))
 
 
-def can_be_fixed(calls: Sequence[Call], attention: str) -> bool:
-    """Whether buffers hold all tokens (no window has moved on), and attention takes a mask over a whole buffer."""
+def can_be_fixed(calls: Sequence[ScheduledCall], attention: str) -> bool:
+    """Whether the buffers hold all tokens (no sliding window), and attention takes a mask over a whole buffer."""
     return attention in ("sdpa", "eager") and all(isinstance(call.entry, KeyValueBuffer) for call in calls)

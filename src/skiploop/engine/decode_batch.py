@@ -1,10 +1,10 @@
-"""A chunk of rows from prompt to end: prefill, then one token at a time for rows with different chains.
+"""Generation for one batch of rows with different chains: prefill, then one token at a time.
 
-Prefill is a prefix-shared pass (``skiploop.engine.prefix``) that keeps the keys and values of every layer call. For
-decoding, the chains of all rows are merged into one sequence of layer calls (``skiploop.engine.call_order``), made
-once and replayed for each token (``skiploop.engine.decode_calls``); on a GPU a whole step can be captured
-(``skiploop.engine.captured_step``). Rows that are done leave. In the token loop the host waits for the device once
-for each token: to see which rows have ended.
+Prefill is a prefix-shared pass (`skiploop.engine.prefix`) that keeps the keys and values of every layer call. For
+decoding, the chains of all rows are merged into one sequence of layer calls (`skiploop.engine.call_order`), made
+once and replayed for each token (`skiploop.engine.decode_calls`); on a GPU a whole step can be captured
+(`skiploop.engine.captured_step`). Rows that are done leave the batch. In the token loop the host waits for the device
+once for each token: to see which rows have ended.
 
 Shapes: R rows, S tokens of the longest prompt (prompts are padded on the left), D width, V vocabulary.
 """
@@ -20,21 +20,21 @@ import torch
 from transformers.cache_utils import Cache, DynamicCache
 
 from skiploop.engine.captured_step import Capture, FixedStep, can_be_fixed, release
-from skiploop.engine.decode_calls import Call, calls_for, entry_of, keep_rows
-from skiploop.engine.prefix import Node, Pass, PrefixCache
+from skiploop.engine.decode_calls import ScheduledCall, calls_for, entry_of, keep_rows
+from skiploop.engine.prefix import Pass, PrefixCache, PrefixNode
 from skiploop.engine.sampling import draw_token
 from skiploop.models.layered import LayeredModel
-from skiploop.models.recording import Recording, dimensions, head, record, unmistakable
+from skiploop.models.recorded_calls import Recording, dimensions, head, record, unmistakable
 from skiploop.models.replay import Session, probing
 from skiploop.models.slots import cache_argument, slot_view
 
 log = logging.getLogger("skiploop")
 
-WORTH_CAPTURING = 8  # steps to come for which a step is captured: the capture itself runs it once and records it once
+WORTH_CAPTURING = 8  # steps left for which capturing pays: the capture itself runs a step once and records it once
 
 
 @dataclass(slots=True, eq=False)
-class Row:
+class DecodeRow:
     """One prompt under one chain, and what it has generated."""
 
     prompt: tuple[int, ...]
@@ -43,7 +43,7 @@ class Row:
     temperature: float = 0.0
     seed: int = 0
     emitted: list[int] = field(default_factory=list)
-    trace: list[torch.Tensor] = field(default_factory=list)  # logits of each step, [V], when asked for
+    trace: list[torch.Tensor] = field(default_factory=list)  # logits of each step, [V], if asked for
 
 
 class DecodeBatch:
@@ -51,25 +51,28 @@ class DecodeBatch:
 
     Attributes:
         layer_calls: one layer on one row, executed so far.
-        capture: as given; None after it failed.
+        capture: as given; None once it has failed.
     """
 
     def __init__(
         self,
         model: LayeredModel,
-        rows: list[Row],
+        rows: list[DecodeRow],
         *,
         ends: frozenset[int],
         max_batch_tokens: int,
         trace: bool,
         capture: Capture | None = None,
     ) -> None:
-        """One chunk.
+        """A batch that hasn't started.
 
         Args:
-            model: the model. rows: what to run. ends: tokens that end a row. max_batch_tokens: of one layer call of
-            the prefill. trace: keep the logits of every step. capture: makes a decoding step into something that is
-            launched at once, see ``skiploop.engine.captured_step``.
+            model: the model.
+            rows: what to run.
+            ends: tokens that end a row.
+            max_batch_tokens: tokens of one layer call of the prefill.
+            trace: keep the logits of every step.
+            capture: turns a decoding step into one that is launched as a whole, see `skiploop.engine.captured_step`.
         """
         self.layer_calls = 0
         self.capture = capture
@@ -83,10 +86,10 @@ class DecodeBatch:
         self._length = max(map(len, self._prompts))  # S
         self._padded = any(len(prompt) < self._length for prompt in self._prompts)
         self._padding = torch.tensor([self._length - len(row.prompt) for row in rows], device=self._device)  # [R]
-        self._finished = torch.zeros_like(self._padding, dtype=torch.bool)  # [R] done, waiting for others to leave
+        self._finished = torch.zeros_like(self._padding, dtype=torch.bool)  # [R] done, but still in the batch
         self._generators = [torch.Generator().manual_seed(row.seed) if row.temperature > 0 else None for row in rows]
         self._room = max(row.limit for row in rows)
-        self._calls: list[Call] = []
+        self._calls: list[ScheduledCall] = []
         self._fixed: FixedStep | None = None
         self._ghosts: dict[tuple[type, int | None], Any] = {}
         self._cache = DynamicCache(config=model.hf.config.get_text_config(decoder=True))
@@ -94,21 +97,21 @@ class DecodeBatch:
         self._taken = dimensions(model.hf)
 
     def run(self) -> None:
-        """Fill ``emitted`` of every row."""
+        """Fill `emitted` of every row."""
         logits = self._prefill()
         with probing(self._model.hf, self._step_layers):
             self._decode(logits)
 
     def _decode(self, logits: torch.Tensor) -> None:
-        """From the logits of the prompts' last tokens on, [R, V], with probes in the place of the layers."""
-        seen = self._length  # tokens that every layer call has keys and values of
+        """Every token from the logits [R, V] of the prompts' last tokens on; probes stand in place of the layers."""
+        seen = self._length  # tokens whose keys and values every layer call holds
         waiting = 0
         while True:
             tokens = self._choose(logits)
             done = self._emit(tokens, logits)
             if all(done):
                 return
-            # A captured step has to be captured anew without the rows that leave.
+            # When rows leave, a captured step has to be captured again.
             if (2 if self._fixed else 4) * sum(done) >= len(done):
                 tokens = self._leave(done, tokens)
                 waiting = 0
@@ -121,7 +124,7 @@ class DecodeBatch:
     # --- prefill ------------------------------------------------------------------------------------------------
 
     def _prefill(self) -> torch.Tensor:
-        """Logits of the last prompt token of each row, [R, V]; sets up the calls of the decoding schedule."""
+        """Logits of the last prompt token of each row, [R, V]; sets up the layer calls of a decoding step."""
         size = len(self._prompts)
         rows = unmistakable(size, self._taken | {self._length}) if size > 1 else 1
         filled = [*self._prompts, *([self._prompts[0]] * (rows - size))]
@@ -163,8 +166,8 @@ class DecodeBatch:
         )
         return torch.stack([ends[index[row.prompt], row.layers][-1] for row in self._rows])
 
-    def _set_calls(self, calls: list[Call], paths: list[list[Node]]) -> None:
-        """Give every call the keys and values of its rows' prompts; ``paths``: the nodes of each row's slots."""
+    def _set_calls(self, calls: list[ScheduledCall], paths: list[list[PrefixNode]]) -> None:
+        """Give every call the keys and values of its rows' prompts; `paths`: the nodes of each row's slots."""
         for call in calls:
             call.entry = entry_of([paths[row][slot] for row, slot in call.members], self._room)
             call.view = slot_view(self._cache, call.entry, self._model.num_layers)
@@ -172,7 +175,7 @@ class DecodeBatch:
         self._set_rows()
 
     def _set_rows(self) -> None:
-        """The index tensor of every call; calls of the same rows share one, and what is picked for it in a step."""
+        """The index tensor of every call; calls of the same rows share it, and with it the tensors picked in a step."""
         shared: dict[tuple[int, ...], torch.Tensor] = {}
         for call in self._calls:
             members = tuple(row for row, _ in call.members)
@@ -184,7 +187,7 @@ class DecodeBatch:
             call.rows = shared[members]
 
     def _lay_ghosts(self, fresh: list[Any]) -> None:
-        """Give the model's own cache entries that only count, one for each kind, so that its masks come out right."""
+        """Give the model's own cache entries that only count tokens, one for each kind, so that its masks are right."""
         for entry in fresh:
             self._ghosts.setdefault(_kind(entry), copy.deepcopy(entry))
         self._cache = copy.copy(self._cache)
@@ -199,7 +202,7 @@ class DecodeBatch:
     # --- decoding -----------------------------------------------------------------------------------------------
 
     def _step(self, tokens: torch.Tensor, seen: int) -> torch.Tensor:
-        """Logits [R, V] after one more token [R] of each row; ``seen`` tokens (padding too) came before it."""
+        """Logits [R, V] after one more token [R] of each row; `seen` tokens (padding too) came before it."""
         self.layer_calls += sum(len(call.members) for call in self._calls)
         if self._fixed is None and self.capture is not None and self._is_worth_capturing():
             self._fix(self.capture, tokens, seen)
@@ -210,11 +213,11 @@ class DecodeBatch:
         return logits
 
     def _forward(self, tokens: torch.Tensor, seen: int | torch.Tensor, total: int, cache: Cache) -> torch.Tensor:
-        """Logits [R, V] of the model with our runner; ``total``: tokens that its mask covers."""
+        """Logits [R, V] of the model's forward, with probes in place; `total`: tokens that its mask covers."""
         count = len(self._rows)
         size = unmistakable(count, self._taken | {total}) if count > 1 else 1
         padding = self._padding
-        # A row that is done and waits for others to leave may be beyond the context; what it gets isn't looked at.
+        # A row that is done but still in the batch may be beyond the context; its logits aren't looked at.
         positions = (seen - padding).masked_fill(self._finished, 0)
         if size > count:  # rows beyond the running ones repeat the first
             fill = torch.arange(size, device=self._device)
@@ -226,7 +229,7 @@ class DecodeBatch:
             self._cache_name: cache,
             "use_cache": True,
         }
-        if self._padded or cache is not self._cache:  # without a mask some models look at their input on the host
+        if self._padded or cache is not self._cache:  # without a mask some models inspect their input on the host
             columns = torch.arange(total, device=self._device)
             inputs["attention_mask"] = (columns[None] >= padding[:, None]).long()
         logits: torch.Tensor = self._model.hf(**inputs).logits
@@ -251,13 +254,13 @@ class DecodeBatch:
         return to_come >= WORTH_CAPTURING and can_be_fixed(self._calls, self._model.attn_implementation)
 
     def _fix(self, capture: Capture, tokens: torch.Tensor, seen: int) -> None:
-        """Capture the step, or say that this model's can't be and go on without."""
+        """Capture the step; warn and go on without where this model's step can't be captured."""
         room = self._length + self._room
         try:
             self._fixed = FixedStep(self._forward, capture, self._calls, self._cache, tokens, seen=seen, room=room)
         except torch.OutOfMemoryError:
             raise
-        except Exception as error:  # whatever a model does that can't be captured
+        except Exception as error:  # a step that can't be captured may raise anything
             log.warning("%s: decoding steps can't be captured, going on without (%s)", self._model.name, error)
             self.capture = None
             release(self._calls, self._cache, 0)
@@ -265,11 +268,11 @@ class DecodeBatch:
     def _choose(self, logits: torch.Tensor) -> torch.Tensor:
         """The next token of each row, [R]."""
         tokens = logits.argmax(-1)
-        drawn = {i: generator for i, generator in enumerate(self._generators) if generator is not None}
-        if drawn:
+        sampled = {i: generator for i, generator in enumerate(self._generators) if generator is not None}
+        if sampled:
             logits = logits.cpu()
-            picked = [draw_token(logits[i], self._rows[i].temperature, generator) for i, generator in drawn.items()]
-            tokens[list(drawn)] = torch.tensor(picked, device=self._device)
+            picked = [draw_token(logits[i], self._rows[i].temperature, generator) for i, generator in sampled.items()]
+            tokens[list(sampled)] = torch.tensor(picked, device=self._device)
         return tokens
 
     def _emit(self, tokens: torch.Tensor, logits: torch.Tensor) -> list[bool]:
@@ -283,11 +286,11 @@ class DecodeBatch:
             done.append(self._is_done(row))
         return done
 
-    def _is_done(self, row: Row) -> bool:
+    def _is_done(self, row: DecodeRow) -> bool:
         return len(row.emitted) >= row.limit or (bool(row.emitted) and row.emitted[-1] in self._ends)
 
     def _leave(self, done: list[bool], tokens: torch.Tensor) -> torch.Tensor:
-        """Drop the rows that are done from every call; the tokens of those that stay."""
+        """Drop the rows that are done from every call; returns the tokens of those that stay."""
         if self._fixed is not None:
             release(self._calls, self._cache, self._fixed.steps)
             self._count(self._fixed.steps)
@@ -314,11 +317,11 @@ class DecodeBatch:
 
 
 def _kind(entry: Any) -> tuple[type, int | None]:
-    """Entries of one kind report the same lengths, and so lead to the same masks."""
+    """Entries of one kind report the same lengths, so they lead to the same masks."""
     return type(entry), getattr(entry, "sliding_window", None)
 
 
-def _path(node: Node, layers: tuple[int, ...]) -> list[Node]:
+def _path(node: PrefixNode, layers: tuple[int, ...]) -> list[PrefixNode]:
     """The nodes along a chain, one for each slot."""
     path = []
     for layer in layers:

@@ -1,7 +1,7 @@
-"""The layer calls of one decoding step, and the keys and values that each of them keeps.
+"""The layer calls of one decoding step, and their keys and values.
 
-Rows follow different chains; rows that wait for the same layer share a call. Each call has one buffer with the keys and
-values of the rows that take part in it.
+Rows follow different chains; rows waiting for one layer share a call. Each call has one buffer for the keys and values
+of its rows.
 
 Shapes: R rows of a call, S tokens of the longest prompt, D' width of a head.
 """
@@ -17,23 +17,23 @@ import torch
 from transformers.cache_utils import Cache, DynamicLayer, DynamicSlidingWindowLayer
 
 from skiploop.engine.call_order import call_order
-from skiploop.engine.prefix import Node
+from skiploop.engine.prefix import PrefixNode
 from skiploop.errors import UnsupportedModel
 
 
 @dataclass(slots=True, eq=False)
-class Call:
-    """One scheduled layer call: the rows that take part, each with its slot, and their keys and values."""
+class ScheduledCall:
+    """One layer call of a decoding step: its rows, each with its slot, and their keys and values."""
 
     layer: int
     members: list[tuple[int, int]]  # (row, slot)
-    rows: torch.Tensor | None = None  # [n] indices into the running rows; None: all of them, in order
+    rows: torch.Tensor | None = None  # [n] indices of its rows in the batch; None: all of them, in order
     entry: Any = None
     view: Cache | None = None  # a cache that answers every layer index with the entry
 
 
-def calls_for(chains: Sequence[tuple[int, ...]]) -> list[Call]:
-    """The layer calls of one token, in order: every row runs its chain; rows that wait for a layer share its call."""
+def calls_for(chains: Sequence[tuple[int, ...]]) -> list[ScheduledCall]:
+    """The layer calls of one token, in order: every row runs its chain; rows waiting for a layer share its call."""
     position = [0] * len(chains)
     calls = []
     for layer in call_order(chains):
@@ -44,24 +44,24 @@ def calls_for(chains: Sequence[tuple[int, ...]]) -> list[Call]:
         ]
         for row, _ in members:
             position[row] += 1
-        calls.append(Call(layer, members))
+        calls.append(ScheduledCall(layer, members))
     return calls
 
 
-def entry_of(nodes: list[Node], room: int) -> Any:
-    """One cache entry with the keys and values of these nodes, [n, heads, S, D'], and room for so many tokens.
+def entry_of(nodes: list[PrefixNode], room: int) -> Any:
+    """One cache entry with the keys and values of these nodes, [n, heads, S, D'], and room for this many tokens.
 
     Raises:
-        UnsupportedModel: the model keeps something else than keys and values of all, or of the latest, tokens.
+        UnsupportedModel: the model keeps anything but keys and values of all tokens, or of the latest ones.
     """
-    sources = [(node.batch.keep, node.row) for node in nodes if node.batch is not None]
+    sources = [(node.output.keep, node.row) for node in nodes if node.output is not None]
     kind = type(sources[0][0])
     if kind not in (DynamicLayer, DynamicSlidingWindowLayer):
         raise UnsupportedModel(f"no batched decoding with cache entries of type {kind.__name__}")
     keys = torch.stack([entry.keys[row] for entry, row in sources])
     values = torch.stack([entry.values[row] for entry, row in sources])
     window = None if kind is DynamicLayer else sources[0][0].sliding_window
-    if window is None or keys.shape[-2] + room < window:  # a window that never moves on
+    if window is None or keys.shape[-2] + room < window:  # the window covers all tokens to the end
         return KeyValueBuffer(keys, values, room)
     merged = copy.copy(sources[0][0])
     merged.keys, merged.values = keys, values
@@ -77,10 +77,10 @@ def keep_rows(entry: Any, rows: torch.Tensor) -> None:
 
 
 class KeyValueBuffer(DynamicLayer):  # type: ignore[misc]
-    """Keys and values with room for the tokens to come, so that a new token doesn't copy the old ones."""
+    """Keys and values with room for further tokens, so that adding one doesn't copy the others."""
 
     def __init__(self, keys: torch.Tensor, values: torch.Tensor, room: int) -> None:
-        """``keys`` and ``values`` [R, heads, T, D'] of the tokens so far; ``room`` more will follow."""
+        """`keys` and `values` [R, heads, T, D'] of the tokens so far; `room` more will follow."""
         super().__init__()
         self.length = keys.shape[-2]
         self._buffers = _with_room(keys, room), _with_room(values, room)
@@ -104,14 +104,14 @@ class KeyValueBuffer(DynamicLayer):  # type: ignore[misc]
         return self.keys, self.values
 
     def seek(self, length: int) -> None:
-        """Show so many tokens; what is beyond those shown so far was written through ``buffers``."""
+        """Show this many tokens; those beyond the ones shown so far were written through `buffers`."""
         self.length = length
         self._show()
 
     def buffers(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Keys and values with all of the room, [R, heads, T, D']; zero where no token is yet."""
+        """Keys and values including the room, [R, heads, T, D']; zero where there is no token yet."""
         for buffer in self._buffers:
-            # Attention gives no weight to what is masked, but no weight times NaN is NaN.
+            # Attention gives masked entries a weight of zero, but zero times NaN is NaN.
             buffer.narrow(2, self.length, buffer.shape[2] - self.length).zero_()
         return self._buffers
 

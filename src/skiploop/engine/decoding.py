@@ -1,6 +1,6 @@
-"""Generation for many (prompt, chain) rows with different chains: which rows run together, and what they give.
+"""Generation for many prompts under different chains: which rows run together, and their results.
 
-One chunk of rows, from prompt to end, is the subject of ``skiploop.engine.decode_batch``.
+How one batch of rows runs from prompt to end is the subject of `skiploop.engine.decode_batch`.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Any
 import torch
 
 from skiploop.engine.captured_step import Capture
-from skiploop.engine.decode_batch import DecodeBatch, Row
+from skiploop.engine.decode_batch import DecodeBatch, DecodeRow
 from skiploop.engine.packing import padded_length, pieces
 from skiploop.engine.request import Request, Result
 from skiploop.models.layered import LayeredModel
 
 
 class Decoder:
-    """Runs rows to their ends."""
+    """Generates for requests, in batches of rows that fit into memory."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class Decoder:
         ends: tuple[int, ...] | None = None,
         capture: Capture | None = None,
     ) -> None:
-        """``ends``: tokens that end a row, default those of the model; ``capture``: see ``engine.captured_step``."""
+        """`ends`: tokens that end a row, by default the model's; `capture`: see `skiploop.engine.captured_step`."""
         self.model = model
         self.max_batch_tokens = max_batch_tokens
         self.cache_bytes = cache_bytes
@@ -40,13 +40,13 @@ class Decoder:
 
     def run(self, requests: Sequence[Request]) -> list[Result]:
         """Texts (or verdicts, where a text is expected), in request order."""
-        rows: dict[tuple[Any, ...], Row] = {}
+        rows: dict[tuple[Any, ...], DecodeRow] = {}
         keys = []
         for request in requests:
             prompt, answer = self._tokens(request)
             limit = request.max_new_tokens or len(answer) + 1
             key = (prompt, request.chain.layers, limit, request.temperature, request.temperature and request.seed)
-            rows.setdefault(key, Row(prompt, request.chain.layers, limit, request.temperature, request.seed))
+            rows.setdefault(key, DecodeRow(prompt, request.chain.layers, limit, request.temperature, request.seed))
             keys.append((key, answer))
         self.run_rows(list(rows.values()))
         return [self._result(request, rows[key], answer) for request, (key, answer) in zip(requests, keys, strict=True)]
@@ -58,15 +58,15 @@ class Decoder:
         prompt, answer = self.model.encode_pair(request.prompt, request.expected)
         return tuple(prompt), tuple(answer)
 
-    def _result(self, request: Request, row: Row, answer: tuple[int, ...]) -> Result:
+    def _result(self, request: Request, row: DecodeRow, answer: tuple[int, ...]) -> Result:
         if request.expected is not None:
             ended = len(row.emitted) == len(answer) + 1 and row.emitted[-1] in self.ends
             return Result(matched=ended and tuple(row.emitted[:-1]) == answer)
         ended = bool(row.emitted) and row.emitted[-1] in self.ends
         return Result(text=self.model.decode_after(row.prompt, row.emitted[:-1] if ended else row.emitted))
 
-    def run_rows(self, rows: list[Row], *, trace: bool = False) -> None:
-        """Fill ``emitted`` (and with ``trace`` the logits) of every row."""
+    def run_rows(self, rows: list[DecodeRow], *, trace: bool = False) -> None:
+        """Fill `emitted` (and with `trace` the logits) of every row."""
         for chunk in self._chunks(rows):
             with torch.inference_mode():
                 batch = DecodeBatch(
@@ -83,15 +83,15 @@ class Decoder:
                     self.layer_calls += batch.layer_calls
                     self.capture = batch.capture
 
-    def _chunks(self, rows: list[Row]) -> Iterator[list[Row]]:
-        """Rows of similar prompt length whose keys and values fit into twice ``cache_bytes``."""
+    def _chunks(self, rows: list[DecodeRow]) -> Iterator[list[DecodeRow]]:
+        """Rows of similar prompt length whose keys and values fit into twice `cache_bytes`."""
         config = self.model.hf.config.get_text_config()
         heads: int = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
         head_dim: int = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         # Keys and values, and the hidden states of the prefill.
         token_bytes: int = (2 * heads * head_dim + config.hidden_size) * self.model.dtype.itemsize
 
-        def need(row: Row) -> int:
+        def need(row: DecodeRow) -> int:
             return len(row.layers) * (len(row.prompt) + row.limit) * token_bytes
 
         ordered = sorted(rows, key=lambda row: (len(row.prompt), row.prompt, row.layers))

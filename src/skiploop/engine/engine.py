@@ -1,12 +1,12 @@
 """The engine: many chains on many inputs at once, exactly and fast.
 
-    requests ──> layouts (tokens, wanted positions) ──> groups of similar length
+    requests ──> layouts (tokens, positions to score) ──> groups of similar length
              ──> record (the model prepares masks and positions) ──> prefix-shared pass over the layers ──> head
              ──> log-likelihoods, verdicts
 
 Scoring and exact-match verdicts need one pass over prompt and answer; generation goes through
-``skiploop.engine.decoding``. Results agree with ``run_chain`` on each request alone, to rounding, whatever is run
-together.
+`skiploop.engine.decoding`. Results agree with `run_chain` on each request alone, up to rounding, whichever requests
+are run together.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from skiploop.engine.captured_step import Capture, cuda_graph
 from skiploop.engine.decoding import Decoder
 from skiploop.engine.packing import Layout, batch_inputs, lay_out, padded_length, pieces
 from skiploop.engine.plain import PlainEngine
-from skiploop.engine.prefix import Node, Pass, PrefixCache
+from skiploop.engine.prefix import Pass, PrefixCache, PrefixNode
 from skiploop.engine.request import Request, Result
-from skiploop.engine.scoring import Pair, Score, compare
+from skiploop.engine.scoring import Score, ScoringPair, compare
 from skiploop.engine.selftest import batched_generation_is_exact, batched_scoring_is_exact
 from skiploop.errors import InvalidInput
 from skiploop.models.layered import LayeredModel
-from skiploop.models.recording import Caller, Recording, call_layer, dimensions, head, record, unmistakable
+from skiploop.models.recorded_calls import Caller, Recording, call_layer, dimensions, head, record, unmistakable
 
 log = logging.getLogger("skiploop")
 T = TypeVar("T")
@@ -44,7 +44,7 @@ _LOGITS_BYTES = 256 * 2**20  # of one call of the head
 
 @dataclass(slots=True)
 class _Job:
-    """One scoring request: where its layouts are, and how logits become its result."""
+    """One scoring request and its token sequences."""
 
     request: Request
     layouts: list[Layout]
@@ -68,13 +68,16 @@ class Engine:
         """An engine on a loaded model.
 
         Args:
-            model: the model; its layers are run by this engine only while ``run`` is at work.
+            model: the model; nothing else may run its layers while `run` is at work.
             max_batch_tokens: tokens of one layer call; default 2048 on CPU, 65536 on GPU. Halved when memory runs out.
             cache_bytes: hidden states kept between calls; default a quarter of the free memory, on CPU 512 MiB at most.
-            compile: put layers through ``torch.compile`` for scoring and exact-match checks (not for generation, where
+            compile: compile layers with `torch.compile` for scoring and exact-match checks (not for generation, where
                 it doesn't pay); on a GPU, capture the steps of generation in CUDA graphs. The first calls then take
-                some ten seconds; results agree to rounding. Where either fails or isn't exact, the engine says so
-                and goes on without.
+                some ten seconds; results agree up to rounding. Where either fails or isn't exact, the engine warns
+                and goes on without it.
+
+        On a CPU, glibc is told to keep freed memory for the rest of the process (see `skiploop.engine.allocator`, which
+        also says how to opt out).
 
         Raises:
             InvalidInput: a limit below 1.
@@ -114,13 +117,13 @@ class Engine:
             kinds[self._kind(request)].append(index)
         with torch.inference_mode():
             for kind, members in kinds.items():
-                found = self._run_kind(kind, [requests[i] for i in members])
-                for index, result in zip(members, found, strict=True):
+                answers = self._run_kind(kind, [requests[i] for i in members])
+                for index, result in zip(members, answers, strict=True):
                     results[index] = result
         return [result for result in results if result is not None]
 
     def run_alone(self, request: Request) -> Result:
-        """The result of one request by itself: states that were computed in company are forgotten."""
+        """The result of one request by itself: states computed alongside other requests are forgotten."""
         self._states.clear()
         return self.run([request])[0]
 
@@ -139,7 +142,7 @@ class Engine:
         return self._retrying(lambda: self._score(requests, packed=kind == "packed"))
 
     def _exact(self, kind: str) -> bool:
-        """Whether the batched path is exact on this model; tried once, on a few short inputs."""
+        """Whether the batched path is exact on this model; tested once, on a few short inputs."""
         if kind not in self._batched:
             self._batched[kind] = self._trial(kind)
             self._states.clear()
@@ -166,7 +169,7 @@ class Engine:
         return exact
 
     def _retrying(self, work: Callable[[], T]) -> T:
-        """Do ``work``; when memory runs out, with half of the batch and of the states."""
+        """Do `work`; when memory runs out, again with batches and states half as large."""
         while True:
             try:
                 return work()
@@ -175,7 +178,7 @@ class Engine:
                 if self.max_batch_tokens < 64:
                     raise
             except BaseException:
-                self._states.clear()  # an interrupted pass leaves its tries half done
+                self._states.clear()  # an interrupted pass leaves its tries incomplete
                 raise
             self.max_batch_tokens //= 2
             self._states.cache_bytes = max(1, self._states.cache_bytes // 2)
@@ -205,12 +208,12 @@ class Engine:
         scored = self.score_layouts(pairs)
         return [self._result(job, scored) for job in jobs]
 
-    def score_layouts(self, pairs: Iterable[Pair]) -> dict[Pair, Score]:
+    def score_layouts(self, pairs: Iterable[ScoringPair]) -> dict[ScoringPair, Score]:
         """For each (layout, layers): whether every target is the arg-max, and the log-likelihood of each target."""
-        groups: dict[tuple[int, bool], dict[Pair, None]] = defaultdict(dict)
+        groups: dict[tuple[int, bool], dict[ScoringPair, None]] = defaultdict(dict)
         for pair in pairs:
             groups[padded_length(len(pair[0].tokens)), pair[0].packed][pair] = None
-        scored: dict[Pair, Score] = {}
+        scored: dict[ScoringPair, Score] = {}
         for (length, _), members in groups.items():
             for chunk in self._chunks(sorted(members, key=lambda pair: (pair[0].tokens, pair[1])), length):
                 scored.update(self._score_chunk(chunk, length))
@@ -228,16 +231,16 @@ class Engine:
             return [lay_out(pairs[0][0], [answer for _, answer in pairs])]
         return [lay_out(prompt, [answer]) for prompt, answer in pairs]
 
-    def _chunks(self, pairs: list[Pair], length: int) -> Iterator[list[Pair]]:
-        """Pieces whose states fit into half of the cache at once; each pair holds one state while it waits."""
+    def _chunks(self, pairs: list[ScoringPair], length: int) -> Iterator[list[ScoringPair]]:
+        """Pieces whose states fit into half of the cache; each pair holds one state while it waits."""
         width = self.model.hf.get_input_embeddings().weight.shape[-1]
         state_bytes = length * width * self.model.dtype.itemsize
         size = max(1, self._states.cache_bytes // (2 * state_bytes))
         for start in range(0, len(pairs), size):
             yield pairs[start : start + size]
 
-    def _score_chunk(self, pairs: list[Pair], length: int) -> dict[Pair, Score]:
-        """For each pair: are all targets the arg-max, and the log-likelihood of each target."""
+    def _score_chunk(self, pairs: list[ScoringPair], length: int) -> dict[ScoringPair, Score]:
+        """For each pair: whether every target is the arg-max, and the log-likelihood of each target."""
         layouts = list(dict.fromkeys(layout for layout, _ in pairs))
         index = {layout: i for i, layout in enumerate(layouts)}
         recording = self._record(layouts, length)
@@ -253,7 +256,7 @@ class Engine:
         work = Pass(self._states, run_layer, max_rows=max(1, self.max_batch_tokens // length))
         states = work.states(recording.entry, roots, [(index[layout], layers) for layout, layers in pairs])
         self._calls += work.layer_calls
-        scored: dict[Pair, Score] = {}
+        scored: dict[ScoringPair, Score] = {}
         for part in pieces(pairs, lambda pair: len(pair[0].positions), self._head_positions()):
             hidden = torch.cat([states[index[layout], layers][list(layout.positions)] for layout, layers in part])
             targets = torch.tensor([token for layout, _ in part for token in layout.targets], device=device)
@@ -265,13 +268,13 @@ class Engine:
         inputs = batch_inputs(layouts, length, rows=rows, pad_id=self._pad_id())
         if "attention_mask" in inputs:
             allowed = inputs["attention_mask"]
-            # Additive: every attention implementation takes that, a boolean mask only some.
+            # Additive: every attention implementation takes such a mask, only some take a boolean one.
             blocked = torch.full_like(allowed, torch.finfo(self.model.dtype).min, dtype=self.model.dtype)
             inputs["attention_mask"] = blocked.masked_fill_(allowed, 0.0)
         on_device = {name: tensor.to(self.model.device) for name, tensor in inputs.items()}
         return record(self.model.hf, {**on_device, "use_cache": False})
 
-    def _root(self, layout: Layout, length: int) -> Node:
+    def _root(self, layout: Layout, length: int) -> PrefixNode:
         return self._states.root((layout.tokens, layout.prompt_length, layout.branches, length))
 
     def _pad_id(self) -> int:
@@ -285,11 +288,11 @@ class Engine:
         vocabulary: int = self.model.hf.config.get_text_config().vocab_size
         return max(1, _LOGITS_BYTES // (4 * vocabulary))
 
-    def _result(self, job: _Job, scored: dict[Pair, Score]) -> Result:
-        found = [scored[layout, job.request.chain.layers] for layout in job.layouts]
+    def _result(self, job: _Job, scored: dict[ScoringPair, Score]) -> Result:
+        scores_of = [scored[layout, job.request.chain.layers] for layout in job.layouts]
         if job.request.expected is not None:
-            return Result(matched=found[0][0])
-        tokens = [score for _, scores in found for score in scores]
+            return Result(matched=scores_of[0][0])
+        tokens = [score for _, scores in scores_of for score in scores]
         lengths = [length for layout in job.layouts for length in layout.lengths]
         sums, start = [], 0
         for length in lengths:
@@ -299,7 +302,7 @@ class Engine:
 
 
 def _window(model: LayeredModel) -> int | None:
-    """Tokens up to which a mask of one's own says the same as the model's: its shortest attention window."""
+    """Tokens up to which our mask equals the model's own: its shortest attention window; None: no limit."""
     config = model.hf.config.get_text_config()
     windows = [getattr(config, name, None) for name in ("sliding_window", "attention_chunk_size", "window_size")]
     return min((w for w in windows if isinstance(w, int) and w > 0), default=None)

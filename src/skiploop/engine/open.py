@@ -1,4 +1,4 @@
-"""Which engine evaluates. Torch is imported when one is opened."""
+"""Which engine runs the requests. Torch is imported when one is opened."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from skiploop.errors import UnsupportedModel
 
 
 def open_runner(model: Any, *, engine: str = "auto", batch_tokens: int | None = None) -> tuple[Runner, str]:
-    """What evaluates, and its name: the fast engine unless it is unwanted, or refuses the model."""
+    """An engine and its name: the fast one, unless `engine` is "plain" or the fast one refuses the model."""
     from skiploop.engine.plain import PlainEngine
 
     if engine != "plain":

@@ -1,7 +1,7 @@
-"""Token sequences for scoring: what to run, at which positions logits are wanted, and what they are compared with.
+"""Token sequences for scoring: what to run, at which positions logits are needed, and which tokens they predict.
 
 Answer choices share their prompt: a *packed* sequence is the prompt followed by all continuations, each of which sees
-the prompt and itself and counts its positions from the end of the prompt. So the prompt is computed once for all.
+only the prompt and itself and counts its positions from the end of the prompt. So the prompt is computed only once.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """One token sequence and what is wanted of it.
+    """One token sequence and what is needed from it.
 
     Attributes:
         tokens: the input ids, [S].
         prompt_length: tokens of the prompt.
-        branches: tokens of each continuation that are part of ``tokens`` (its last token is predicted, never run).
+        branches: tokens of each continuation that are part of `tokens` (its last token is predicted, never run).
         positions: for each target token, the position whose logits predict it.
         targets: the tokens, all continuations one after another.
         lengths: number of targets of each continuation.
@@ -39,6 +39,13 @@ class Layout:
     def packed(self) -> bool:
         """Whether it needs a mask and positions of its own: more than one continuation has tokens in it."""
         return sum(length > 0 for length in self.branches) > 1
+
+    def continuations(self) -> Iterator[tuple[int, ...]]:
+        """The targets of each continuation."""
+        start = 0
+        for length in self.lengths:
+            yield self.targets[start : start + length]
+            start += length
 
 
 def lay_out(prompt: Sequence[int], continuations: Sequence[Sequence[int]]) -> Layout:
@@ -63,7 +70,7 @@ def lay_out(prompt: Sequence[int], continuations: Sequence[Sequence[int]]) -> La
 
 
 def pieces(items: Iterable[T], size: Callable[[T], int], limit: int) -> Iterator[list[T]]:
-    """Runs of items, in order, whose sizes add up to at most ``limit``; a larger item has a piece of its own."""
+    """Runs of items, in order, whose sizes add up to at most `limit`; a larger item gets a piece of its own."""
     piece: list[T] = []
     used = 0
     for item in items:
@@ -78,15 +85,15 @@ def pieces(items: Iterable[T], size: Callable[[T], int], limit: int) -> Iterator
 
 
 def padded_length(length: int, step: int = 8) -> int:
-    """Sequences of similar length share batches; padding costs at most ``step - 1`` tokens each."""
+    """`length` rounded up to a multiple of `step`, so that sequences of similar length share batches."""
     return -(-length // step) * step
 
 
 def batch_inputs(layouts: Sequence[Layout], length: int, *, rows: int, pad_id: int) -> dict[str, torch.Tensor]:
-    """Model inputs for sequences of one kind (packed or not), right-padded to ``length``; [rows, length].
+    """Model inputs for sequences of one kind (packed or not), right-padded to `length`; [rows, length].
 
-    Causal attention never looks to the right, so that padding there needs no mask and the fastest kernels apply. Rows
-    beyond the sequences repeat the first one.
+    Causal attention never looks to the right, so padding there needs no mask and the fastest kernels apply. Rows beyond
+    the sequences repeat the first one.
     """
     filled = [*layouts, *([layouts[0]] * (rows - len(layouts)))]
     input_ids = torch.full((rows, length), pad_id, dtype=torch.long)

@@ -1,6 +1,6 @@
-"""One request after another with stock transformers under ``run_chain``: the exact, general path, and the yardstick.
+"""One request after another with stock transformers under `run_chain`: the exact, general path, and the yardstick.
 
-The engine falls back to it for models that its batched path can't carry, and is compared with it.
+The fast engine falls back to it for models that its batched path doesn't support, and is compared with it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class PlainEngine:
         return Result(text=self.model.decode_after(self.model.encode(request.prompt), emitted[:end]))
 
     def run_alone(self, request: Request) -> Result:
-        """The result of one request by itself, as always here."""
+        """The result of one request by itself, which every result of this engine is."""
         return self.run([request])[0]
 
     def _score(self, request: Request) -> Result:
@@ -50,16 +50,13 @@ class PlainEngine:
         with run_chain(self.model.hf, request.chain):
             for continuation in request.continuations:
                 prompt, answer = self.model.encode_pair(request.prompt, continuation)
-                ids = torch.tensor([[*prompt, *answer]], device=self.model.device)
-                logits = self.model.hf(input_ids=ids, use_cache=False).logits[0, len(prompt) - 1 : -1]
-                scores = logits.float().log_softmax(-1).gather(1, ids[0, len(prompt) :, None])
-                sums.append(float(scores.sum()))
+                sums.append(float(loglikelihoods(self.model, prompt, answer).sum()))
                 lengths.append(len(answer))
                 self.layer_calls += len(request.chain)
         return Result(loglikelihoods=tuple(sums), num_tokens=tuple(lengths))
 
     def _sample(self, request: Request) -> list[int]:
-        """Tokens drawn one by one, from the same generator as in ``skiploop.engine.decoding``; without a cache."""
+        """Tokens drawn one by one, from the same generator as in `skiploop.engine.decoding`; without a cache."""
         ids, emitted = self.model.encode(request.prompt), list[int]()
         generator = torch.Generator().manual_seed(request.seed)
         with run_chain(self.model.hf, request.chain):
@@ -77,16 +74,23 @@ class PlainEngine:
         return emitted
 
 
-def greedy(model: LayeredModel, prompts: list[list[int]], chain: Chain, max_new_tokens: int) -> list[list[int]]:
-    """Tokens that stock ``generate`` emits after prompts of equal length, EOS and what follows it included.
+def loglikelihoods(model: LayeredModel, prompt: Sequence[int], continuation: Sequence[int]) -> torch.Tensor:
+    """Log-likelihood in nats of each token of a continuation, [tokens], under the chain that is active; one forward."""
+    ids = torch.tensor([[*prompt, *continuation]], device=model.device)
+    logits: torch.Tensor = model.hf(input_ids=ids, use_cache=False).logits[0, len(prompt) - 1 : -1]
+    return logits.float().log_softmax(-1).gather(1, ids[0, len(prompt) :, None])[:, 0]
 
-    Greedy is the arg-max of the model's own logits here: penalties and the like that a checkpoint's generation config
-    asks for are left out, or a forced pass would decide something else than generation does.
+
+def greedy(model: LayeredModel, prompts: list[list[int]], chain: Chain, max_new_tokens: int) -> list[list[int]]:
+    """Tokens that stock `generate` emits after prompts of equal length, EOS and what follows it included.
+
+    Greedy means the arg-max of the model's own logits: penalties and other settings of a checkpoint's generation config
+    are ignored, because with them a forced pass and a generation could give different verdicts.
     """
     ids = torch.tensor(prompts, device=model.device)
     pad = model.eos_ids[0] if model.eos_ids else 0
     own = model.hf.generation_config
-    # Swapped, not passed: what a passed config leaves open is filled in from the model's own.
+    # Swapped, not passed: the settings that a passed config leaves open are filled in from the model's own.
     model.hf.generation_config = GenerationConfig(pad_token_id=pad, eos_token_id=list(model.eos_ids) or None)
     try:
         with run_chain(model.hf, chain):

@@ -1,7 +1,7 @@
 """What an engine is asked for and what it answers: plain values, no torch.
 
-One request is one chain on one prompt. Exactly one of three things is wanted: the log-likelihood of continuations,
-a generated text, or the verdict whether greedy decoding would emit an expected text and then stop.
+One request is one chain on one prompt. It asks for exactly one of three things: the log-likelihood of continuations, a
+generated text, or the verdict whether greedy decoding would emit an expected text and then stop.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ class Request:
     """One chain on one prompt.
 
     Attributes:
-        prompt: exactly the text to tokenise (special tokens are added by the tokenizer).
+        prompt: exactly the text to tokenise (the tokenizer adds special tokens).
         chain: the layers to run.
         continuations: score each of these texts after the prompt (log-likelihood, in nats).
-        max_new_tokens: generate, at most this many tokens, EOS included.
-        expected: would greedy decoding emit exactly this text and then EOS?
-        temperature: 0 generates greedily; above 0 tokens are sampled, reproducibly for a given ``seed``.
-        seed: of the sampling of this request alone.
+        max_new_tokens: generate at most this many tokens, EOS included.
+        expected: check whether greedy decoding would emit exactly this text and then EOS.
+        temperature: 0 generates greedily; above 0 tokens are sampled, reproducibly for a given `seed`.
+        seed: for the sampling of this request alone.
     """
 
     prompt: str
@@ -45,10 +45,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The answer to one request; the fields that weren't asked for keep their defaults.
+    """The answer to one request; fields that weren't asked for keep their defaults.
 
     Attributes:
-        loglikelihoods: of each continuation, summed over its tokens, in nats; NaN where the chain broke the model.
+        loglikelihoods: one for each continuation, summed over its tokens, in nats; NaN where the chain broke the model.
         num_tokens: number of tokens of each continuation.
         text: the generated text without EOS, special tokens left out.
         matched: whether greedy decoding emits the expected text and then EOS.
@@ -61,7 +61,7 @@ class Result:
 
 
 class Runner(Protocol):
-    """Runs requests; ``skiploop.engine.engine.Engine`` and ``skiploop.engine.plain.PlainEngine`` do."""
+    """Runs requests; `skiploop.engine.engine.Engine` and `skiploop.engine.plain.PlainEngine` do."""
 
     @property
     def layer_calls(self) -> int:
@@ -71,4 +71,4 @@ class Runner(Protocol):
         """The results, in request order; they don't depend on which requests are run together."""
 
     def run_alone(self, request: Request) -> Result:
-        """The result of one request by itself, nothing reused of what was computed before."""
+        """The result of one request by itself; nothing computed before is reused."""

@@ -1,4 +1,4 @@
-"""Is the engine's batched path exact on this model? Tried on a few short random inputs before it is relied on."""
+"""Is a batched path of the engine exact on this model? Tested on a few short random inputs before it is used."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable
 import torch
 
 from skiploop.chains.chain import Chain
-from skiploop.engine.decode_batch import WORTH_CAPTURING, Row
+from skiploop.engine.decode_batch import WORTH_CAPTURING, DecodeRow
 from skiploop.engine.decoding import Decoder
 from skiploop.engine.packing import Layout, lay_out
-from skiploop.engine.scoring import Pair, Score
+from skiploop.engine.plain import loglikelihoods
+from skiploop.engine.scoring import Score, ScoringPair
 from skiploop.models.check import probe_chains
 from skiploop.models.layered import LayeredModel
 from skiploop.models.replay import run_chain
@@ -23,9 +24,9 @@ _TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-3, torch.float16: 3e-2, tor
 
 
 def batched_scoring_is_exact(
-    model: LayeredModel, score_layouts: Callable[[Iterable[Pair]], dict[Pair, Score]], *, packed: bool
+    model: LayeredModel, score_layouts: Callable[[Iterable[ScoringPair]], dict[ScoringPair, Score]], *, packed: bool
 ) -> bool:
-    """Log-likelihoods from ``score_layouts`` against one forward for each continuation under ``run_chain``."""
+    """Log-likelihoods from `score_layouts` against one forward for each continuation under `run_chain`."""
     draw = _tokens(model)
     continuations = (3, 4, 2) if packed else (4,)
     layouts = [lay_out(draw(length), [draw(n) for n in continuations]) for length in (4, 6, 7, 11)]
@@ -36,27 +37,26 @@ def batched_scoring_is_exact(
         single = score_layouts(pairs[:2])
     except torch.OutOfMemoryError:
         raise
-    except Exception:  # whatever a model does when it is called in a way that it doesn't support
+    except Exception:  # a model may raise anything when it is called in a way that it doesn't support
         log.debug("batched scoring fails", exc_info=True)
         return False
     for layout, layers in pairs:
         alone = _scores_alone(model, layout, Chain(layers, model.num_layers))
-        found = [batched[layout, layers][1]]
-        found += [single[layout, layers][1]] if (layout, layers) in single else []
-        if not all(_close(torch.tensor(scores), alone, model.dtype) for scores in found):
+        runs = [scored[layout, layers][1] for scored in (batched, single) if (layout, layers) in scored]
+        if not all(_close(torch.tensor(scores), alone, model.dtype) for scores in runs):
             return False
     return True
 
 
 def batched_generation_is_exact(decoder: Decoder) -> bool:
-    """Logits of a few generated tokens against a full forward under ``run_chain``, prompt by prompt."""
+    """Logits of a few generated tokens against a full forward under `run_chain`, prompt by prompt."""
     model = decoder.model
     if not model.hf.can_generate():
         return False
     draw = _tokens(model)
     chains = [Chain.identity(model.num_layers), *probe_chains(model.num_layers)]
     steps = 4 if decoder.capture is None else 4 + WORTH_CAPTURING
-    rows = [Row(tuple(draw(length)), chain.layers, steps) for length in (4, 6, 9) for chain in chains]
+    rows = [DecodeRow(tuple(draw(length)), chain.layers, steps) for length in (4, 6, 9) for chain in chains]
     try:
         decoder.run_rows(rows, trace=True)
     except torch.OutOfMemoryError:
@@ -67,10 +67,10 @@ def batched_generation_is_exact(decoder: Decoder) -> bool:
     return all(_generates_exactly(model, row) for row in rows)
 
 
-def _generates_exactly(model: LayeredModel, row: Row) -> bool:
+def _generates_exactly(model: LayeredModel, row: DecodeRow) -> bool:
     ids = torch.tensor([row.prompt], device=model.device)
     for step, logits in enumerate(row.trace):
-        # What was emitted so far is given, so that one near-tie doesn't decide about all that follows.
+        # The tokens emitted so far are given, so that one near-tie doesn't affect everything that follows.
         given = torch.tensor([row.emitted[:step]], device=model.device, dtype=torch.long)
         with run_chain(model.hf, Chain(row.layers, model.num_layers)):
             alone = model.hf(input_ids=torch.cat([ids, given], dim=1), use_cache=False).logits[0, -1]
@@ -81,16 +81,9 @@ def _generates_exactly(model: LayeredModel, row: Row) -> bool:
 
 def _scores_alone(model: LayeredModel, layout: Layout, chain: Chain) -> torch.Tensor:
     """Log-likelihoods of the targets, one forward for each continuation."""
-    prompt = list(layout.tokens[: layout.prompt_length])
-    scores, start = [], 0
-    for length in layout.lengths:
-        target = torch.tensor(layout.targets[start : start + length], device=model.device)
-        start += length
-        ids = torch.tensor([[*prompt, *target[:-1].tolist()]], device=model.device)
-        with run_chain(model.hf, chain):
-            logits = model.hf(input_ids=ids, use_cache=False).logits[0, len(prompt) - 1 :].float()
-        scores.append(logits.log_softmax(-1).gather(1, target[:, None])[:, 0])
-    return torch.cat(scores)
+    prompt = layout.tokens[: layout.prompt_length]
+    with run_chain(model.hf, chain):
+        return torch.cat([loglikelihoods(model, prompt, continuation) for continuation in layout.continuations()])
 
 
 def _tokens(model: LayeredModel) -> Callable[[int], list[int]]:
@@ -104,9 +97,9 @@ def _tokens(model: LayeredModel) -> Callable[[int], list[int]]:
     return draw
 
 
-def _close(found: torch.Tensor, alone: torch.Tensor, dtype: torch.dtype) -> bool:
-    found, alone = found.float().cpu(), alone.float().cpu()
+def _close(batched: torch.Tensor, alone: torch.Tensor, dtype: torch.dtype) -> bool:
+    batched, alone = batched.float().cpu(), alone.float().cpu()
     if not bool(alone.isfinite().all()):
-        return not bool(found.isfinite().all())
+        return not bool(batched.isfinite().all())
     scale = alone.abs().max().clamp(min=1e-3)
-    return bool(((found - alone).abs().max() / scale) <= _TOLERANCE.get(dtype, 1e-1))
+    return bool(((batched - alone).abs().max() / scale) <= _TOLERANCE.get(dtype, 1e-1))

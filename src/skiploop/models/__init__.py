@@ -1,12 +1,12 @@
 """Pretrained models whose layers can be run in any order, exactly. Needs torch; knows nothing of tasks or searches.
 
-layered     `LayeredModel`: a model with its tokenizer, logits and generation under a chain
-loading     from a name or a folder to a model
-check       may chains be run on this model at all?
-replay      `run_chain`: the model's own forward, its layers called in the order of a chain
-recording   what a forward passes to its layers, kept for later calls
-slots       keys and values of each slot
-unroll      a copy of the model whose layers are those of a chain: the yardstick of exactness
-influence   how much each layer changes its input (ShortGPT)
-gates       gates of layers, trained by gradient
+layered         `LayeredModel`: a model with its tokenizer, logits and generation under a chain
+loading         from a name or a folder to a model
+check           may chains be run on this model at all?
+replay          `run_chain`: the model's own forward, its layers called in the order of a chain
+recorded_calls  what a forward passes to its layers, kept for later calls
+slots           keys and values of each slot
+unroll          a copy of the model whose layers are those of a chain: the yardstick of exactness
+influence       how much each layer changes its input (ShortGPT)
+gates           gates of layers, trained by gradient
 """

@@ -1,6 +1,6 @@
 """Can this model run chains exactly? A few forwards decide, in place of a list of architectures.
 
-What can go wrong is behaviour, not a name: state that flows between layers beside the hidden states, state that is
+What can go wrong is behaviour, not a name: state that flows between layers besides the hidden states, state that is
 kept in modules instead of the cache, a cache that can't be told apart by slot. Each of these shows when a few chains
 are run on a short left-padded batch, with and without a cache.
 """
@@ -16,7 +16,7 @@ from transformers import GenerationConfig, PreTrainedModel
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput, UnsupportedModel
-from skiploop.models.replay import Session, chain_runner, find_layers, probing, run_chain
+from skiploop.models.replay import Session, StackFunction, chain_function, find_layers, probing, run_chain
 
 # Cached and uncached attention multiply the same numbers in different shapes, so they round differently.
 _TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-3, torch.float16: 6e-2, torch.bfloat16: 2e-1}
@@ -25,7 +25,7 @@ _PROMPT, _NEW_TOKENS = 6, 4
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """What ``check_model`` found out about a model that it doesn't refuse."""
+    """What `check_model` found about a model that it accepts."""
 
     model_class: str
     num_layers: int
@@ -53,14 +53,14 @@ def check_model(model: PreTrainedModel) -> CheckReport:
             chains = probe_chains(num_layers)
             for chain in chains:
                 _check_chain(model, chain, cached=consistent)
-            _check_identity(model, num_layers)  # once more: a chain must leave nothing behind
+            _check_identity(model, num_layers)  # again: a chain must leave nothing behind
     finally:
         model.train(was_training)
     return CheckReport(type(model).__name__, num_layers, tuple(map(str, chains)), consistent)
 
 
 def probe_chains(num_layers: int) -> list[Chain]:
-    """Chains that between them skip each layer, loop blocks, run backwards, and leave out first and last."""
+    """Chains that together skip every layer, loop blocks, run backwards, and leave out the first and the last layer."""
     last = num_layers - 1
     half = num_layers // 2
     candidates = [
@@ -110,21 +110,21 @@ def _check_identity(model: PreTrainedModel, num_layers: int) -> None:
     if not torch.equal(own, identity):
         raise UnsupportedModel(
             f"{type(model).__name__}: the identity chain differs from the model itself by "
-            f"{(own - identity).abs().max().item():.2g}; something flows between the layers beside the hidden states"
+            f"{(own - identity).abs().max().item():.2g}; something flows between the layers besides the hidden states"
         )
 
 
-def _watching_flows(chain: Chain) -> Any:
-    """``chain_runner`` that refuses layers which write to a list or dict that other layers get too."""
-    run = chain_runner(chain)
+def _watching_flows(chain: Chain) -> StackFunction:
+    """`chain_function`, but it refuses layers that write to a list or dict which other layers receive too."""
+    run = chain_function(chain)
 
     def watch(session: Session, hidden: torch.Tensor) -> tuple[torch.Tensor, Any]:
         shared = {id(value): value for call in session.calls for value in call.containers()}
         before = {key: len(value) for key, value in shared.items()}
-        result: tuple[torch.Tensor, Any] = run(session, hidden)
+        result = run(session, hidden)
         if any(len(value) != before[key] for key, value in shared.items()):
             raise UnsupportedModel(
-                "layers hand state to later layers beside the hidden states (shared keys and values, or residuals of "
+                "layers hand state to later layers besides the hidden states (shared keys and values, or residuals of "
                 "earlier blocks); a chain that leaves out or repeats one of them would have no defined meaning"
             )
         return result
@@ -133,14 +133,14 @@ def _watching_flows(chain: Chain) -> Any:
 
 
 def _check_chain(model: PreTrainedModel, chain: Chain, *, cached: bool) -> None:
-    """The chain runs, and generation with and without a cache gives the same logits under it."""
+    """The chain runs, and generation under it gives the same logits with and without a cache."""
     with _refusing(f"the chain {chain}", model), run_chain(model, chain):
         model(**_batch(model))
         error = _cache_error(model) if cached else 0.0
     if not error <= _tolerance(model):
         raise UnsupportedModel(
             f"{type(model).__name__}: under the chain {chain} logits with and without a cache differ by "
-            f"{error:.2g} of the largest; the layers keep state that the cache doesn't hold per occurrence"
+            f"{error:.2g} of the largest; the layers keep state that the cache doesn't hold for each slot"
         )
 
 
@@ -153,7 +153,7 @@ def _cache_error(model: PreTrainedModel) -> float:
     batch = _batch(model)
     tokens, logits = _generate(model, batch, use_cache=False)
     cached_tokens, cached_logits = _generate(model, batch, use_cache=True)
-    # Where rounding decides between two tokens the texts part, and what comes after can't be compared.
+    # Where rounding decides between two tokens the texts diverge, and what follows can't be compared.
     same = (tokens == cached_tokens).long().cumprod(-1)  # [2, 4]
     comparable = torch.cat([torch.ones_like(same[:, :1]), same[:, :-1]], dim=1).bool()
     whole, stepwise = logits[comparable], cached_logits[comparable]
@@ -184,7 +184,7 @@ def _generate(
 
 
 class _refusing:  # noqa: N801 - reads as a phrase where it is used
-    """Turn whatever a model raises under a chain into ``UnsupportedModel``, with the cause."""
+    """Turn whatever a model raises under a chain into `UnsupportedModel`, with the cause."""
 
     def __init__(self, what: str, model: PreTrainedModel) -> None:
         self._message = f"{type(model).__name__} can't run {what}"

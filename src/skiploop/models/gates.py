@@ -5,9 +5,9 @@ with one gate for each whole layer in place of each weight:
 
     x  ->  x + g * (layer(x) - x),    g = sigmoid(tau * m),    loss = task loss + penalty * mean(g)
 
-Only the m are learned; the model stays as it is. tau grows from 1 to `tau_end`, so that gates end up open or
-closed, and the chain of those above 1/2 is what was trained. A layer's residual update is what its gate scales, not
-its output, so that g = 0 is exactly a skipped layer. What a gate can't do: loop a layer, or differ between inputs.
+Only the m are learned; the model doesn't change. tau grows from 1 to `tau_end`, so that gates end up open or
+closed; the layers with gates above 1/2 form the resulting chain. A layer's residual update is what its gate scales, not
+its output, so that g = 0 is exactly a skipped layer. A gate can't loop a layer, nor differ between inputs.
 
     result = train_gates(model, [(input_ids, labels), ...], steps=200, penalty=0.1)
     with run_chain(model, result.chain): ...
@@ -33,11 +33,11 @@ from skiploop.errors import InvalidInput, UnsupportedModel
 from skiploop.models.replay import LayerCall, OutputForm, Probe, find_layers, hidden_of
 from skiploop.validate import whole_number
 
-Batch = tuple[torch.Tensor, torch.Tensor]  # input ids [B, T] and labels [B, T]
+LabelledBatch = tuple[torch.Tensor, torch.Tensor]  # input ids [B, T] and labels [B, T]
 
 IGNORED = -100  # a label that isn't counted
 _START = 1.0  # of m: gates start at sigmoid(1) = .73, open enough for the model to work, and with a slope
-_JITTER = 0.01  # between layers that would be alike
+_JITTER = 0.01  # so that no two layers start alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class GateResult:
 
 def train_gates(
     model: PreTrainedModel,
-    batches: Iterable[Batch],
+    batches: Iterable[LabelledBatch],
     *,
     steps: int = 200,
     lr: float = 0.1,
@@ -74,20 +74,20 @@ def train_gates(
     tau_end: float = 20.0,
     seed: int = 0,
 ) -> GateResult:
-    """Learns which layers of a frozen model a task needs.
+    """Learn which layers of a frozen model a task needs.
 
     Args:
-        model: a causal language model that `skiploop.check_model` accepts; given back as it was, also after an error.
+        model: a causal language model that `skiploop.check_model` accepts; left unchanged, even after an error.
         batches: input ids [B, T] and labels [B, T], the same ids with -100 where they aren't counted; padding, if
-            any, on the right with labels of -100. Kept in memory, and gone through in a new order each time.
+            any, on the right with labels of -100. Kept in memory and visited in a new order each epoch.
         steps: of Adam, one batch each.
         lr: Adam's.
-        penalty: lambda, what an open gate costs, in nats of the task loss, were it the only one.
+        penalty: lambda, in nats of the task loss: what all gates open would cost.
         tau_end: how steep the gates are at the end.
         seed: for the order of the batches, and tiny differences between gates at the start.
 
     Raises:
-        InvalidInput: no batches, one without labels, a chain is active on the model, or a number is out of range.
+        InvalidInput: no batches, a batch without labels, a chain active on the model, or a number out of range.
         UnsupportedModel: not a causal language model, or no stack of layers was found.
     """
     given = list(batches)
@@ -143,7 +143,7 @@ def _hook(gate: torch.Tensor) -> Any:
 
 @contextmanager
 def _frozen(model: PreTrainedModel) -> Iterator[None]:
-    """No weight takes gradients and no dropout is drawn; both as before on leaving."""
+    """No weight takes gradients and dropout is off; both are restored on leaving."""
     wanted = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
     training = [(module, module.training) for module in model.modules()]
     try:
@@ -160,11 +160,11 @@ def _frozen(model: PreTrainedModel) -> Iterator[None]:
 def _task_loss(model: PreTrainedModel, input_ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Mean cross-entropy of the labels that count, each predicted from the tokens before it."""
     logits = model(input_ids=input_ids.to(model.device), use_cache=False).logits[:, :-1]  # [B, T-1, V]
-    targets = labels[:, 1:].to(logits.device).clone()  # one made in inference mode couldn't be differentiated by
+    targets = labels[:, 1:].to(logits.device).clone()  # a tensor made in inference mode can't take part in autograd
     return cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED)
 
 
-def _in_turn(batches: list[Batch], steps: int, generator: torch.Generator) -> Iterator[Batch]:
+def _in_turn(batches: list[LabelledBatch], steps: int, generator: torch.Generator) -> Iterator[LabelledBatch]:
     """All batches in a random order, then again in another."""
     order: list[int] = []
     for _ in range(steps):
@@ -186,7 +186,7 @@ def _chain_of(gates: list[float]) -> Chain:
     return Chain(kept or [max(range(len(gates)), key=gates.__getitem__)], len(gates))
 
 
-def _check_batches(batches: list[Batch]) -> None:
+def _check_batches(batches: list[LabelledBatch]) -> None:
     if not batches:
         raise InvalidInput("no batches were given; gates are trained on at least one pair of input ids and labels")
     for number, (input_ids, labels) in enumerate(batches):

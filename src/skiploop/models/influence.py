@@ -17,8 +17,8 @@ def block_influence(model: LayeredModel, prompts: Sequence[str]) -> list[float]:
     """1 - cos(x_in, x_out) of each layer, averaged over all tokens of the prompts.
 
     Args:
-        model: whose own forward (the identity) is measured.
-        prompts: one at a time, so that no padding counts.
+        model: its own forward (the identity) is measured.
+        prompts: run one at a time, so that there is no padding.
 
     Returns:
         One number for each layer; 0 means that the layer leaves the direction of the hidden state alone.

@@ -23,10 +23,10 @@ _GENERATE_BATCH = 64  # prompts that LayeredModel.generate runs together
 
 
 class LayeredModel:
-    """A pretrained model whose layers can be skipped, looped and reordered for each call; weights stay as they are.
+    """A pretrained model whose layers can be skipped, looped and reordered for each call; its weights never change.
 
     Attributes:
-        hf: the model itself; nothing of it is changed.
+        hf: the model itself, unchanged.
         tokenizer: its tokenizer, or None (then only token ids can be given).
         num_layers: L.
         name, revision: where it came from.
@@ -50,14 +50,14 @@ class LayeredModel:
 
     @classmethod
     def from_pretrained(cls, name: str = "nano", **settings: Any) -> LayeredModel:
-        """Load ``nano``, a local folder, or a hub model.
+        """Load `nano`, a local folder, or a hub model.
 
         Args:
             name: what to load.
-            **settings: ``dtype``, ``device``, ``revision``, ``attn_implementation``, ``trust_remote_code`` (off).
+            **settings: `dtype`, `device`, `revision`, `attn_implementation`, `trust_remote_code` (off).
 
         Raises:
-            InvalidInput: nothing loadable under that name; the message says what is known.
+            InvalidInput: nothing can be loaded under that name; the message says what can.
             UnsupportedModel: an encoder-decoder, or no stack of layers was found.
         """
         loaded = load(name, **settings)
@@ -70,7 +70,7 @@ class LayeredModel:
 
     @property
     def device(self) -> torch.device:
-        """Where input ids have to be."""
+        """The device that input ids have to be on."""
         return cast(torch.device, self.hf.get_input_embeddings().weight.device)
 
     @property
@@ -80,7 +80,7 @@ class LayeredModel:
 
     @property
     def attn_implementation(self) -> str:
-        """For instance ``sdpa`` or ``eager``."""
+        """For instance `sdpa` or `eager`."""
         return str(getattr(self.hf.config, "_attn_implementation", "") or "")
 
     @property
@@ -91,7 +91,7 @@ class LayeredModel:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over config and weights (sampled), to tell checkpoints apart."""
+        """SHA-256 over config and sampled weights, to distinguish checkpoints."""
         return fingerprint(self.hf)
 
     @property
@@ -104,12 +104,12 @@ class LayeredModel:
         return tuple(ids) if isinstance(ids, list | tuple) else () if ids is None else (int(ids),)
 
     def check(self) -> CheckReport:
-        """Refuse the model if chains can't be exact on it (``skiploop.models.check.check_model``)."""
+        """Refuse the model if chains can't be exact on it (`skiploop.models.check.check_model`)."""
         return check_model(self.hf)
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a prompt, with the tokenizer's special tokens (a leading BOS where the model has one)."""
-        # Not verbose: a text beyond the context is the caller's to refuse (`require_room`), not to warn about.
+        # Not verbose: the caller refuses a text that is too long (`require_room`), so a warning here is of no use.
         ids = list(self._tokenizer()(text, verbose=False)["input_ids"])
         if not ids:
             raise InvalidInput(f"the prompt {text!r} has no tokens; a model needs at least one to start from")
@@ -139,7 +139,7 @@ class LayeredModel:
     def logits(
         self, input_ids: torch.Tensor, chain: Chain | None = None, *, attention_mask: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Logits [B, T, V] of ``input_ids`` [B, T] under one chain (None: the identity)."""
+        """Logits [B, T, V] of `input_ids` [B, T] under one chain (None: the identity)."""
         inputs = {"input_ids": input_ids.to(self.device)}
         if attention_mask is not None:
             inputs["attention_mask"] = attention_mask.to(self.device)
@@ -154,13 +154,13 @@ class LayeredModel:
         max_new_tokens: int = 64,
         **settings: Any,
     ) -> list[str]:
-        """Continue prompts under a chain with the model's stock ``generate``; greedy unless ``settings`` say otherwise.
+        """Continue prompts under a chain with the model's stock `generate`; greedy unless `settings` say otherwise.
 
         Args:
             prompts: one text or several.
             chain: one for all prompts, or one for each; None is the identity.
             max_new_tokens: at most this many tokens each.
-            **settings: passed on to ``generate``, e.g. ``num_beams=4`` or ``do_sample=True, temperature=0.7``.
+            **settings: passed on to `generate`, e.g. `num_beams=4` or `do_sample=True, temperature=0.7`.
 
         Raises:
             InvalidInput: numbers of chains and prompts differ, or a prompt leaves no room for the answer.
@@ -182,16 +182,16 @@ class LayeredModel:
         for wanted, members in rows.items():
             for start in range(0, len(members), _GENERATE_BATCH):
                 batch = members[start : start + _GENERATE_BATCH]
-                found = self._generate([texts[row] for row in batch], wanted, max_new_tokens, settings)
-                for row, text in zip(batch, found, strict=True):
+                generated = self._generate([texts[row] for row in batch], wanted, max_new_tokens, settings)
+                for row, text in zip(batch, generated, strict=True):
                     answers[row] = text
         return answers
 
     def require_generation(self) -> None:
-        """Refuse a model without a head for text.
+        """Refuse a model that can't generate text.
 
         Raises:
-            UnsupportedModel: an encoder, say; ``run_chain`` works on it all the same.
+            UnsupportedModel: an encoder, for instance; `run_chain` still works on it.
         """
         if not self.hf.can_generate():
             raise UnsupportedModel(
@@ -200,7 +200,7 @@ class LayeredModel:
             )
 
     def require_room(self, prompt: str, new_tokens: int, what: str = "the prompt") -> None:
-        """Refuse a prompt that, with its answer, doesn't fit into the model's context.
+        """Refuse a prompt that doesn't fit into the model's context together with its answer.
 
         Raises:
             InvalidInput: with the number of tokens and the limit.
@@ -211,7 +211,7 @@ class LayeredModel:
         tokens = len(self.encode(prompt))
         if tokens + new_tokens > limit:
             raise InvalidInput(
-                f"{what} ({prompt[:40]!r}...) has {tokens} tokens, with {new_tokens} for the answer that is more than "
+                f"{what} ({prompt[:40]!r}...) has {tokens} tokens; with {new_tokens} for the answer, that is more than "
                 f"the {limit} of {self.name}; shorten it, or lower --max-new-tokens"
             )
 
@@ -219,7 +219,7 @@ class LayeredModel:
         tokenizer = self._tokenizer()
         batch = tokenizer(prompts, padding=True, padding_side="left", return_tensors="pt").to(self.device)
         inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
-        # None, or transformers warns that a sampling setting of the checkpoint isn't used.
+        # None, because transformers warns about sampling settings of the checkpoint that aren't used.
         greedy = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
         if settings.get("do_sample"):
             greedy = {}

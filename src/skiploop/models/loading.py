@@ -1,4 +1,4 @@
-"""Find and load a model by name: the embedded one, a local folder, or the Hugging Face hub.
+"""From a name to a loaded model: the embedded one, a local folder, or the Hugging Face hub.
 
 Only safetensors checkpoints are read, and no code from a repository is run unless the caller asks for it.
 """
@@ -42,10 +42,11 @@ def load(
     attn_implementation: str | None = None,
     trust_remote_code: bool = False,
 ) -> Loaded:
-    """Load ``nano``, a folder with a checkpoint, or a model of the hub (``owner/name``).
+    """Load `nano`, a folder with a checkpoint, or a model of the hub (`owner/name`).
 
     Raises:
-        InvalidInput: the name leads nowhere, the folder holds no model, the dtype or device isn't there.
+        InvalidInput: there is nothing under that name, the folder holds no model, or the dtype or device isn't
+            available.
         UnsupportedModel: an encoder-decoder.
     """
     place = nano_folder() if name == "nano" else name
@@ -68,8 +69,8 @@ def load(
         **common,
     )
     tokenizer = _load(name, AutoTokenizer.from_pretrained, place, **common)
-    found = getattr(model.config, "_commit_hash", None) or revision or ("local" if Path(place).exists() else "main")
-    return Loaded(model.to(_device(device)).eval(), tokenizer, name, str(found))
+    loaded = getattr(model.config, "_commit_hash", None) or revision or ("local" if Path(place).exists() else "main")
+    return Loaded(model.to(_device(device)).eval(), tokenizer, name, str(loaded))
 
 
 def nano_folder() -> str:
@@ -78,10 +79,10 @@ def nano_folder() -> str:
 
 
 def fingerprint(model: PreTrainedModel) -> str:
-    """SHA-256 over the config and a sample of every weight: another checkpoint of the same name is told apart."""
-    # Neither where it lies nor the dtype it is run in makes it another checkpoint.
-    apart = ("_", "transformers_version", "dtype", "torch_dtype")
-    config = {name: value for name, value in model.config.to_dict().items() if not name.startswith(apart)}
+    """SHA-256 over the config and a sample of every weight, to distinguish checkpoints of the same name."""
+    # Neither its location nor the dtype it runs in makes it another checkpoint.
+    ignored = ("_", "transformers_version", "dtype", "torch_dtype")
+    config = {name: value for name, value in model.config.to_dict().items() if not name.startswith(ignored)}
     digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
     for name, weight in sorted(model.state_dict().items()):
         flat = weight.detach().flatten()
@@ -91,7 +92,7 @@ def fingerprint(model: PreTrainedModel) -> str:
 
 
 def _is_encoder(config: Any) -> bool:
-    """BERT and its kind have a causal head too; without `is_decoder` it would look both ways."""
+    """BERT-like models have a causal head too, but without `is_decoder` they attend in both directions."""
     architectures = getattr(config, "architectures", None) or [""]
     return hasattr(config, "is_decoder") and not config.is_decoder and "CausalLM" not in architectures[0]
 
@@ -119,8 +120,8 @@ def _load(name: str, loader: Any, place: str, **settings: Any) -> Any:
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InvalidInput(
-            f"can't load the model {name!r}: {reason} (known are: nano, a folder written by save_pretrained with "
-            "safetensors weights, or a name on the Hugging Face hub, for which there must be network or a local copy)"
+            f"can't load the model {name!r}: {reason} (a model is nano, a folder written by save_pretrained with "
+            "safetensors weights, or a name on the Hugging Face hub, which needs a network or a local copy)"
         ) from error
     finally:
         transformers.logging.set_verbosity(previous)
@@ -138,8 +139,8 @@ def _device(device: str | None) -> torch.device:
     if device is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        found = torch.device(device)
-        torch.empty(0, device=found)
+        available = torch.device(device)
+        torch.empty(0, device=available)
     except (RuntimeError, AssertionError) as error:
         raise InvalidInput(f"the device {device!r} isn't available here: {str(error).splitlines()[0]}") from error
-    return found
+    return available

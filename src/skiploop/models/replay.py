@@ -1,14 +1,14 @@
 """Run any chain of layers on any Hugging Face model, exactly, by record and replay.
 
 While a chain is active, each entry of the model's stack of layers is a *probe* with the layer as its child. The
-model's own ``forward`` goes on doing embeddings, masks, rotary tables, final norm and head; when it calls a layer, the
+model's own `forward` goes on doing embeddings, masks, rotary tables, final norm and head; when it calls a layer, the
 probe records the arguments. The probe of the last layer then runs the chain: each slot's layer gets the arguments that
 were recorded *for that layer*, whatever its slot, and a view of the cache that holds that slot's keys and values only.
 
     embeddings, masks ──> probe 0 ──> probe 1 ──> ... ──> probe L-1 ──> norm, head
                           record      record              record, then run layers[chain[0]], layers[chain[1]], ...
 
-``layer_idx``, the config and the layers themselves are never touched, so that stock ``generate``, hooks, adapters and
+`layer_idx`, the config and the layers themselves are never touched, so that stock `generate`, hooks, adapters and
 offloading go on working, and leaving the context restores the model as it was.
 
 Shapes: B sequences, S query tokens, D width, L layers of the model, N slots of the chain.
@@ -18,10 +18,10 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict, UserDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 from weakref import WeakKeyDictionary
 
 import torch
@@ -35,7 +35,7 @@ from skiploop.models.slots import advance_ghosts, bind, slot_view
 
 
 def find_layers(model: PreTrainedModel) -> nn.ModuleList:
-    """The stack of layers: the shallowest ``ModuleList`` of ``num_hidden_layers`` entries below the decoder.
+    """The stack of layers: the shallowest `ModuleList` of `num_hidden_layers` entries below the decoder.
 
     Raises:
         UnsupportedModel: an encoder-decoder, or no such list, or more than one at the same depth.
@@ -60,14 +60,14 @@ def find_layers(model: PreTrainedModel) -> nn.ModuleList:
 
 
 def _stacks(root: nn.Module, num_layers: int | None) -> dict[str, nn.ModuleList]:
-    """The shallowest lists of ``num_layers`` modules below ``root``, by path (deeper ones are experts and the like)."""
-    found = {
+    """The shallowest lists of `num_layers` modules below `root`, by path (deeper ones are experts, for instance)."""
+    lists = {
         path: module
         for path, module in root.named_modules()
         if isinstance(module, nn.ModuleList) and len(module) == num_layers
     }
-    shallowest = min((path.count(".") for path in found), default=0)
-    return {path: module for path, module in found.items() if path.count(".") == shallowest}
+    shallowest = min((path.count(".") for path in lists), default=0)
+    return {path: module for path, module in lists.items() if path.count(".") == shallowest}
 
 
 @dataclass(slots=True)
@@ -97,7 +97,7 @@ class LayerCall:
         return None
 
     def replay(self, layer: nn.Module, hidden: torch.Tensor, view: Cache | None) -> Any:
-        """Run ``layer`` on ``hidden`` with the recorded arguments, the cache replaced by ``view``."""
+        """Run `layer` on `hidden` with the recorded arguments, the cache replaced by `view`."""
         args = tuple(view if isinstance(value, Cache) else value for value in self.args)
         kwargs = {key: view if isinstance(value, Cache) else value for key, value in self.kwargs.items()}
         if self.hidden_key is not None:
@@ -110,7 +110,7 @@ class LayerCall:
         return [value for value in values if isinstance(value, dict | list | UserDict)]
 
     def detached(self) -> LayerCall:
-        """A copy whose containers can be written to without the model seeing it."""
+        """A copy whose containers can be written to without changing the model's own."""
 
         def own(value: Any) -> Any:
             return copy.copy(value) if isinstance(value, dict | list | UserDict) else value
@@ -145,7 +145,7 @@ class Probe(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class OutputForm:
-    """What a layer returns: a tensor (``width`` 0) or a tuple of ``width`` entries with the hidden states first."""
+    """What a layer returns: a tensor (`width` 0) or a tuple of `width` entries with the hidden states first."""
 
     width: int
 
@@ -158,7 +158,7 @@ class OutputForm:
         raise UnsupportedModel(f"a layer returned {type(output).__name__}, not hidden states or a tuple of them first")
 
     def wrap(self, hidden: torch.Tensor, like: Any = None) -> Any:
-        """``hidden`` in this form; the further entries are those of ``like`` where there are any, else None."""
+        """`hidden` in this form; the further entries are those of `like` where there are any, else None."""
         if self.width == 0:
             return hidden
         extras = tuple(like[1 : self.width]) if isinstance(like, tuple | list) else ()
@@ -174,13 +174,18 @@ def hidden_of(output: Any) -> torch.Tensor:
 _FORMS: WeakKeyDictionary[nn.ModuleList, list[OutputForm | None]] = WeakKeyDictionary()
 
 
+# (session, hidden states [B, S, D] that the model gave to its first layer) -> hidden states for the final norm and
+# head, and the raw output of the layer they came from (or None). It runs in place of the whole stack of layers.
+StackFunction: TypeAlias = "Callable[[Session, torch.Tensor], tuple[torch.Tensor, Any]]"
+
+
 @dataclass(slots=True)
 class Session:
-    """The probes of one model while they are in place; subclasses and callers say what runs at the last probe."""
+    """The probes of one model while they are in place, and what runs at the last of them."""
 
     layers: list[nn.Module]  # [L] the genuine layers
     forms: list[OutputForm | None]  # [L]
-    runner: Any  # Callable[[Session, torch.Tensor], tuple[torch.Tensor, Any]]
+    run_stack: StackFunction
     calls: list[LayerCall] = field(default_factory=list)  # [<= L] of the forward that is under way
     entry: torch.Tensor | None = None  # [B, S, D] what the model gave to its first layer
 
@@ -202,7 +207,7 @@ class Session:
             form = self.forms[index] = self._learn_form(index, hidden)
         if index < len(self.layers) - 1:
             return form.wrap(hidden)
-        result, raw = self.runner(self, hidden)
+        result, raw = self.run_stack(self, hidden)
         self.calls, self.entry = [], None  # don't keep the forward's tensors alive
         return form.wrap(result, like=raw)
 
@@ -216,7 +221,7 @@ class Session:
                 entry = cache.layer_class_to_replicate()
             view = slot_view(cache, copy.deepcopy(entry), len(self.layers))
         layer = self.layers[index]
-        # Nobody may notice: no hook fires, no random number is drawn that the model would draw afterwards.
+        # The trial leaves no trace: no hook fires, and the random numbers that the model draws later stay the same.
         with torch.no_grad(), torch.random.fork_rng(), _without_hooks(layer):
             return OutputForm.of(call.replay(layer, hidden, view))
 
@@ -234,20 +239,15 @@ def _without_hooks(layer: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def probing(model: PreTrainedModel, runner: Any) -> Iterator[Session]:
-    """Put probes in the place of the model's layers for the time of the context.
-
-    ``runner(session, hidden)`` is called at the last layer of each forward with the hidden states that the model gave
-    to its first layer, [B, S, D]; it returns the hidden states for the model's final norm and head, and the raw output
-    of the layer they came from (or None).
-    """
+def probing(model: PreTrainedModel, run_stack: StackFunction) -> Iterator[Session]:
+    """While the context is open, probes stand in place of the model's layers; `run_stack` is called at the last one."""
     stack = find_layers(model)
     if any(isinstance(layer, Probe) for layer in stack):
         raise InvalidInput(
             "a chain is active on this model already; leave its context first, or load the model a second time"
         )
     layers = list(stack)
-    session = Session(layers, _FORMS.setdefault(stack, [None] * len(layers)), runner)
+    session = Session(layers, _FORMS.setdefault(stack, [None] * len(layers)), run_stack)
     try:
         for index, layer in enumerate(layers):
             stack[index] = Probe(layer, index, session)
@@ -257,8 +257,8 @@ def probing(model: PreTrainedModel, runner: Any) -> Iterator[Session]:
             stack[index] = layer
 
 
-def chain_runner(chain: Chain) -> Any:
-    """A runner for ``probing``: the whole batch goes through one chain."""
+def chain_function(chain: Chain) -> StackFunction:
+    """What `probing` needs to send the whole batch through one chain."""
     skipped = chain.skipped
 
     def run(session: Session, hidden: torch.Tensor) -> tuple[torch.Tensor, Any]:
@@ -282,14 +282,14 @@ def chain_runner(chain: Chain) -> Any:
 
 @contextmanager
 def run_chain(model: PreTrainedModel, chain: Chain) -> Iterator[PreTrainedModel]:
-    """While the context is open, the model's ``forward`` and ``generate`` run ``chain``.
+    """While the context is open, the model's `forward` and `generate` run `chain`.
 
     Exact: the identity gives the model's own logits bit for bit, any other chain those of a model physically rebuilt
-    from the chain; each occurrence of a layer has its own keys and values. Caches made inside the context belong to
-    this chain, and are of no use outside it. Hidden states and attentions that are asked for have one entry for each
+    from the chain; each slot has its own keys and values. Caches made inside the context belong to this chain and are
+    of no use outside it. If hidden states or attentions are requested, there is one entry for each
     slot, on models that collect them by hooks (those of transformers 5); a few older architectures (GPT-J, GPT-Neo,
     BLOOM, MPT, CodeGen, Mamba) collect hidden states in a loop of their own and get the embeddings instead. While the
-    context is open the model belongs to one thread, and keys of its ``state_dict`` are longer.
+    context is open the model belongs to one thread, and the keys of its `state_dict` are longer.
 
     Args:
         model: any decoder-only or encoder-only model of transformers with one stack of layers.
@@ -302,8 +302,8 @@ def run_chain(model: PreTrainedModel, chain: Chain) -> Iterator[PreTrainedModel]
     num_layers = len(find_layers(model))
     if chain.num_layers != num_layers:
         raise InvalidInput(
-            f"the chain {chain} is made for a model of {chain.num_layers} layers, this model has {num_layers}; "
+            f"the chain {chain} is for a model of {chain.num_layers} layers, but this model has {num_layers}; "
             f"make it with num_layers={num_layers}"
         )
-    with probing(model, chain_runner(chain)):
+    with probing(model, chain_function(chain)):
         yield model

@@ -1,17 +1,17 @@
-"""Key-value slots for chains: one cache entry for each occurrence of a layer.
+"""Key-value slots for chains: one cache entry for each slot of the chain.
 
-A Hugging Face ``Cache`` holds one entry per layer of the model and each layer addresses its own by ``layer_idx``.
+A Hugging Face `Cache` holds one entry per layer of the model and each layer addresses its own by `layer_idx`.
 A chain may run a layer twice, so that one entry would be written twice in one forward: the second run would read
-the first run's keys and values and compute something that no stack of layers computes. Here every occurrence (slot)
-gets an entry of its own:
+the first run's keys and values and compute something that no stack of layers computes. Here every slot gets an
+entry of its own:
 
-- the first occurrence of layer ``l`` keeps ``cache.layers[l]``; further occurrences are appended behind the model's
-  ``L`` entries, in slot order. Whatever walks over ``cache.layers`` (beam reordering, cropping, repetition) finds
+- the first slot of layer `l` keeps `cache.layers[l]`; entries of its further slots are appended behind the model's
+  `L` entries, in slot order. Code that walks over `cache.layers` (beam reordering, cropping, repetition) finds
   all of them, each once, and a deep copy of the cache stays usable;
 - a layer that is skipped keeps its entry as a *ghost*: the entry's own code is run on keys of width one, so that
   the length and the mask sizes it reports are those of a layer that ran. The model asks the first entry for its
   position count and the first sliding entry for its mask, whether these layers are in the chain or not;
-- while a layer runs for slot ``n`` it sees a *view* of the cache that answers every index with slot ``n``'s entry.
+- while a layer runs for slot `n` it sees a *view* of the cache that answers every index with slot `n`'s entry.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MARK = "_skiploop_chain"  # on the cache object: the chain its entries belong t
 
 
 class _EveryIndex:
-    """Stands in for ``Cache.layers``: answers every layer index with the same entry."""
+    """Stands in for `Cache.layers`: answers every layer index with the same entry."""
 
     def __init__(self, entry: Any, num_layers: int) -> None:
         self._entry = entry
@@ -48,10 +48,10 @@ class _EveryIndex:
 
 
 def slot_view(cache: Cache, entry: Any, num_layers: int) -> Cache:
-    """A cache of the same class and settings whose every layer index is ``entry``."""
+    """A cache of the same class and settings whose every layer index is `entry`."""
     view = copy.copy(cache)
     view.layers = _EveryIndex(entry, num_layers)
-    view.layer_class_to_replicate = None  # or `update` would append entries to the stand-in
+    view.layer_class_to_replicate = None  # otherwise `update` would append entries to the stand-in
     return view
 
 
@@ -67,7 +67,7 @@ def _holds_state(entry: Any) -> bool:
 
 
 def slot_positions(layers: tuple[int, ...], num_layers: int) -> list[int]:
-    """Index into ``cache.layers`` of each slot of a chain: ``l`` for a first occurrence, ``L, L+1, ...`` after that."""
+    """Index into `cache.layers` of each slot: `l` for the first slot of layer `l`, `L, L+1, ...` for further ones."""
     seen: set[int] = set()
     positions = []
     extra = num_layers
@@ -82,11 +82,11 @@ def slot_positions(layers: tuple[int, ...], num_layers: int) -> list[int]:
 
 
 def bind(cache: Cache, layers: tuple[int, ...], num_layers: int) -> list[Any]:
-    """Lay out ``cache`` for a chain (once, while it is empty) and return the entry of each slot, [N].
+    """Arrange the entries of `cache` for a chain (once, while it is empty) and return that of each slot, [N].
 
     Raises:
         InvalidInput: the cache already holds tokens of another chain, or of the model without one.
-        UnsupportedModel: a kind of cache without one entry per layer.
+        UnsupportedModel: a cache that doesn't have one entry per layer.
     """
     if isinstance(cache, EncoderDecoderCache):
         raise UnsupportedModel("encoder-decoder caches hold cross-attention states; skiploop runs decoder-only models")
@@ -113,7 +113,7 @@ def _lay_out(cache: Cache, layers: tuple[int, ...], num_layers: int) -> None:
     if len(cache.layers) < num_layers:
         raise UnsupportedModel(
             f"the cache ({type(cache).__name__}) has {len(cache.layers)} entries for {num_layers} layers, "
-            "so that occurrences of a layer can't be told apart"
+            "so that the slots of a layer can't be told apart"
         )
     del cache.layers[num_layers:]
     positions = slot_positions(layers, num_layers)
@@ -123,7 +123,7 @@ def _lay_out(cache: Cache, layers: tuple[int, ...], num_layers: int) -> None:
 
 
 def advance_ghosts(cache: Cache, skipped: tuple[int, ...], hidden: torch.Tensor) -> None:
-    """Let the entries of skipped layers count the tokens of this forward; ``hidden`` is ``[..., B, S, D]``."""
+    """Let the entries of skipped layers count the tokens of this forward; `hidden` is `[..., B, S, D]`."""
     for layer in skipped:
         entry = cache.layers[layer]
         if isinstance(entry, LinearAttentionCacheLayerMixin):
@@ -135,6 +135,6 @@ def advance_ghosts(cache: Cache, skipped: tuple[int, ...], hidden: torch.Tensor)
 
 
 def cache_argument(model: PreTrainedModel) -> str:
-    """Under which name the model's forward takes its cache; transformers 5.24 renamed `past_key_values` to `cache`."""
+    """The name of the cache argument of the model's forward; transformers 5.24 renamed `past_key_values` to `cache`."""
     taken = inspect.signature(type(model).forward).parameters
     return next((name for name in ("cache", "past_key_values", "cache_params") if name in taken), "past_key_values")

@@ -1,11 +1,11 @@
-"""A physically rebuilt model for a chain: the reference that ``run_chain`` has to equal, and a plain baseline.
+"""A physically rebuilt model for a chain: the reference that `run_chain` has to equal, and a plain baseline.
 
-The copy has one module per slot, each with its own ``layer_idx``, and a config that says so (number of layers, and
-every per-layer list such as ``layer_types`` picked in the chain's order). Weights are shared with the original, so that
-a copy costs next to no memory.
+The copy has one module per slot, each with its own `layer_idx`, and a config that says so (number of layers, and
+every per-layer list such as `layer_types` picked in the chain's order). Weights are shared with the original, so a
+copy costs next to no memory.
 
 This needs to know how architectures spell their per-layer settings, and is wrong where one hides them; record and
-replay needs none of that. It is meant for tests, benchmarks, and for looking at one chain with tools that know
+replay doesn't. It is meant for tests, benchmarks, and for looking at one chain with tools that know
 nothing of chains.
 """
 
@@ -22,10 +22,10 @@ from skiploop.models.replay import find_layers
 
 
 def unroll(model: PreTrainedModel, chain: Chain) -> PreTrainedModel:
-    """A copy of ``model`` whose stack is ``chain``, one module per slot, weights shared with ``model``.
+    """A copy of `model` whose stack is `chain`, one module per slot, weights shared with `model`.
 
     Raises:
-        InvalidInput, UnsupportedModel: as ``run_chain``.
+        InvalidInput, UnsupportedModel: as `run_chain`.
     """
     shared: dict[int, Any] = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
     clone = copy.deepcopy(model, dict(shared))
@@ -53,18 +53,18 @@ def unroll(model: PreTrainedModel, chain: Chain) -> PreTrainedModel:
 
 def _configs(model: nn.Module) -> list[Any]:
     """Every distinct config object that a module of the model holds, and their text configs."""
-    found: dict[int, Any] = {}
+    configs: dict[int, Any] = {}
     for module in model.modules():
         config = module.__dict__.get("config")
         if config is not None:
-            found[id(config)] = config
+            configs[id(config)] = config
             text = config.get_text_config() if hasattr(config, "get_text_config") else config
-            found[id(text)] = text
-    return list(found.values())
+            configs[id(text)] = text
+    return list(configs.values())
 
 
 def _pick_per_layer(attributes: dict[str, Any], chain: Chain, num_layers: int) -> None:
-    """Pick each plain list of ``num_layers`` entries in the chain's order."""
+    """Pick each plain list of `num_layers` entries in the chain's order."""
     for name, value in attributes.items():
         if isinstance(value, list | tuple) and len(value) == num_layers and not any(map(_is_module, value)):
             attributes[name] = type(value)(value[layer] for layer in chain.layers)

@@ -1,7 +1,7 @@
-"""Calls of layers, recorded once for a batch of inputs and replayed for any selection of its rows.
+"""Layer calls, recorded once for a batch of inputs and replayed for any selection of its rows.
 
-The engine lets the model's ``forward`` build embeddings, masks and rotary tables for a batch of B inputs, and then
-runs layers itself, on rows that belong to any of these inputs, as often and in whatever order the chains want.
+The engine lets the model's `forward` build embeddings, masks and rotary tables for a batch of B inputs, and then
+runs layers itself, on rows that belong to any of these inputs, as often and in whatever order the chains require.
 
 Shapes: B inputs, S tokens, D width, n rows of one layer call, P positions whose logits are wanted, V vocabulary.
 """
@@ -18,7 +18,7 @@ from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
 from skiploop.errors import UnsupportedModel
-from skiploop.models.replay import LayerCall, Session, hidden_of, probing
+from skiploop.models.replay import LayerCall, Session, StackFunction, hidden_of, probing
 
 # (layer, hidden states, name they are passed by, other positional arguments, named arguments) -> hidden states
 Caller = Callable[[torch.nn.Module, torch.Tensor, str | None, tuple[Any, ...], dict[str, Any]], torch.Tensor]
@@ -44,7 +44,7 @@ class Recording:
     entry: torch.Tensor  # [B, S, D]
     size: int  # B, as far as rows are told apart by it
     compiled: Caller | None = None  # in place of `call_layer`, for calls without a cache
-    # Picked calls and tensors by (kind or tensor, selection); the selection is kept alive, or its id would be reused.
+    # Picked calls and tensors by id of (kind or tensor, selection); the selection is kept alive so its id isn't reused.
     _calls: dict[tuple[int, int], tuple[LayerCall, torch.Tensor]] = field(default_factory=dict)
     _picked: dict[tuple[int, int], tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict)
     _kinds: list[int] = field(default_factory=list)  # [L] the first layer that was called with the same arguments
@@ -56,7 +56,7 @@ class Recording:
     def run(
         self, layer: int, hidden: torch.Tensor, inputs: torch.Tensor | None, view: Cache | None = None
     ) -> torch.Tensor:
-        """Run one layer on rows ``hidden`` [n, S, D]; ``inputs`` [n]: the input that each row is of (None: i of i)."""
+        """Run one layer on rows `hidden` [n, S, D]; `inputs` [n]: the input of each row (None: row i is of input i)."""
         call = self.calls[layer]
         if inputs is not None:
             key = (self._kinds[layer], id(inputs))
@@ -68,9 +68,9 @@ class Recording:
         return hidden_of(call.replay(self.layers[layer], hidden, view))
 
     def _pick_rows(self, call: LayerCall, inputs: torch.Tensor) -> LayerCall:
-        """The call with every tensor that has one row per input picked for ``inputs`` [n].
+        """The call with every tensor that has one row per input picked for `inputs` [n].
 
-        Layers share most of these tensors, so that a tensor is picked once for each ``inputs`` object.
+        Layers share most of these tensors, so that a tensor is picked once for each `inputs` object.
         """
 
         def pick(value: Any) -> Any:
@@ -96,18 +96,18 @@ class Recording:
         )
 
     def forget_picked(self) -> None:
-        """Let go of the tensors picked so far."""
+        """Release the tensors picked so far."""
         self._calls.clear()
         self._picked.clear()
 
 
 def _identity(call: LayerCall) -> tuple[Any, ...]:
-    """Equal for calls that were made with the very same objects; only while these calls are there."""
+    """Equal for calls made with the very same objects; valid only while these calls exist."""
     return call.hidden_key, *map(id, call.args), *((name, id(value)) for name, value in call.kwargs.items())
 
 
 def unmistakable(size: int, taken: set[int]) -> int:
-    """The smallest batch size from ``size`` on that no other dimension of a recorded tensor has.
+    """The smallest batch size of at least `size` that no other dimension of a recorded tensor has.
 
     Rows are recognised by the size of a tensor's first dimension; a batch of S inputs of S tokens would be ambiguous.
     """
@@ -117,10 +117,16 @@ def unmistakable(size: int, taken: set[int]) -> int:
 
 
 def dimensions(model: PreTrainedModel) -> set[int]:
-    """Sizes that the first dimension of a tensor which isn't per input may have."""
+    """Possible sizes of the first dimension of a tensor that doesn't have one row per input."""
     config = model.config.get_text_config()
-    names = ["num_attention_heads", "num_key_value_heads", "head_dim", "hidden_size", "num_experts"]
-    names.append("num_local_experts")
+    names = (
+        "num_attention_heads",
+        "num_key_value_heads",
+        "head_dim",
+        "hidden_size",
+        "num_experts",
+        "num_local_experts",
+    )
     return {1, 2, 3, *(value for name in names if isinstance(value := getattr(config, name, None), int))}
 
 
@@ -132,7 +138,7 @@ class _Recorded(Exception):
 
 
 def record(model: PreTrainedModel, inputs: dict[str, Any]) -> Recording:
-    """Record how ``model`` would call its layers on ``inputs``; neither layers nor head are run."""
+    """Record how `model` would call its layers on `inputs`; neither layers nor head are run."""
 
     def leave(session: Session, hidden: torch.Tensor) -> tuple[torch.Tensor, Any]:
         raise _Recorded(Recording(session.layers, list(session.calls), hidden, hidden.shape[0]))
@@ -146,23 +152,19 @@ def record(model: PreTrainedModel, inputs: dict[str, Any]) -> Recording:
 
 
 def head(model: PreTrainedModel, hidden: torch.Tensor) -> torch.Tensor:
-    """The model's final norm and head, with whatever it does to logits, on ``hidden`` [P, D]; [P, V].
+    """The model's final norm and head, with whatever it does to logits, on `hidden` [P, D]; [P, V].
 
-    One forward over P sequences of one token each, in which ``hidden`` stands for what the layers would give.
+    One forward over P sequences of one token each, in which `hidden` stands in for the output of the layers.
     """
     blank = torch.zeros((hidden.shape[0], 1), dtype=torch.long, device=hidden.device)
     inputs = {"input_ids": blank, "use_cache": False}
     if "position_ids" in inspect.signature(model.forward).parameters:
         inputs["position_ids"] = blank
-    return with_runner(model, inputs, lambda _session, _hidden: (hidden[:, None], None))[:, 0]
+    return logits_from(model, inputs, lambda _session, _hidden: (hidden[:, None], None))[:, 0]
 
 
-def with_runner(
-    model: PreTrainedModel,
-    inputs: dict[str, Any],
-    runner: Callable[[Session, torch.Tensor], tuple[torch.Tensor, Any]],
-) -> torch.Tensor:
-    """Logits of one forward in which ``runner`` stands for the whole stack of layers."""
-    with probing(model, runner):
+def logits_from(model: PreTrainedModel, inputs: dict[str, Any], run_stack: StackFunction) -> torch.Tensor:
+    """Logits of one forward in which `run_stack` stands in for the whole stack of layers."""
+    with probing(model, run_stack):
         logits: torch.Tensor = model(**inputs).logits
     return logits
