@@ -117,7 +117,7 @@ def test_states_stay_within_cache_bytes_between_calls() -> None:
         assert engine._states.used_bytes <= 40_000
 
 
-def test_states_of_an_engine_go_with_it_and_results_hold_no_batches() -> None:
+def test_states_of_an_engine_go_with_it_and_results_hold_no_outputs() -> None:
     gc.disable()  # what only the cycle collector finds would stay for long
     try:
         cache = PrefixCache(2**20)
@@ -128,10 +128,10 @@ def test_states_of_an_engine_go_with_it_and_results_hold_no_batches() -> None:
 
         work = Pass(cache, run_layer, max_rows=8)
         found = work.states(torch.zeros(1, 3, 2), [root], [(0, (1, 2)), (0, (1, 4)), (0, (5, 4))])
-        batches = [weakref.ref(batch) for batch in cache._batches]
+        outputs = [weakref.ref(output) for output in cache._outputs]
         del work, cache, root
-        assert len(batches) >= 3
-        assert not any(batch() for batch in batches)
+        assert len(outputs) >= 3
+        assert not any(output() for output in outputs)
         assert [float(state[0, 0]) for state in found.values()] == [3.0, 5.0, 9.0]
         assert all(state.untyped_storage().nbytes() == state.nbytes for state in found.values())
     finally:
