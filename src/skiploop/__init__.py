@@ -21,6 +21,7 @@ Only chains, requests and errors are imported at once. Everything else is import
     storage/      files that survive a kill
     nano/         the embedded pretrained model
     testing/      what tests of searchers, also of other people's, need
+    flag          what the command line says of a setting
     validate      checks of values that users give
     errors        the two exceptions
 """
@@ -55,7 +56,7 @@ if TYPE_CHECKING:  # for type checkers and editors; the same names as in _LAZY, 
     from skiploop.studies.search import Study as Study
     from skiploop.studies.search import load_study as load_study
     from skiploop.studies.search import search as search
-    from skiploop.studies.static.study import StaticSettings as StaticSettings
+    from skiploop.studies.static.settings import StaticSettings as StaticSettings
     from skiploop.studies.static.study import StaticStudy as StaticStudy
     from skiploop.studies.static.study import load_static as load_static
     from skiploop.studies.static.study import search_static as search_static
@@ -75,7 +76,8 @@ _LAZY = {
     "spaces.space": ("Space",),
     "studies.full_record": ("load_full",),
     "studies.search": ("Study", "load_study", "search"),
-    "studies.static.study": ("StaticSettings", "StaticStudy", "load_static", "search_static"),
+    "studies.static.settings": ("StaticSettings",),
+    "studies.static.study": ("StaticStudy", "load_static", "search_static"),
     "tasks.example": ("Example",),
     "tasks.make": ("make_task",),
     "tasks.task": ("Task",),

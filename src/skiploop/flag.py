@@ -25,6 +25,7 @@ class Flag:
         default: on the command line, where it isn't the field's.
         none: what stands for None where the default isn't None.
         given_as: the type on the command line, where it isn't the field's.
+        shared: another dataclass has a field of the same flag, which is fine where only the other one is wanted.
         keys: of a mapping of names to numbers: those names that have flags of their own, with their help.
     """
 
@@ -35,4 +36,5 @@ class Flag:
     default: object = None
     none: object = None
     given_as: type | None = None
+    shared: bool = False
     keys: Mapping[str, str] = field(default_factory=dict)

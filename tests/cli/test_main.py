@@ -15,45 +15,48 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import skiploop
+from skiploop.cli.call import Tools
 from skiploop.cli.main import app
+from skiploop.cli.values import set_threads
 from skiploop.testing.fakes import LAYERS, FakeModel, FakeRunner, fake_task
 
-# Replaces model, engine and task in a process of its own: with pauses, so that it can be interrupted.
+# A process of its own, which can be interrupted: with "wait" it works until it is.
 SCRIPT = """
-import sys, time
-from tests import fakes
-import skiploop.studies.search, skiploop.tasks, skiploop.cli.main
+import signal, sys, time
+from skiploop.cli.call import Tools
+from skiploop.cli.call import Tools
+from skiploop.cli.main import app
+from skiploop.cli.values import set_threads
+from skiploop.testing import fakes
 
 class Announcing(fakes.FakeRunner):
     def run(self, requests):
-        if len(self.calls) == 3:
+        if len(self.calls) == 3 and waits:
             print("working", file=sys.stderr, flush=True)
+            time.sleep(600)
         return super().run(requests)
 
-skiploop.studies.search.open_model = lambda name, settings: fakes.FakeModel()
-skiploop.studies.search.open_runner = lambda model, settings: (Announcing({seconds}), "fake")
-skiploop.tasks.make_task = lambda spec, **options: fakes.fake_task()
-skiploop.cli.main.set_threads = lambda threads: None
-skiploop.cli.main.main()
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the tests were started in the background
+made = lambda spec, options: fakes.fake_task()
+tools = Tools(lambda name: fakes.FakeModel(), Announcing(), made, lambda threads: None)
+waits = sys.argv.pop(1) == "wait"
+app(obj=tools)
 """
 ENVIRONMENT = os.environ | {
     "PYTHONPATH": os.pathsep.join(filter(None, [*sys.path, str(Path(skiploop.__file__).parents[1])]))
 }
 
 
-@pytest.fixture
-def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("skiploop.studies.search.open_model", lambda name, settings: FakeModel())
-    monkeypatch.setattr("skiploop.studies.search.open_runner", lambda model, settings: (FakeRunner(), "fake"))
-    monkeypatch.setattr("skiploop.tasks.make_task", lambda spec, **options: fake_task())
+def tools() -> Tools:
+    return Tools(lambda name: FakeModel(), FakeRunner(), lambda spec, options: fake_task(), lambda threads: None)
 
 
-def call(*words: object) -> Result:
-    return CliRunner().invoke(app, [str(word) for word in words])
+def call(*words: object, obj: Tools | None = None) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words], obj=obj)
 
 
-def process(seconds: float, *words: object) -> list[str]:
-    return [sys.executable, "-c", SCRIPT.replace("{seconds}", str(seconds)), *map(str, words)]
+def process(how: str, *words: object) -> list[str]:
+    return [sys.executable, "-c", SCRIPT, how, *map(str, words)]
 
 
 def test_help_answers_without_torch() -> None:
@@ -69,9 +72,8 @@ def test_version() -> None:
     assert call("--version").stdout == f"skiploop {skiploop.__version__}\n"
 
 
-@pytest.mark.usefixtures("fakes")
 def test_search_prints_a_table_its_reading_and_where_the_study_is(tmp_path: Path) -> None:
-    done = call("search", "--budget", 40, "--out", tmp_path / "s")
+    done = call("search", "--budget", 40, "--out", tmp_path / "s", obj=tools())
     assert done.exit_code == 0, done.output
     for text in (
         "oracle",
@@ -89,9 +91,8 @@ def test_search_prints_a_table_its_reading_and_where_the_study_is(tmp_path: Path
     assert "chain" in done.stdout and f"identity {LAYERS})" in done.stdout
 
 
-@pytest.mark.usefixtures("fakes")
 def test_json_is_one_object_on_stdout(tmp_path: Path) -> None:
-    done = call("search", "--budget", 20, "--out", tmp_path / "s", "--json", "--set", "candidates=30")
+    done = call("search", "--budget", 20, "--out", tmp_path / "s", "--json", "--set", "candidates=30", obj=tools())
     summary = json.loads(done.stdout)
     for key in (
         "inputs", "evaluations", "base_accuracy", "oracle_accuracy", "shorter_share", "corrected_share",
@@ -105,27 +106,24 @@ def test_json_is_one_object_on_stdout(tmp_path: Path) -> None:
     assert json.loads(again.stdout) == summary
 
 
-@pytest.mark.usefixtures("fakes")
 def test_flags_reach_the_study(tmp_path: Path) -> None:
     flags = "--budget 9 --per-round 2 --searcher cola --space skip --seed 3 --limit 0 --max-block 2 --stop-early"
     flags += " --no-random-peer --no-nearby-peer --no-control --no-verify --length-penalty 0"
     flags += " --exploration 2 --engine plain"
-    done = call("search", *flags.split(), "--out", tmp_path / "s", "--json")
+    done = call("search", *flags.split(), "--out", tmp_path / "s", "--json", obj=tools())
     assert done.exit_code == 0, done.output
     settings = json.loads((tmp_path / "s" / "run.json").read_text())["settings"]
-    expected = {
-        "budget": 9, "per_round": 2, "space": "skip", "seed": 3, "limit": None, "max_block": 2,
-        "stop_early": True, "random_peer": False, "nearby_peer": False, "control": False,
-        "verify": False, "engine": "plain",
-    }  # fmt: skip
-    assert {key: settings[key] for key in expected} == expected
-    assert settings["searcher_settings"]["length_penalty"] == 0
-    assert settings["searcher_settings"]["exploration"] == 2
+    search = {"searcher": "cola", "budget": 9, "per_round": 2, "seed": 3, "limit": None, "stop_early": True}
+    assert {key: settings["search"][key] for key in search} == search
+    assert settings["space"] == {"name": "skip", "max_block": 2, "max_repeats": 4, "max_length": None}
+    assert settings["controls"] == dict.fromkeys(("random_peer", "nearby_peer", "control", "verify"), False)
+    assert settings["engine"]["engine"] == "plain"
+    assert settings["search"]["searcher_settings"]["length_penalty"] == 0
+    assert settings["search"]["searcher_settings"]["exploration"] == 2
 
 
-@pytest.mark.usefixtures("fakes")
 def test_show_gives_one_input_in_full(tmp_path: Path) -> None:
-    call("search", "--budget", 20, "--out", tmp_path / "s")
+    call("search", "--budget", 20, "--out", tmp_path / "s", obj=tools())
     text = call("show", tmp_path / "s", "--input", "e2").stdout
     assert "L3 number 2=" in text and "for the wrong answer" in text and "depth" in text
     found: dict[str, Any] = json.loads(call("show", tmp_path / "s", "--input", "e2", "--json").stdout)
@@ -138,6 +136,13 @@ def test_show_gives_one_input_in_full(tmp_path: Path) -> None:
     ("words", "message"),
     [
         (["--budget", "0"], "budget=0"),
+        (["--per-round", "0"], "per_round=0"),
+        (["--gates"], "--gates is for --static"),
+        (["--train", "128"], "--train is for --static"),
+        (["--test", "9"], "--test is for --static"),
+        (["--no-references"], "--no-references is for --static"),
+        (["--static", "--limit", "5"], "--limit has no effect with --static"),
+        (["--static", "--no-control"], "--no-control has no effect with --static"),
         (["--limit", "-3"], "limit=-3"),
         (["--searcher", "best"], "'best'"),
         (["--space", "all"], "'all'"),
@@ -151,15 +156,13 @@ def test_show_gives_one_input_in_full(tmp_path: Path) -> None:
         (["--threads", "0", "--task", "nano"], "--threads=0"),
     ],
 )
-def test_bad_input_is_one_message_and_exit_code_2(
-    words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if "nanoo" not in words:
-        monkeypatch.setattr("skiploop.tasks.make_task", lambda spec, **options: fake_task())
-    done = call("search", *words, "--out", tmp_path / "s")
+def test_bad_input_is_one_message_and_exit_code_2(words: list[str], message: str, tmp_path: Path) -> None:
+    fakes = tools()._replace(set_threads=set_threads)
+    fakes = fakes._replace(make_task=Tools().make_task) if "nanoo" in words else fakes
+    done = call("search", *words, "--out", tmp_path / "s", obj=fakes)
     assert done.exit_code == 2 and message in done.stderr and "Traceback" not in done.output
     assert done.stderr.startswith("Error: ") and not (tmp_path / "s").exists()
-    asked = call("search", *words, "--out", tmp_path / "s", "--json")
+    asked = call("search", *words, "--out", tmp_path / "s", "--json", obj=fakes)
     assert message in json.loads(asked.stdout)["error"] and asked.exit_code == 2
 
 
@@ -171,25 +174,24 @@ def test_show_refuses_what_is_no_study(tmp_path: Path) -> None:
 def test_ctrl_c_says_how_to_resume(tmp_path: Path) -> None:
     words = ["search", "--budget", "30", "--out", str(tmp_path / "my study")]
     with subprocess.Popen(
-        process(0.1, *words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT, text=True
+        process("wait", *words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT, text=True
     ) as begun:
         assert begun.stderr is not None
-        assert begun.stderr.readline() == "working\n"
+        assert "working\n" in begun.stderr, "the study ended without a pause"  # reads line by line, up to that one
         begun.send_signal(signal.SIGINT)
-        out, err = begun.communicate(timeout=20)
+        out, err = begun.communicate(timeout=300)
     assert begun.returncode == 130, err
     assert "Traceback" not in err and out == ""
-    assert f"evaluations; they are kept in {tmp_path / 'my study'}" in err
+    assert f"evaluations; what is done is kept in {tmp_path / 'my study'}" in err
     assert f"skiploop search --budget 30 --out '{tmp_path / 'my study'}'" in err
     shown = json.loads(call("show", tmp_path / "my study", "--json").stdout)
     assert shown["complete"] is False and shown["inputs"] == 10
-    ended = subprocess.run(process(0, *words, "--json"), capture_output=True, env=ENVIRONMENT, text=True)
+    ended = subprocess.run(process("go on", *words, "--json"), capture_output=True, env=ENVIRONMENT, text=True)
     assert json.loads(ended.stdout)["complete"] is True
 
 
-def test_check_and_generate_use_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_and_generate_use_the_model() -> None:
     from skiploop.models.check import CheckReport
-    from skiploop.models.layered import LayeredModel
 
     class Opened(FakeModel):
         def check(self) -> CheckReport:
@@ -198,15 +200,15 @@ def test_check_and_generate_use_the_model(monkeypatch: pytest.MonkeyPatch) -> No
         def generate(self, prompts: list[str], *, chain: object, max_new_tokens: int) -> list[str]:
             return [f"{prompt}|{chain}|{max_new_tokens}" for prompt in prompts]
 
-    monkeypatch.setattr(LayeredModel, "from_pretrained", lambda name, **options: Opened())
-    assert "FakeForCausalLM, 5 layers" in call("check", "x").stdout
-    assert json.loads(call("check", "x", "--json").stdout)["num_layers"] == LAYERS
-    done = call("generate", "--model", "x", "--chain", "0 1-2x2 4", "a", "b c")
+    fakes = tools()._replace(model=lambda name: Opened())
+    assert "FakeForCausalLM, 5 layers" in call("check", "x", obj=fakes).stdout
+    assert json.loads(call("check", "x", "--json", obj=fakes).stdout)["num_layers"] == LAYERS
+    done = call("generate", "--model", "x", "--chain", "0 1-2x2 4", "a", "b c", obj=fakes)
     assert done.stdout == "a|0 1-2x2 4|64\nb c|0 1-2x2 4|64\n"
-    answer = json.loads(call("generate", "a", "--max-new-tokens", 3, "--json").stdout)
+    answer = json.loads(call("generate", "a", "--max-new-tokens", 3, "--json", obj=fakes).stdout)
     assert answer["chain"] == [0, 1, 2, 3, 4] and answer["outputs"] == [{"prompt": "a", "text": "a|0-4|3"}]
     for words in (["--chain", "0-9"], ["--chain", ""], ["--max-new-tokens", 0]):
-        failed = call("generate", "a", *words)
+        failed = call("generate", "a", *words, obj=fakes)
         assert failed.exit_code == 2 and failed.stderr.startswith("Error: ")
 
 

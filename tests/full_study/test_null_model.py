@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from skiploop.full_study.parts import FullSettings
 from skiploop.full_study.run import run_study
+from skiploop.full_study.settings import FullSettings
 from skiploop.reporting import Report, build, render_page
-from skiploop.studies.controls.sampling import SamplingSettings
+from skiploop.studies.controls.settings import SamplingSettings
 from skiploop.studies.full_record import FullStudy
 from skiploop.studies.settings import StudySettings
-from skiploop.studies.static.study import StaticSettings
+from skiploop.studies.static.settings import StaticSettings
 from skiploop.testing.chainbench import harmful_layer
 from skiploop.testing.chainbench import null as null_table
 from skiploop.testing.chainbench.table import Table

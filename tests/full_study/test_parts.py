@@ -17,20 +17,24 @@ from typing import Any
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
+from typer.testing import Result as Output
 
+from skiploop.cli.call import Tools
 from skiploop.cli.main import app
 from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
-from skiploop.full_study.parts import PARTS, Context, FullSettings, Part
-from skiploop.full_study.run import Stopped, run_study
+from skiploop.full_study.parts import PARTS, Context, Part
+from skiploop.full_study.run import run_study
+from skiploop.full_study.settings import FullSettings
 from skiploop.reporting.study_terminal import full_reading, full_table
 from skiploop.reporting.terminal import study_table
 from skiploop.storage.files import Line
-from skiploop.studies.controls.sampling import SamplingSettings
+from skiploop.studies.controls.settings import SamplingSettings
 from skiploop.studies.full_record import FullStudy, load_full
+from skiploop.studies.progress import Interrupted
 from skiploop.studies.search import load_study, search
 from skiploop.studies.settings import StudySettings
-from skiploop.studies.static.study import StaticSettings
+from skiploop.studies.static.settings import StaticSettings
 from skiploop.tasks import Example, Task
 from skiploop.tasks.sample import question_key
 from skiploop.testing.chainbench import harmful_layer
@@ -203,9 +207,9 @@ def test_stopped_in_any_part_and_resumed_nothing_differs(tmp_path: Path, scoring
     stopped_in = set()
     for at in range(0, len(reference.calls), max(1, len(reference.calls) // 7)):
         out = tmp_path / f"cut{at}"
-        with pytest.raises(Stopped) as caught:
+        with pytest.raises(Interrupted) as caught:
             run_study(FakeModel(), task, out=out, settings=small(), runner=Killed(at), without=WITHOUT)
-        stopped_in.add(caught.value.part)
+        stopped_in.add(caught.value.what)
         assert not load_full(out).complete and caught.value.out == out
         resumed = run_study(FakeModel(), task, out=out, settings=small(), runner=FakeRunner(), without=WITHOUT)
         assert resumed.complete and contents(out) == contents(tmp_path / "whole")
@@ -235,9 +239,9 @@ def test_stopped_in_an_analysis_and_resumed_nothing_is_run_twice(tmp_path: Path)
                   without=(*few, "analyses"))  # fmt: skip
     reference, killed, rest = FakeRunner(), Killed(2), FakeRunner()
     whole = run_study(FakeModel(), task, out=tmp_path / "whole", settings=small(seeds=2), runner=reference, without=few)
-    with pytest.raises(Stopped) as caught:
+    with pytest.raises(Interrupted) as caught:
         run_study(FakeModel(), task, out=tmp_path / "cut", settings=small(seeds=2), runner=killed, without=few)
-    assert caught.value.part == "analyses"
+    assert caught.value.what == "analyses"
     cut = run_study(FakeModel(), task, out=tmp_path / "cut", settings=small(seeds=2), runner=rest, without=few)
     assert cut.parts == whole.parts
     asked = [sum(map(len, each.calls)) for each in (reference, killed, rest)]
@@ -247,7 +251,7 @@ def test_stopped_in_an_analysis_and_resumed_nothing_is_run_twice(tmp_path: Path)
 SCRIPT = """
 import sys
 from pathlib import Path
-from tests import fakes
+from skiploop.testing import fakes
 from tests.full_study.test_parts import FakeModel, run_study, small
 
 class Announcing(fakes.FakeRunner):
@@ -352,21 +356,9 @@ def test_a_warm_start_and_the_flags_of_the_search_go_through_to_it(tmp_path: Pat
 # The command
 
 
-@pytest.fixture
-def fakes(monkeypatch: pytest.MonkeyPatch) -> list[FakeRunner]:
-    made: list[FakeRunner] = []
-
-    def opened(model: object, settings: object) -> tuple[FakeRunner, str]:
-        made.append(FakeRunner())
-        return made[-1], "fake"
-
-    for module in ("study", "static", "study_context"):
-        monkeypatch.setattr(f"skiploop.{module}.open_runner", opened)
-    monkeypatch.setattr("skiploop.studies.static.references._influence", lambda model, prompts: [0.5] * LAYERS)
-    monkeypatch.setattr("skiploop.full_study.run.open_model", lambda name, settings: FakeModel())
-    monkeypatch.setattr("skiploop.tasks.make_task", lambda spec, **options: fake_task(60))
-    monkeypatch.setattr("skiploop.cli.study.set_threads", lambda threads: None)
-    return made
+def command(runner: FakeRunner, *words: str) -> Output:
+    tools = Tools(lambda name: FakeModel(), runner, lambda spec, options: fake_task(60), lambda threads: None)
+    return CliRunner().invoke(app, words, obj=tools)
 
 
 LEFT_OUT = ("--without", "ablation,analyses,report")
@@ -376,9 +368,8 @@ FLAGS = (
 )  # fmt: skip
 
 
-@pytest.mark.usefixtures("fakes")
 def test_the_command_prints_one_table_and_what_it_means(tmp_path: Path) -> None:
-    done = CliRunner().invoke(app, ["study", *FLAGS, "--out", str(tmp_path / "s")])
+    done = command(FakeRunner(), "study", *FLAGS, "--out", str(tmp_path / "s"))
     assert done.exit_code == 0, done.output
     for text in (
         "static chain", "(best), T", "uniform random chains", "random chains near identity", "any of",
@@ -390,14 +381,14 @@ def test_the_command_prints_one_table_and_what_it_means(tmp_path: Path) -> None:
     assert shown.exit_code == 0 and shown.output in done.output
 
 
-def test_json_is_one_object_and_the_same_command_only_reads(tmp_path: Path, fakes: list[FakeRunner]) -> None:
+def test_json_is_one_object_and_the_same_command_only_reads(tmp_path: Path) -> None:
     words = ["study", *FLAGS, "--samples", "2", "--temperatures", "0.5,1", "--out", str(tmp_path / "s"), "--json"]
-    found = json.loads(CliRunner().invoke(app, words).stdout)
+    found = json.loads(command(FakeRunner(), *words).stdout)
     assert found["status"] == "complete" and set(found["figures"]) == {"search", "static", "sampling"}
     assert found["settings"]["sampling"]["temperatures"] == [0.5, 1.0]
     assert found["figures"]["sampling"]["samples"] == 2 and found["out"] == str(tmp_path / "s")
-    before = len(fakes)
-    assert json.loads(CliRunner().invoke(app, words).stdout) == found and len(fakes) == before
+    again = FakeRunner()
+    assert json.loads(command(again, *words).stdout) == found and not again.calls
 
 
 def test_the_tables_fit_into_80_columns(tmp_path: Path) -> None:
@@ -411,12 +402,16 @@ def test_the_tables_fit_into_80_columns(tmp_path: Path) -> None:
         assert any(line.split()[:1] in (["identity"], ["all"]) for line in lines)
 
 
-@pytest.mark.usefixtures("fakes")
 def test_ctrl_c_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("skiploop.studies.static.study.open_runner", lambda model, settings: (Killed(2), "fake"))
+    class Stopping(FakeRunner):
+        def run(self, requests: Sequence[Request]) -> list[Result]:
+            if (tmp_path / "s" / "static" / "journal.jsonl").exists():
+                raise KeyboardInterrupt
+            return super().run(requests)
+
     monkeypatch.setattr("sys.argv", ["skiploop", "study", "--out", "my study"])
-    done = CliRunner().invoke(app, ["study", *FLAGS, "--out", str(tmp_path / "s")])
-    assert done.exit_code == 130 and "during the part 'static'" in done.stderr
+    done = command(Stopping(), "study", *FLAGS, "--out", str(tmp_path / "s"))
+    assert done.exit_code == 130 and "Interrupted during static after" in done.stderr
     assert "skiploop study --out 'my study'" in done.stderr and "Traceback" not in done.output
     shown = CliRunner().invoke(app, ["show", str(tmp_path / "s")])
     assert "not complete" in shown.output and "sampling and voting at equal layer calls: pending" in shown.output
@@ -429,7 +424,6 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         (["--tune", "0"], "tune=0"), (["--limit", "99"], "limit=99"), (["--searcher", "best"], "'best'"),
     ],
 )  # fmt: skip
-@pytest.mark.usefixtures("fakes")
 def test_bad_input_is_one_message_and_exit_code_2(words: list[str], message: str, tmp_path: Path) -> None:
-    done = CliRunner().invoke(app, ["study", *FLAGS, *words, "--out", str(tmp_path / "s")])
+    done = command(FakeRunner(), "study", *FLAGS, *words, "--out", str(tmp_path / "s"))
     assert done.exit_code == 2 and message in done.stderr and not (tmp_path / "s").exists()

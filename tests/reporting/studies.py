@@ -10,7 +10,8 @@ from pathlib import Path
 from skiploop.engine.request import Request
 from skiploop.studies.search import Study, search
 from skiploop.studies.static.references import References
-from skiploop.studies.static.study import StaticSettings, StaticStudy, search_static
+from skiploop.studies.static.settings import StaticSettings
+from skiploop.studies.static.study import StaticStudy, search_static
 from skiploop.tasks import Example, Task
 from skiploop.testing.fakes import FakeModel, FakeRunner, digest, fake_task
 

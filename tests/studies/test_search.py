@@ -22,8 +22,9 @@ from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
 from skiploop.stats.shares import mcnemar
 from skiploop.studies.arms import seed_for, wrong_candidates
+from skiploop.studies.progress import Interrupted
 from skiploop.studies.results import TRANSITIONS
-from skiploop.studies.search import Interrupted, Study, load_study, search
+from skiploop.studies.search import Study, load_study, search
 from skiploop.studies.settings import SearchSettings
 from skiploop.testing.fakes import LAYERS, FakeModel, FakeRunner, fake_task, options
 

@@ -11,15 +11,16 @@ import pytest
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.studies.search import Interrupted, Study, search
-from skiploop.studies.static.study import StaticSettings, search_static
+from skiploop.studies.progress import Interrupted
+from skiploop.studies.search import Study, search
+from skiploop.studies.static.settings import StaticSettings
+from skiploop.studies.static.study import search_static
 from skiploop.studies.warm_start import MOST, most_often_right
 from skiploop.tasks import Task
 from skiploop.testing.fakes import LAYERS, FakeModel, FakeRunner, fake_task, options
-from tests.cli.test_main import call, fakes
+from tests.cli.test_main import call, tools
 from tests.studies.test_search import Stopping, contents, evaluations
 
-__all__ = ["fakes"]
 FIRST = ["0-2", "0 1 1 2 3 4", "0-4", "4"]
 
 
@@ -177,11 +178,10 @@ def test_studies_that_can_not_help_are_refused(tmp_path: Path) -> None:
         search(Longer(), part(10, 15), out=tmp_path / "s", runner=FakeRunner(), warm_start=tmp_path / "whole")
 
 
-@pytest.mark.usefixtures("fakes")
 def test_the_flag_reaches_the_study(tmp_path: Path, chains: Path) -> None:
-    done = call("search", "--budget", 9, "--out", tmp_path / "s", "--warm-start", chains, "--json")
+    done = call("search", "--budget", 9, "--out", tmp_path / "s", "--warm-start", chains, "--json", obj=tools())
     assert done.exit_code == 0, done.output
     recorded = json.loads((tmp_path / "s" / "run.json").read_text())["settings"]["search"]["warm_start"]
     assert recorded[0] == [0, 1, 2] and len(recorded) == 5
-    done = call("search", "--out", tmp_path / "t", "--warm-start", tmp_path / "s", "--json")
+    done = call("search", "--out", tmp_path / "t", "--warm-start", tmp_path / "s", "--json", obj=tools())
     assert done.exit_code == 2 and "would leak" in json.loads(done.stdout)["error"]

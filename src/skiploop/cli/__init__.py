@@ -1,12 +1,17 @@
 """The command line: one file a command. `skiploop --help` answers without torch.
 
-main       the entry point; `check`, `generate`, `draw`
+main       the entry point
+model      `skiploop check` and `skiploop generate`
+draw       `skiploop draw`
 search     `skiploop search`
 study      `skiploop study`
 show       `skiploop show`
-analyze    `skiploop analyze` and `skiploop ablate`
+analyze    `skiploop analyze`
+ablate     `skiploop ablate`
 report     `skiploop report`
-flags      what commands share: flags, errors, JSON
+flags      commands from functions, and flags from the fields of settings
+call       what a command is called with beside its settings, and what it works with
+app        the application, errors, JSON
 values     values of flags: lists, numbers, files
 progress   how far a study is, on stderr
 """

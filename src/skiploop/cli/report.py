@@ -7,14 +7,15 @@ from typing import Annotated
 
 import typer
 
-from skiploop.cli.flags import app, errors, print_json
+from skiploop.cli.app import print_json
+from skiploop.cli.flags import command
 from skiploop.cli.values import check_new, write_file
 from skiploop.errors import InvalidInput
 
 Json = Annotated[bool, typer.Option("--json", help="Print all numbers as one JSON object; write only what is named.")]
 
 
-@app.command()
+@command
 def report(
     runs: Annotated[list[Path], typer.Argument(help="Folders of studies; the first one is compared with.")],
     out: Annotated[
@@ -29,24 +30,23 @@ def report(
     json: Json = False,
 ) -> None:
     """Write a report of one study, or of several side by side: one HTML file that needs nothing else."""
-    with errors(json):
-        place = out if out is not None or json else Path("report.html")
-        if place is None and title is not None:
-            raise InvalidInput("--title is for the page; name its file with -o report.html")
-        if place is not None:
-            check_new(place, force=force)
-        from skiploop.reporting import build, render_page, write_figures
+    place = out if out is not None or json else Path("report.html")
+    if place is None and title is not None:
+        raise InvalidInput("--title is for the page; name its file with -o report.html")
+    if place is not None:
+        check_new(place, force=force)
+    from skiploop.reporting import build, render_page, write_figures
 
-        found = build(runs)
-        files = [] if figures is None else write_figures(found, figures, force=force)
-        if place is not None:
-            write_file(place, render_page(found, title=title, inputs=inputs), force=force)
-        if json:
-            written = {"out": None if place is None else str(place), "figures": [str(each) for each in files]}
-            print_json(found.to_json() | written)
-            return
-        for run in found.runs:
-            typer.echo(f"{run.name}: {run.reading.verdict}")
-        if files:
-            typer.echo(f"{len(files)} figure files are in {figures}")
-        typer.echo(f"The report is in {place}")
+    found = build(runs)
+    files = [] if figures is None else write_figures(found, figures, force=force)
+    if place is not None:
+        write_file(place, render_page(found, title=title, inputs=inputs), force=force)
+    if json:
+        written = {"out": None if place is None else str(place), "figures": [str(each) for each in files]}
+        print_json(found.to_json() | written)
+        return
+    for run in found.runs:
+        typer.echo(f"{run.name}: {run.reading.verdict}")
+    if files:
+        typer.echo(f"{len(files)} figure files are in {figures}")
+    typer.echo(f"The report is in {place}")

@@ -2,103 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from skiploop.cli.flags import (
-    STATIC,
-    app,
-    asked,
-    errors,
-    print_json,
-    say,
-    say_how_to_resume,
-    with_flags_of,
-)
-from skiploop.cli.search import search
-from skiploop.cli.values import confirm_code, numbers, set_threads, words
-from skiploop.errors import InvalidInput
+from skiploop.cli.app import print_json, say
+from skiploop.cli.call import Call, Model, Out, TaskName
+from skiploop.cli.flags import command
+from skiploop.cli.values import words
+from skiploop.full_study.settings import FullSettings
+from skiploop.tasks.options import TaskOptions
 
 if TYPE_CHECKING:
-    from skiploop.full_study.context import FullSettings
     from skiploop.studies.full_record import FullStudy
 
-SAMPLING, ANALYSES = "Sampling and voting", "Analyses"
 
-
+@command
 def study(
     *,
-    limit: Annotated[int, typer.Option(help="Test inputs on which chains are searched.")] = 50,
-    seed: Annotated[int, typer.Option(help="Of searchers and samples; the split stays.")] = 0,
+    model: Model = "nano",
+    task: TaskName = "nano",
+    settings: FullSettings,
+    options: TaskOptions,
     without: Annotated[
         str | None, typer.Option(help="Parts to leave out, of sampling,options,ablation,analyses,report.")
     ] = None,
-    static_budget: Annotated[
-        int, typer.Option(help="Distinct chains of the static search.", rich_help_panel=STATIC)
-    ] = 64,
-    temperatures: Annotated[str, typer.Option(help="To choose from.", rich_help_panel=SAMPLING)] = "0.3,0.7,1.0",
-    samples: Annotated[
-        int | None,
-        typer.Option(help="Most samples of an input (default: what the budget pays for).", rich_help_panel=SAMPLING),
-    ] = None,
-    tune: Annotated[
-        int, typer.Option(help="Training inputs on which the temperature is chosen.", rich_help_panel=SAMPLING)
-    ] = 64,
-    seeds: Annotated[
-        int, typer.Option(help="Searches of each input, for its difficulty.", rich_help_panel=ANALYSES)
-    ] = 5,
-    neighbours: Annotated[
-        int, typer.Option(help="Neighbours of each chain, for its robustness.", rich_help_panel=ANALYSES)
-    ] = 16,
-    **given: Any,
+    out: Out = None,
+    call: Call,
 ) -> None:
     """Search with all controls and analyses, and write a report. Given again, the same command resumes."""
-    with errors(given["json"]):
-        from skiploop.full_study.context import FullSettings
-        from skiploop.studies.controls.sampling import SamplingSettings
-        from skiploop.studies.settings import StudySettings
-        from skiploop.studies.static.study import StaticSettings
-        from skiploop.tasks import make_task
-
-        if limit < 1:
-            raise InvalidInput(f"--limit {limit} doesn't work; a full study searches on 1 or more of its test inputs")
-        settings, options = asked({**given, "seed": seed, "limit": limit})
-        full = FullSettings(
-            study=StudySettings().changed(**settings),
-            static=StaticSettings(
-                train=given["train"], test=given["test"], per_round=given["per_round"] or 8,
-                references=not given["no_references"], gates=given["gates"],
-            ),
-            static_budget=static_budget,
-            sampling=SamplingSettings(
-                temperatures=tuple(numbers("--temperatures", temperatures) or ()), most=samples, tune=tune, seed=seed
-            ),
-            seeds=seeds,
-            neighbours=neighbours,
-        )  # fmt: skip
-        whole = make_task(given["task"], **options)
-        confirm_code(given["model"], given["trust_remote_code"], given["yes"])
-        set_threads(given["threads"])
-        found = _run(given["model"], whole, given["out"], full, words(without) or (), given["json"])
-        show_full(found, given["json"])
-
-
-def _run(model: str, task: Any, out: Any, settings: FullSettings, without: Sequence[str], json: bool) -> FullStudy:
     from skiploop.cli.progress import make_progress
-    from skiploop.full_study.run import Stopped, run_study
+    from skiploop.full_study.run import run_study
 
-    try:
-        return run_study(
-            model, task, out=out, settings=settings, without=without,
-            progress=lambda figure: make_progress(quiet=json, figure=figure),
-            say=(lambda text: None) if json else say,
-        )  # fmt: skip
-    except Stopped as stop:
-        say(f"Interrupted during the part {stop.part!r}; what is done is kept in {stop.out}")
-        say_how_to_resume()
-        raise typer.Exit(130) from None
+    left_out = () if without is None else words("--without", without)
+    whole = call.tools.make_task(task, options)
+    found = run_study(
+        call.prepare(model, settings.study.engine.trust_remote_code),
+        whole,
+        out=out,
+        settings=settings,
+        without=left_out,
+        runner=call.tools.runner,
+        progress=lambda figure: make_progress(quiet=call.json, figure=figure),
+        say=(lambda text: None) if call.json else say,
+    )
+    show_full(found, call.json)
 
 
 def show_full(found: FullStudy, json: bool) -> None:
@@ -110,7 +58,3 @@ def show_full(found: FullStudy, json: bool) -> None:
         print_json({**found.record, "out": str(found.out), "figures": found.parts})
     else:
         print_full(found, make_console())
-
-
-with_flags_of(search, study, without=("static",))
-app.command()(study)

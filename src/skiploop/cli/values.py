@@ -5,18 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
-
-import typer
+from typing import Any
 
 from skiploop.errors import InvalidInput
 from skiploop.validate import whole_number
-
-
-def confirm_code(model: str, trust: bool, yes: bool) -> None:
-    """Asks before a model's own code is run, where there is somebody to ask."""
-    if trust and not yes and sys.stdin.isatty():
-        typer.confirm(f"Run the Python code that {model} brings on this machine?", abort=True, err=True)
 
 
 def set_threads(threads: int | None) -> None:
@@ -40,31 +34,33 @@ def constants(given: list[str] | None, **named: float | None) -> dict[str, float
     return found
 
 
-def levels(text: str | None) -> list[int] | None:
+def whole_numbers(flag: str, text: str) -> list[int]:
     """`1,2` as numbers."""
-    found = words(text)
-    for word in found or []:
+    found = words(flag, text)
+    for word in found:
         if not word.lstrip("-").isdecimal():
-            raise InvalidInput(f"--levels {text!r}: {word!r} isn't a whole number; use for instance 1,2")
-    return None if found is None else [int(word) for word in found]
+            raise InvalidInput(f"{flag} {text!r}: {word!r} isn't a whole number; use for instance 1,2")
+    return [int(word) for word in found]
 
 
-def words(text: str | None) -> list[str] | None:
+def words(flag: str, text: str) -> list[str]:
     """`a,b` as words."""
-    if text is None:
-        return None
     found = [word.strip() for word in text.split(",") if word.strip()]
     if not found:
-        raise InvalidInput(f"{text!r} names nothing; give values with commas between them")
+        raise InvalidInput(f"{flag} {text!r} names nothing; give values with commas between them")
     return found
 
 
-def numbers(flag: str, text: str | None) -> list[float] | None:
+def numbers(flag: str, text: str) -> list[float]:
     """`1,2.5` as numbers."""
     try:
-        return None if text is None else [float(word) for word in text.split(",")]
+        return [float(word) for word in text.split(",")]
     except ValueError:
         raise InvalidInput(f"{flag} {text!r} isn't a list of numbers; use for instance 1,1,2.5") from None
+
+
+READERS: dict[Any, Callable[[str, str], Any]] = {int: whole_numbers, str: words, float: numbers}
+"""How a list of each type is read from the text of a flag, given the flag's name for messages."""
 
 
 def check_new(path: Path, *, force: bool) -> None:

@@ -3,5 +3,6 @@
 run           `run_study`: part by part, resumable
 parts         the parts
 later_parts   those that look at what the search has found
-context       settings, and what a part works with
+settings      those of the parts, in one
+context       what a part works with
 """

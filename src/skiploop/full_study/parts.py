@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from skiploop.chains.chain import Chain
-from skiploop.full_study.context import Context, FullSettings, MakeProgress, Part
+from skiploop.full_study.context import Context, Part
 from skiploop.full_study.later_parts import LATER_PARTS
 from skiploop.storage.files import Line, read_json, write_json
 from skiploop.storage.journal import JsonlJournal
@@ -19,7 +19,7 @@ from skiploop.studies.progress import Progress
 from skiploop.studies.search import load_study, search
 from skiploop.studies.static.study import load_static, rewards_on_test, search_static
 
-__all__ = ["OPTIONAL", "PARTS", "Context", "FullSettings", "MakeProgress", "Part"]
+__all__ = ["OPTIONAL", "PARTS", "Context", "Part"]
 
 
 def _search(context: Context) -> Line:

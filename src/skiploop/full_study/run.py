@@ -25,14 +25,15 @@ from typing import Any
 
 from skiploop.engine.request import Runner
 from skiploop.errors import InvalidInput
-from skiploop.full_study.context import Context, FullSettings, MakeProgress, Part
+from skiploop.full_study.context import Context, MakeProgress, Part
 from skiploop.full_study.parts import OPTIONAL, PARTS
+from skiploop.full_study.settings import FullSettings
 from skiploop.storage.files import read_json, write_json, writing
 from skiploop.storage.lock import lock_folder
 from skiploop.studies.folder import check_place
 from skiploop.studies.full_record import FILE, FullStudy, is_full, load_full
 from skiploop.studies.opening import StudyModel, open_model
-from skiploop.studies.progress import Progress
+from skiploop.studies.progress import Interrupted, Progress
 from skiploop.studies.record import check_same, default_out, describe
 from skiploop.studies.static.split import split
 from skiploop.studies.warm_start import resolved
@@ -40,19 +41,6 @@ from skiploop.tasks import Task, make_task
 
 _SETTLED = {"complete", "not applicable", "left out"}
 Say = Callable[[str], None]
-
-
-class Stopped(KeyboardInterrupt):
-    """Ctrl-C during a full study. What is done is kept; the same call goes on from there.
-
-    Attributes:
-        out: the study's folder.
-        part: name of the part that was being run.
-    """
-
-    def __init__(self, out: Path, part: str) -> None:
-        super().__init__(f"interrupted during {part}; what is done is kept in {out}")
-        self.out, self.part = out, part
 
 
 def run_study(
@@ -83,7 +71,7 @@ def run_study(
     Raises:
         InvalidInput: for everything that is wrong with the arguments, before any work starts.
         UnsupportedModel: the model can't run chains exactly.
-        Stopped: on Ctrl-C.
+        Interrupted: on Ctrl-C.
     """
     settings = settings or FullSettings()
     for name in without:
@@ -150,8 +138,10 @@ class _Ledger:
         try:
             part.run(context)
             line["status"] = "complete"
+        except Interrupted as stop:
+            raise Interrupted(context.out, part.name, stop.done, stop.total) from None
         except KeyboardInterrupt:
-            raise Stopped(context.out, part.name) from None
+            raise Interrupted(context.out, part.name) from None
         finally:
             line["seconds"] = line.get("seconds", 0.0) + time.monotonic() - begun
             self._save()

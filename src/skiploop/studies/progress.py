@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -29,3 +30,19 @@ class Progress:
 
     def note(self, text: str) -> None:
         """Something worth a line of its own."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during a study. Nothing that was evaluated is lost; the same call goes on from there.
+
+    Attributes:
+        out: the study's folder.
+        what: was being done: `search`, `static`, or the name of a full study's part.
+        done: evaluations of it that are kept.
+        total: evaluations of it that there will be at most; 0 where they aren't counted.
+    """
+
+    def __init__(self, out: Path, what: str, done: int = 0, total: int = 0) -> None:
+        far = f" after {done} of {total} evaluations" if total else ""
+        super().__init__(f"Interrupted during {what}{far}; what is done is kept in {out}")
+        self.out, self.what, self.done, self.total = out, what, done, total

@@ -26,7 +26,7 @@ from skiploop.studies.evaluation import check_lengths, shown_request, shown_verd
 from skiploop.studies.figures import summarise
 from skiploop.studies.folder import StudyFolder, check_place, read_inputs, read_run, read_timing
 from skiploop.studies.opening import StudyModel, open_model
-from skiploop.studies.progress import Progress
+from skiploop.studies.progress import Interrupted, Progress
 from skiploop.studies.record import default_out, describe
 from skiploop.studies.results import InputResult, collect
 from skiploop.studies.rounds import Rounds
@@ -35,20 +35,6 @@ from skiploop.studies.warm_start import resolved
 from skiploop.tasks import Example, Task, make_task
 
 _SECONDS_BETWEEN_TIMINGS = 5.0
-
-
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C during a study. Nothing that was evaluated is lost; the same call goes on from there.
-
-    Attributes:
-        out: the study's folder.
-        done: evaluations that are kept.
-        total: evaluations that there will be at most.
-    """
-
-    def __init__(self, out: Path, done: int, total: int) -> None:
-        super().__init__(f"interrupted after {done} of {total} evaluations, which are kept in {out}")
-        self.out, self.done, self.total = out, done, total
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +166,7 @@ def _work(
                 verified = _verify(folder.verified, task, rounds.states, results, runner, clock)
                 results = collect(run, inputs, rounds.lines, verified)
     except KeyboardInterrupt:
-        raise Interrupted(folder.path, rounds.done, rounds.total) from None
+        raise Interrupted(folder.path, "search", rounds.done, rounds.total) from None
     finally:
         clock.save()
     folder.write_summary(_summary(run, results, rounds.lines, complete=True))

@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.flag import MODEL, SEARCHER, STUDY, Flag
-from skiploop.spaces.named import make_space
-from skiploop.spaces.space import Space
 from skiploop.validate import whole_number
 
 if TYPE_CHECKING:
     from skiploop.searchers import Searcher
+    from skiploop.spaces.space import Space
 
-# The searchers are imported where one is made: they bring numpy, and `skiploop --help` reads this module.
+# Searchers and spaces are imported where one is made: `skiploop --help` reads this module, and is to answer at once.
 
 ENGINES = ("auto", "compiled", "plain")
 
@@ -115,6 +114,8 @@ class SpaceSettings:
 
     def make(self, num_layers: int) -> Space:
         """The space of chains over a model of so many layers."""
+        from skiploop.spaces.named import make_space
+
         return make_space(
             self.name,
             num_layers,
@@ -125,6 +126,8 @@ class SpaceSettings:
 
     def make_smallest(self) -> Space:
         """Over a model of one layer, to try things on."""
+        from skiploop.spaces.named import make_space
+
         return make_space(self.name, 1, max_block=self.max_block, max_repeats=self.max_repeats)
 
 

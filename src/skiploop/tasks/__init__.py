@@ -2,6 +2,7 @@
 
 example    `Example`, one input, and `Verdict`, what an answer to it is worth
 task       `Task`: examples with their prompts, limits and scoring
+options    `TaskOptions`, what can be chosen of one
 make       `make_task`: a task from a specification such as `gsm8k` or `jsonl:FILE`
 prompts    templates, and options shown in another order
 sample     balanced and seeded orders of examples
@@ -9,8 +10,29 @@ sources/   where rows come from
 answers/   how answers are judged
 """
 
-from skiploop.tasks.example import Example, Verdict
-from skiploop.tasks.make import TaskOptions, make_task
-from skiploop.tasks.task import LENGTH_NORMS, SCORINGS, Task
+from __future__ import annotations
 
-__all__ = ["LENGTH_NORMS", "SCORINGS", "Example", "Task", "TaskOptions", "Verdict", "make_task"]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from skiploop.tasks.example import Example as Example
+    from skiploop.tasks.example import Verdict as Verdict
+    from skiploop.tasks.make import make_task as make_task
+    from skiploop.tasks.options import TaskOptions as TaskOptions
+    from skiploop.tasks.task import LENGTH_NORMS as LENGTH_NORMS
+    from skiploop.tasks.task import SCORINGS as SCORINGS
+    from skiploop.tasks.task import Task as Task
+
+# On first use: the command line reads `options` at each start, and what makes tasks takes longer to import than itself.
+_HOME = {
+    "LENGTH_NORMS": "task", "SCORINGS": "task", "Example": "example", "Task": "task", "TaskOptions": "options",
+    "Verdict": "example", "make_task": "make",
+}  # fmt: skip
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(f"skiploop.tasks.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'skiploop.tasks' has no attribute {name!r}")

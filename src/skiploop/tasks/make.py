@@ -12,7 +12,6 @@ docs/tasks.md has a table of them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -22,6 +21,7 @@ from skiploop.errors import InvalidInput
 from skiploop.tasks.answers.numeric import parse_number
 from skiploop.tasks.answers.text import letters
 from skiploop.tasks.example import Example
+from skiploop.tasks.options import TaskOptions
 from skiploop.tasks.prompts import check_template, read_template, render
 from skiploop.tasks.sample import first_of_each
 from skiploop.tasks.sources.dart import check_cuts, difficulties, read_difficulty, row_rate, with_levels
@@ -35,39 +35,6 @@ NANO_SPLITS = ("test", "train")
 # A byte-level tokenizer needs one token a byte at most; a few more for EOS and word-boundary marks.
 _EXTRA_TOKENS = 4
 _GYM_TOKENS = 64  # at least: a model may lead up to its answer
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskOptions:
-    """What can be chosen when a task is made; None means the format's default or all.
-
-    Attributes:
-        split: split of a hub dataset or of nano, `test` by default.
-        levels: levels to keep.
-        families: families to keep.
-        limit: size of a sample that is balanced over levels and families.
-        seed: seed of that sample.
-        prompt: prompt template, or `@FILE`.
-        scoring: see task.py.
-        max_new_tokens: limit of a generation.
-        length_norm: what the log-likelihood of a choice is divided by: tokens, bytes, none.
-        rotate: by how many places the options are moved up cyclically.
-        difficulty: for `dart`: a file that gives each question's fail rate, see dart.py.
-        difficulty_cuts: for `dart`: the four fail rates at which levels 2 to 5 begin; None: fifths.
-    """
-
-    split: str | None = None
-    levels: Collection[int] | None = None
-    families: Collection[str] | None = None
-    limit: int | None = None
-    seed: int = 0
-    prompt: str | None = None
-    scoring: str | None = None
-    max_new_tokens: int | None = None
-    length_norm: str = "tokens"
-    rotate: int = 0
-    difficulty: str | None = None
-    difficulty_cuts: Sequence[float] | None = None
 
 
 def make_task(spec: str, options: TaskOptions | None = None, **changes: Any) -> Task:

@@ -17,7 +17,8 @@ from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
 from skiploop.stats.shares import pass_at_k
 from skiploop.storage.journal import JsonlJournal
-from skiploop.studies.controls.sampling import Reference, SamplingSettings, affordable, sampling_study, softmax
+from skiploop.studies.controls.sampling import Reference, affordable, sampling_study, softmax
+from skiploop.studies.controls.settings import SamplingSettings
 from skiploop.studies.controls.voting import Said, Samples, ballot, curve, powers
 from skiploop.studies.progress import Progress
 from skiploop.tasks import Example, Task

@@ -11,8 +11,9 @@ import pytest
 from skiploop.chains.chain import Chain
 from skiploop.engine.request import Request, Result
 from skiploop.stats.shares import mcnemar
+from skiploop.studies.static.settings import StaticSettings
 from skiploop.studies.static.split import split
-from skiploop.studies.static.study import StaticSettings, search_static
+from skiploop.studies.static.study import search_static
 from skiploop.testing.fakes import FakeModel, FakeRunner, fake_task
 
 TASK = fake_task(40)

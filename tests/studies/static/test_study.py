@@ -18,8 +18,9 @@ from skiploop.studies.progress import Progress
 from skiploop.studies.search import load_study
 from skiploop.studies.static.race import Candidate, Halving, StaticSearch, best, race
 from skiploop.studies.static.references import References, answer_batches, gate_chains
+from skiploop.studies.static.settings import StaticSettings
 from skiploop.studies.static.split import split
-from skiploop.studies.static.study import StaticSettings, StaticStudy, load_static, search_static
+from skiploop.studies.static.study import StaticStudy, load_static, search_static
 from skiploop.tasks import Example, Task, make_task
 from skiploop.testing.fakes import FakeModel, FakeRunner, digest, fake_task, gold
 

@@ -28,44 +28,12 @@ from skiploop.stats.shares import mcnemar, newcombe_paired, paired_counts, wilso
 from skiploop.storage.files import Line
 from skiploop.storage.journal import Journal
 from skiploop.studies.arms import seed_for
+from skiploop.studies.controls.settings import SamplingSettings
 from skiploop.studies.controls.voting import Said, Samples, ballot, curve, powers
 from skiploop.studies.evaluation import shown_request, shown_verdict
 from skiploop.studies.progress import Progress
 from skiploop.studies.worklist import Unit, Worklist
 from skiploop.tasks import Example, Task, Verdict
-from skiploop.validate import whole_number
-
-TEMPERATURES = (0.3, 0.7, 1.0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SamplingSettings:
-    """How the identity is sampled.
-
-    Attributes:
-        temperatures: those from which one is chosen.
-        tune: training inputs, at most, on which temperature and number of samples are chosen.
-        most: most samples of an input; None: as many as the budget pays for.
-        seed: of the samples.
-        per_call: about how many samples go into one call of the engine, and are lost when it is killed.
-    """
-
-    temperatures: tuple[float, ...] = TEMPERATURES
-    tune: int = 64
-    most: int | None = None
-    seed: int = 0
-    per_call: int = 1024
-
-    def __post_init__(self) -> None:
-        whole_number("tune", self.tune, 1)
-        whole_number("seed", self.seed, 0)
-        whole_number("per_call", self.per_call, 1)
-        if self.most is not None:
-            whole_number("most", self.most, 1)
-        wrong = [each for each in self.temperatures if not 0 < each < math.inf]
-        if wrong or not self.temperatures:
-            raise InvalidInput(f"temperatures={self.temperatures} don't work; give one or more numbers above 0")
-        object.__setattr__(self, "temperatures", tuple(sorted(set(map(float, self.temperatures)))))
 
 
 @dataclass(frozen=True, slots=True)

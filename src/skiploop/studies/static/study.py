@@ -34,44 +34,18 @@ from skiploop.studies.arms import seed_for
 from skiploop.studies.evaluation import check_lengths, request, shown_verdict
 from skiploop.studies.folder import StudyFolder, check_place, read_inputs, read_run
 from skiploop.studies.opening import StudyModel, open_model
-from skiploop.studies.progress import Progress
+from skiploop.studies.progress import Interrupted, Progress
 from skiploop.studies.record import default_out, describe
-from skiploop.studies.search import Interrupted
 from skiploop.studies.settings import StudySettings
 from skiploop.studies.static.race import Candidate, Halving, StaticSearch, best, race
 from skiploop.studies.static.references import References, of_model
+from skiploop.studies.static.settings import StaticSettings
 from skiploop.studies.static.split import split
 from skiploop.studies.warm_start import resolved
 from skiploop.tasks import Example, Task, make_task
-from skiploop.validate import whole_number
 
 _MOST_MAPPED = 64  # training inputs on which the whole map of blocks is measured
 _KEPT_OF_MAP = 8  # its best chains, which go on to all training inputs
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StaticSettings:
-    """How a task is split, and what stands beside the search.
-
-    Attributes:
-        train: training inputs, on which chains are chosen.
-        test: test inputs, on which they are reported; no question is in both.
-        first: training inputs on which every chain is tried.
-        per_round: chains that are tried against each other.
-        references: also try blocks (RYS) and Block Influence (ShortGPT).
-        gates: also train gates, which takes memory for gradients; needs a model of its own, not only a runner.
-    """
-
-    train: int = 128
-    test: int = 256
-    first: int = 16
-    per_round: int = 8
-    references: bool = True
-    gates: bool = False
-
-    def __post_init__(self) -> None:
-        for name in ("train", "test", "first", "per_round"):
-            whole_number(name, getattr(self, name), 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +114,7 @@ def search_static(
                     figures = work.summary(references or References())
                     folder.write_summary(figures | {"model": opened.name, "task": pool.name})
             except KeyboardInterrupt:
-                raise Interrupted(folder.path, work.done, work.total) from None
+                raise Interrupted(folder.path, "static", work.done, work.total) from None
     return load_static(place)
 
 

@@ -1,0 +1,45 @@
+"""`skiploop ablate`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from skiploop.cli.app import print_json
+from skiploop.cli.call import Call, Model, Out, TaskName
+from skiploop.cli.flags import Without, command
+from skiploop.studies.settings import StudySettings
+from skiploop.tasks.options import TaskOptions
+
+
+@command
+def ablate(
+    *,
+    model: Model = "nano",
+    task: TaskName = "nano",
+    study: Annotated[StudySettings, Without("name")],
+    options: TaskOptions,
+    out: Out = None,
+    call: Call,
+) -> None:
+    """Search skip-only, loop-only and with both, and compare. Given again, the same command resumes."""
+    from skiploop.analysis.ablation import ablate as run_ablation
+    from skiploop.analysis.ablation import reading
+    from skiploop.cli.progress import make_progress
+
+    whole = call.tools.make_task(task, options)
+    found = run_ablation(
+        call.prepare(model, study.engine.trust_remote_code),
+        whole,
+        out=out,
+        settings=study,
+        runner=call.tools.runner,
+        progress=lambda: make_progress(quiet=call.json),
+    )
+    if call.json:
+        print_json(found.table | {"out": str(found.out)})
+        return
+    for line in reading(found.table):
+        typer.echo(line)
+    typer.echo(f"The studies are in {found.out}; oracle figures need the gold answer")
