@@ -12,6 +12,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass, replace
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
@@ -24,7 +25,7 @@ from skiploop.errors import InvalidInput
 from skiploop.flag import Flag
 
 _LEFT = object()  # a field that wasn't given keeps its default
-_SIMPLE = (bool, int, float, str)
+_SIMPLE = (bool, int, float, str, Path)
 
 
 @dataclass(frozen=True, slots=True)
