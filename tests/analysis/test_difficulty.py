@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
-from skiploop.analysis.difficulty import DifficultySettings, analyse, first_successes, pairwise_retest, spearman_brown
+from skiploop.analysis.difficulty import Limits, analyse, first_successes, pairwise_retest, spearman_brown
+from skiploop.analysis.settings import DifficultySettings
 from skiploop.analysis.subject import Evaluate, Pair, open_subject
 from skiploop.errors import InvalidInput
 from skiploop.searchers import Searcher, make_searcher
@@ -27,8 +30,13 @@ def count(evaluate: Evaluate, budget: int, names: Sequence[str] = NAMES, space: 
     def make(name: str, number: int) -> Searcher:
         return make_searcher("random", space, seed=1000 * number + int(name))
 
-    found = first_successes(names, make, evaluate, identity=space.identity, seeds=5, budget=budget, per_round=4)
+    limits = Limits(seeds=5, budget=budget, per_round=4)
+    found = first_successes(names, make, evaluate, identity=space.identity, limits=limits)
     return np.array([found[name] for name in names], dtype=float)
+
+
+def retest(counts: np.ndarray) -> np.floating:
+    return pairwise_retest(counts[None])[0]
 
 
 def planted(shares: dict[str, float]) -> Evaluate:
@@ -64,11 +72,11 @@ def test_the_count_is_that_of_a_single_search_one_chain_at_a_time() -> None:
 def test_hard_inputs_are_told_from_easy_ones_and_equal_ones_are_not() -> None:
     shares = {name: 0.5 ** (1 + int(name) % 6) for name in NAMES}
     graded = count(planted(shares), 60)
-    assert pairwise_retest(graded) > 0.5
-    assert spearman_brown(pairwise_retest(graded), 5) > 0.8
+    assert retest(graded) > 0.5
+    assert spearman_brown(retest(graded), 5) > 0.8
     assert spearman(graded.mean(axis=1), [-shares[name] for name in NAMES]) > 0.8
     equal = count(planted(dict.fromkeys(NAMES, 0.1)), 60)
-    assert abs(pairwise_retest(equal)) < 0.2
+    assert abs(retest(equal)) < 0.2
 
 
 def test_spearman_brown_is_the_textbook_formula_and_never_negative() -> None:
@@ -77,8 +85,14 @@ def test_spearman_brown_is_the_textbook_formula_and_never_negative() -> None:
     assert spearman_brown(-0.24, 5) == 0.0
 
 
+def test_a_retest_is_the_mean_of_spearmans_rho_over_all_pairs_of_seeds() -> None:
+    counts = np.random.default_rng(0).integers(1, 6, (30, 4)).astype(float)
+    pairs = [spearmanr(counts[:, i], counts[:, j]).statistic for i, j in combinations(range(4), 2)]
+    assert retest(counts) == pytest.approx(np.mean(pairs))
+
+
 def test_a_retest_correlation_is_undefined_where_a_seed_does_not_vary() -> None:
-    assert pairwise_retest(np.array([[1.0, 2.0], [1.0, 3.0], [1.0, 4.0]])) is None
+    assert np.isnan(retest(np.array([[1.0, 2.0], [1.0, 3.0], [1.0, 4.0]])))
 
 
 def test_the_first_seed_is_the_study_itself_and_costs_nothing(tmp_path: Path) -> None:
@@ -87,18 +101,18 @@ def test_the_first_seed_is_the_study_itself_and_costs_nothing(tmp_path: Path) ->
     with open_subject(tmp_path, model=FakeModel(), runner=runner) as subject:
         found = analyse(subject, DifficultySettings(seeds=2, resamples=50))
     budget = study.run["settings"]["search"]["budget"]
-    for line, result in zip(found["inputs"], study.inputs, strict=True):
+    for line, result in zip(found.inputs, study.inputs, strict=True):
         rewards = [reward for _, reward in result.search.evaluations]
-        assert line["evaluations"][0] == (rewards.index(1.0) + 1 if 1.0 in rewards else budget + 1)
-        assert line["base_right"] == (line["evaluations"] == [1, 1])
-        assert line["censored"] == sum(each > budget for each in line["evaluations"])
+        assert line.evaluations[0] == (rewards.index(1.0) + 1 if 1.0 in rewards else budget + 1)
+        assert line.base_right == (line.evaluations == (1, 1))
+        assert line.censored == sum(each > budget for each in line.evaluations)
     asked = {(request.prompt, request.chain.layers) for call in runner.calls for request in call}
     known = {(r.example["prompt"], c.layers) for r in study.inputs for c, _ in r.search.evaluations}
     assert not asked & known, "nothing that the study evaluated is run again"
     assert asked
-    groups = found["groups"]
-    assert groups["base_wrong"]["evaluations"]["n"] == sum(not line["base_right"] for line in found["inputs"])
-    assert groups["found"]["evaluations"]["n"] <= groups["base_wrong"]["evaluations"]["n"]
+    groups = found.groups
+    assert groups.base_wrong.evaluations.count == sum(not line.base_right for line in found.inputs)
+    assert groups.found.evaluations.count <= groups.base_wrong.evaluations.count
 
 
 def test_one_seed_is_refused() -> None:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from skiploop.analysis.edits import EditSettings, Finding, edits_of, layer_effects, report, trace_edits
+from skiploop.analysis.edits import Finding, edits_of, layer_effects, report, trace_edits
+from skiploop.analysis.figures import CountedEdits, EditEffect
+from skiploop.analysis.settings import EditSettings
 from skiploop.analysis.subject import Evaluate, Pair
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
@@ -39,14 +41,14 @@ def found_by_search(table: Table, budget: int = 60) -> list[Finding]:
     return findings
 
 
-def effects_on(table: Table, settings: EditSettings = QUICK) -> list[dict[str, object]]:
+def effects_on(table: Table, settings: EditSettings = QUICK) -> tuple[EditEffect, ...]:
     names = [str(row) for row in range(table.inputs)]
     layers = table.space.num_layers
     return layer_effects(names, edits_of(table.space), over(table), num_layers=layers, settings=settings)
 
 
-def counted(effects: Sequence[dict[str, object]]) -> list[str]:
-    return [f"{each['kind']} {each['layer']}" for each in effects if each["counts"]]
+def counted(effects: Sequence[EditEffect]) -> list[str]:
+    return [effect.edit for effect in effects if effect.counts]
 
 
 @pytest.mark.parametrize("layer", [0, 2, 4])
@@ -60,9 +62,9 @@ def test_the_planted_harmful_layer_is_found_and_nothing_else(layer: int) -> None
         (needed,) = [each.edits[i] for i in each.minimal or ()]  # one edit is enough
         assert needed.kind == "skip"
         assert layer in needed.layers
-    summary = report(traced, effects_on(table), QUICK)
-    assert summary["counted"] == {"helps": [f"skip {layer}"], "hurts": []}
-    in_minimal = {(row["kind"], row["layer"]): row["minimal"] for row in summary["layers"]}
+    summary = report(traced, effects_on(table), count=40, settings=QUICK)
+    assert summary.counted == CountedEdits(helps=(f"skip {layer}",), hurts=())
+    in_minimal = {(row.kind, row.layer): row.minimal for row in summary.layers}
     assert in_minimal["skip", layer] == len(findings)
 
 
@@ -70,7 +72,7 @@ def test_an_edit_that_spoils_most_inputs_is_said_to_hurt() -> None:
     table = harmful_layer(4, 1, inputs=60, share=0.0, keeps=0.6)
     effects = effects_on(table)
     assert counted(effects) == ["skip 0", "skip 2", "skip 3"]
-    assert report([], effects, QUICK)["counted"]["helps"] == []
+    assert report([], effects, count=60).counted == CountedEdits((), ("skip 0", "skip 2", "skip 3"))
 
 
 def test_random_answers_give_the_empty_set_although_chains_look_necessary() -> None:
@@ -78,14 +80,14 @@ def test_random_answers_give_the_empty_set_although_chains_look_necessary() -> N
     for seed in range(60):
         effects = effects_on(null(5, seed, inputs=60), EditSettings(resamples=1999))
         false += bool(counted(effects))
-        uncorrected += any(each["p"] < 0.05 for each in effects)
+        uncorrected += any(each.p < 0.05 for each in effects)
     assert false <= 3, "alpha is 0.05"
     assert uncorrected > 3, "without the correction there would be more"
     table = null(4, 0, inputs=40)
     assert counted(effects_on(table)) == []
     traced = trace_edits(found_by_search(table), over(table))
-    figures = report(traced, [], QUICK)["corrected"]
-    assert figures["necessity"]["interval"][0] > 0.5, "that is why necessity counts for nothing by itself"
+    figures = report(traced, [], count=40).corrected
+    assert figures.necessity.interval[0] > 0.5, "that is why necessity counts for nothing by itself"
 
 
 def test_undone_and_alone_are_what_the_chains_without_and_with_the_edit_get() -> None:
@@ -102,16 +104,29 @@ def test_undone_and_alone_are_what_the_chains_without_and_with_the_edit_get() ->
     assert traced.alone == (0.0, 0.0, 0.0)
     assert traced.minimal == (0, 1)
     assert {name for name, _ in asked} == {"a"}
-    figures = report([traced], [], QUICK)
-    assert figures["corrected"]["necessity"]["value"] == pytest.approx(2 / 3)
-    assert figures["inputs"][0]["minimal"] == ["skip 1", "loop 3 x2"]
+    figures = report([traced], [], count=1)
+    assert figures.corrected.necessity.value == pytest.approx(2 / 3)
+    assert figures.inputs[0].minimal == ("skip 1", "loop 3 x2")
 
 
 def test_chains_of_one_edit_say_nothing_about_necessity() -> None:
     finding = Finding("a", Chain.parse("0-2 4-5", 6), True)
-    figures = report(trace_edits([finding], lambda pairs: [float(3 not in c.layers) for _, c in pairs]), [], QUICK)
-    assert figures["corrected"]["one_edit"] == 1
-    assert figures["corrected"]["necessity"]["value"] is None
+    figures = report(trace_edits([finding], lambda pairs: [float(3 not in c.layers) for _, c in pairs]), [], count=1)
+    assert figures.corrected.one_edit == 1
+    assert figures.corrected.necessity.value is None
+
+
+def test_an_edit_that_changes_all_inputs_alike_counts_although_a_bootstrap_has_no_interval_there() -> None:
+    names = [str(number) for number in range(20)]
+    (effect,) = layer_effects(
+        names, [("skip", 1)], lambda pairs: [float(chain.is_identity) for _, chain in pairs], num_layers=3
+    )
+    assert (effect.value, effect.interval, effect.count) == (-1.0, None, 20)
+    assert effect.counts
+    few = layer_effects(
+        names[:4], [("skip", 1)], lambda pairs: [float(chain.is_identity) for _, chain in pairs], num_layers=3
+    )
+    assert not few[0].counts, "four inputs show nothing"
 
 
 def test_settings_that_cannot_work_are_refused() -> None:

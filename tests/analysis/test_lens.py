@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from skiploop.analysis.lens import LensSettings, analyse, at_grid, curves, find_place, lens_logits, letter_bias, turn
+from skiploop.analysis.lens import analyse, at_grid, curves, find_place, lens_logits, letter_bias, turn
+from skiploop.analysis.settings import LensSettings
 from skiploop.analysis.subject import open_subject
 from skiploop.chains.chain import Chain
 from skiploop.models.layered import LayeredModel
+from skiploop.storage.records import as_json
 from skiploop.studies.search import load_study, search
 from skiploop.tasks import make_task
 from skiploop.testing.fakes import FakeModel, FakeRunner, fake_task, options
@@ -69,13 +71,13 @@ def test_curves_are_those_of_the_logits(model: LayeredModel) -> None:
     logits = lens_logits(model, place.ids, chain)
     chances = logits.softmax(-1)
     for slot in range(len(chain)):
-        assert found["gold_probability"][slot] == pytest.approx(chances[slot, place.gold].item(), abs=1e-6)
+        assert found.gold_probability[slot] == pytest.approx(chances[slot, place.gold].item(), abs=1e-6)
         order = logits[slot].argsort(descending=True).tolist()
-        assert found["gold_rank"][slot] == order.index(place.gold) + 1
-        assert found["entropy"][slot] == pytest.approx(
+        assert found.gold_rank[slot] == order.index(place.gold) + 1
+        assert found.entropy[slot] == pytest.approx(
             torch.distributions.Categorical(chances[slot]).entropy().item(), abs=1e-3
         )
-    assert found["turn"] == turn(logits.argmax(-1).tolist())
+    assert found.turn == turn(logits.argmax(-1).tolist())
 
 
 def test_the_turn_is_the_first_slot_of_the_last_run_of_equal_tokens() -> None:
@@ -96,20 +98,20 @@ def test_a_study_is_seen_through_the_lens(model: LayeredModel, tmp_path: Path) -
     with open_subject(tmp_path, model=model) as subject:
         found = analyse(subject, LensSettings(resamples=50))
     right = study.summary["transitions"]["right_shorter"] + study.summary["transitions"]["identity_best"]
-    groups = found["groups"]
-    assert groups["identity_right"]["n"] == right
-    assert groups["identity_wrong"]["n"] == 10 - right
-    assert groups["still_wrong_identity"]["n"] == study.summary["transitions"]["still_wrong"]
-    assert groups["shorter"]["n"] == study.summary["transitions"]["right_shorter"]
-    assert groups["corrected"]["n"] == groups["corrected_identity"]["n"] == study.summary["transitions"]["corrected"]
-    assert len(groups["identity_right"]["curves"]["gold_rank"]) == model.num_layers
-    assert groups["identity_right"]["curves"]["gold_rank"][-1]["value"] == 1
-    for line in found["inputs"]:
-        assert len(line["entropy"]) == len(line["chain"])
-        if line["group"] in ("corrected", "shorter"):
-            assert line["gold_rank"][-1] == 1, "the chain is right, so it says the gold token"
-    assert found["letters"] is None
-    json.dumps(found, allow_nan=False)
+    groups = found.groups
+    assert groups.identity_right.n == right
+    assert groups.identity_wrong.n == 10 - right
+    assert groups.still_wrong_identity.n == study.summary["transitions"]["still_wrong"]
+    assert groups.shorter.n == study.summary["transitions"]["right_shorter"]
+    assert groups.corrected.n == groups.corrected_identity.n == study.summary["transitions"]["corrected"]
+    assert len(groups.identity_right.curves.gold_rank) == model.num_layers
+    assert groups.identity_right.curves.gold_rank[-1].value == 1
+    for line in found.inputs:
+        assert len(line.slots.entropy) == len(line.chain)
+        if line.group in ("corrected", "shorter"):
+            assert line.slots.gold_rank[-1] == 1, "the chain is right, so it says the gold token"
+    assert found.letters is None
+    json.dumps(as_json(found), allow_nan=False)
 
 
 def test_letter_bias_is_the_share_chosen_less_the_share_right(tmp_path: Path) -> None:
@@ -118,11 +120,11 @@ def test_letter_bias_is_the_share_chosen_less_the_share_right(tmp_path: Path) ->
     study = load_study(tmp_path)
     rows = letter_bias(task, study.inputs)
     assert rows is not None
-    assert [row["letter"] for row in rows] == list("ABCD")
-    assert [row["gold"] for row in rows] == [1, 0, 0, 0], "option A is always right there"
+    assert [row.letter for row in rows] == list("ABCD")
+    assert [row.gold for row in rows] == [1, 0, 0, 0], "option A is always right there"
     chosen = [result.example["choices"].index(result.answer) for result in study.inputs]
     for number, row in enumerate(rows):
-        assert row["predicted"] == pytest.approx(chosen.count(number) / 30)
-        assert row["difference"] == pytest.approx(row["predicted"] - row["gold"])
-        assert row["interval"][0] <= row["difference"] <= row["interval"][1]
-    assert rows[0]["interval"][1] < 0, "chosen too rarely"
+        assert row.predicted == pytest.approx(chosen.count(number) / 30)
+        assert row.difference.value == pytest.approx(row.predicted - row.gold)
+        assert row.difference.interval[0] <= row.difference.value <= row.difference.interval[1]
+    assert rows[0].difference.interval[1] < 0, "chosen too rarely"

@@ -21,7 +21,7 @@ from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
 from skiploop.reporting.sentences.analyses import reading
 from skiploop.spaces.named import make_space
-from skiploop.stats.intervals import holm, mean_figure, pooled_figure, rank_interval, resampled_figure
+from skiploop.storage.records import as_json
 from skiploop.studies.search import Study, search
 from skiploop.testing.fakes import FakeModel, FakeRunner, fake_task, options
 
@@ -83,13 +83,21 @@ def test_what_is_there_is_read_unless_settings_differ(study: Study) -> None:
     assert first.read == ()
     again = analyze(study.out, TABLES, settings=QUICK)  # no model is opened
     assert again.read == tuple(TABLES)
-    assert again.results == json.loads(json.dumps(first.results))
+    assert again.results == first.results
     changed = QUICK | {"difficulty": {"seeds": 3, "resamples": 20}}
     third = analyze(study.out, TABLES, settings=changed, model=FakeModel(), runner=FakeRunner())
     assert third.read == ("edits", "robustness")
     for name in TABLES:
-        assert json.loads((study.out / "analysis" / f"{name}.json").read_text()) == third.results[name]
+        assert json.loads((study.out / "analysis" / f"{name}.json").read_text()) == as_json(third.results[name])
         assert reading(third.results[name])
+
+
+def test_a_file_that_was_changed_is_refused_and_its_field_named(study: Study) -> None:
+    analyze(study.out, ["robustness"], model=FakeModel(), runner=FakeRunner())
+    place = study.out / "analysis" / "robustness.json"
+    place.write_text(place.read_text().replace('"chance": {', '"chances": {', 1))
+    with pytest.raises(InvalidInput, match=r"RobustnessFigures\.best has no 'chance'"):
+        analyze(study.out, ["robustness"], model=FakeModel(), runner=FakeRunner())
 
 
 def test_the_study_itself_is_left_as_it_was(study: Study) -> None:
@@ -136,39 +144,17 @@ def test_robustness_is_the_mean_reward_of_neighbours(study: Study) -> None:
     runner = FakeRunner()
     found = analyze(study.out, ["robustness"], model=FakeModel(), runner=runner).results["robustness"]
     space = make_space("cola", 5)
-    kinds = {line["kind"] for line in found["inputs"]}
+    kinds = {line.kind for line in found.inputs}
     assert kinds == {"best", "found", "random", "identity"}
     prompts = {result.example["id"]: result.example["prompt"] for result in study.inputs}
     answers = {example.id: example.answer for example in fake_task(20).examples}
-    for line in found["inputs"]:
-        near = neighbours(Chain(line["chain"], 5), space)
-        assert line["neighbours"] == min(16, len(near))
+    for line in found.inputs:
+        near = neighbours(Chain(line.chain, 5), space)
+        assert line.neighbours == min(16, len(near))
         if len(near) <= 16:
-            name = line["input"]
+            name = line.input
             rewards = [runner.answer(Request(prompts[name], c, expected=answers[name])).matched for c in near]
-            assert line["reward"] == pytest.approx(sum(map(bool, rewards)) / len(near))
-
-
-# Figures
-
-
-def test_holm_is_the_textbook_correction() -> None:
-    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert holm([0.5, 0.9]) == [1.0, 1.0]
-    assert holm([]) == []
-
-
-def test_inputs_are_resampled_whole_and_an_undefined_figure_has_no_interval() -> None:
-    alike = pooled_figure([(5, 5), (0, 5)] * 10)
-    low, high = alike["interval"]
-    assert alike["value"] == 0.5
-    assert high - low > 0.3, "twenty inputs, not a hundred things"
-    assert mean_figure([1.0, 1.0, 1.0])["interval"] is None
-    assert mean_figure([])["value"] is None
-    rare = resampled_figure([[0.0]] * 9 + [[1.0]], lambda rows: None if rows.sum() == 0 else 1.0)
-    assert rare == {"n": 10, "value": 1.0, "interval": None}
-    assert rank_interval(0.9, 3) == [-1.0, 1.0]
-    assert rank_interval(0.5, 20)[0] == pytest.approx(0.04, abs=0.02)
+            assert line.reward == pytest.approx(sum(map(bool, rewards)) / len(near))
 
 
 # Ablation

@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from skiploop.analysis.phases import Partition, choose_phases, drift_gain, gains, without_phases
+from skiploop.analysis.settings import SimilaritySettings
 from skiploop.analysis.similarity import (
     ALLOWED,
     REFUSED,
-    SimilaritySettings,
     analyse,
     gold_score,
     phase_report,
@@ -94,10 +94,10 @@ def test_phases_are_clear_only_above_what_drift_reaches() -> None:
     rng = np.random.default_rng(0)
     sums = np.array([blocks((4, 4, 4)) * (1 + 0.1 * rng.random()) for _ in range(10)])
     found = phase_report(sums, np.ones(10), settings)
-    assert found["phases"] == [[0, 3], [4, 7], [8, 11]]
-    assert found["clear"]
+    assert found.phases == ((0, 3), (4, 7), (8, 11))
+    assert found.clear
     drift = np.abs(np.subtract.outer(np.arange(12.0), np.arange(12.0)))
-    assert not phase_report(np.array([drift] * 10), np.ones(10), settings)["clear"]
+    assert not phase_report(np.array([drift] * 10), np.ones(10), settings).clear
 
 
 # The states
@@ -131,11 +131,11 @@ def test_beside_the_diagonal_is_block_influence(model: LayeredModel) -> None:
 def test_a_prior_is_allowed_only_where_it_predicts() -> None:
     rng = np.random.default_rng(0)
     influence = np.linspace(0.1, 1, 16)
-    assert prior(influence, influence**2, influence)["verdict"] == ALLOWED
-    assert prior(influence, -influence, influence)["verdict"] == REFUSED, "the wrong sign"
-    assert prior(influence, np.ones(16), influence)["verdict"] == REFUSED, "nothing varies"
-    assert prior(influence[:4], influence[:4], influence[:4])["verdict"] == REFUSED, "four layers show nothing"
-    allowed = sum(prior(influence, rng.permutation(influence), influence)["verdict"] == ALLOWED for _ in range(40))
+    assert prior(influence, influence**2, influence).verdict == ALLOWED
+    assert prior(influence, -influence, influence).verdict == REFUSED, "the wrong sign"
+    assert prior(influence, np.ones(16), influence).verdict == REFUSED, "nothing varies"
+    assert prior(influence[:4], influence[:4], influence[:4]).verdict == REFUSED, "four layers show nothing"
+    allowed = sum(prior(influence, rng.permutation(influence), influence).verdict == ALLOWED for _ in range(40))
     assert allowed <= 4
 
 
@@ -155,11 +155,11 @@ def test_on_a_study_drops_are_those_of_the_identity_without_a_layer(model: Layer
     with open_subject(tmp_path, model=model) as subject:
         found = analyse(subject, SimilaritySettings(inputs=4, resamples=20))
         example = subject.task.examples[0]
-    assert found["n"] == 4
-    assert len(found["matrix"]) == model.num_layers + 1
-    assert found["phases"]["phases"][0][0] == 0
-    assert found["phases"]["phases"][-1][1] == model.num_layers - 1
-    assert found["prior"]["verdict"] in (ALLOWED, REFUSED)
+    assert found.n == 4
+    assert len(found.matrix) == model.num_layers + 1
+    assert found.phases.phases[0][0] == 0
+    assert found.phases.phases[-1][1] == model.num_layers - 1
+    assert found.prior.verdict in (ALLOWED, REFUSED)
     prompt, answer = model.encode_pair(example.prompt, example.answer)
     ids = torch.tensor([[*prompt, *answer]])
 
@@ -175,4 +175,4 @@ def test_on_a_study_drops_are_those_of_the_identity_without_a_layer(model: Layer
     example, (prompt, answer) = other, model.encode_pair(other.prompt, other.answer)
     ids = torch.tensor([[*prompt, *answer]])
     second = score(model.identity) - score(model.identity.skip(3, 1))
-    assert alone["layers"][3]["log_probability_drop"]["value"] == pytest.approx((first + second) / 2, abs=1e-4)
+    assert alone.layers[3].log_probability_drop.value == pytest.approx((first + second) / 2, abs=1e-4)

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skiploop.analysis.minimise import ddmin, lockstep
-from skiploop.analysis.subsets import single_edit, with_edits
+from skiploop.analysis.subsets import ddmin, lockstep, single_edit, with_edits
 from skiploop.chains.chain import Chain
 
 LAYERS = 6

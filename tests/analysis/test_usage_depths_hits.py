@@ -7,11 +7,12 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from skiploop.analysis.depths import depths, transitions
 from skiploop.analysis.hits import budgets, hits
-from skiploop.analysis.usage import entropy, layer_rates, layer_usage, shortest_usage
+from skiploop.analysis.usage import entropies, layer_rates, layer_usage, shortest_usage
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.stats.measured import LEAST, measured_mean
@@ -112,12 +113,9 @@ def test_usage_counts_executions_in_right_chains_and_in_all_that_were_evaluated(
 
 
 def test_the_identity_has_entropy_one_and_a_single_layer_none() -> None:
-    assert entropy([1, 1, 1, 1]) == pytest.approx(1)
-    assert entropy([0, 3, 0, 0]) == 0
-    assert entropy([5]) == 1
-    for wrong in ([], [0, 0], [1, -1]):
-        with pytest.raises(InvalidInput, match="entropy"):
-            entropy(wrong)
+    rows = np.array([[[1.0, 1, 1, 1]], [[0, 3, 0, 0]], [[2, 2, 0, 0]]])
+    assert entropies(rows) == pytest.approx([1, 0, 0.5])
+    assert entropies(np.array([[[5.0]]])) == [1]
 
 
 def test_rates_are_shares_of_chains_and_their_differences_are_paired() -> None:

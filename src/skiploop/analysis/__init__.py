@@ -1,8 +1,8 @@
 """What a finished study says about layers, levels and budgets. Each module is one analysis.
 
 `depths`, `usage` and `hits` read the journal alone. Those that run the model again are started by
-`skiploop analyze RUN`, share their evaluations, and write `RUN/analysis/NAME.json`; the docstring of each has the
-schema of its file.
+`skiploop analyze RUN`, share their evaluations, and write `RUN/analysis/NAME.json`; `figures` has the dataclass of each
+file.
 
     depths       depth by difficulty
     usage        which layers chains use, and how evenly
@@ -10,13 +10,14 @@ schema of its file.
     ablation     skip-only, loop-only and both, paired
     difficulty   evaluations until the first success
     edits        which edits do the work
-    minimise     a smallest set of edits that still does it
-    subsets      sets of edits
+    subsets      chains with some of their edits undone, and a minimal set of edits that is enough
     robustness   rewards of a chain's neighbours
     similarity   how alike the states of layers are
     phases       layers as contiguous phases
     lens         the logit lens under chains
     states       hidden states, recorded
+    figures      what analyses find, typed
+    settings     settings of analyses
     subject      what an analysis works with
     runs         which analyses there are, run and read
 """

@@ -34,8 +34,8 @@ from typing import Any
 from skiploop.engine.request import Runner
 from skiploop.errors import InvalidInput
 from skiploop.stats.bootstrap import sign_flip_test
-from skiploop.stats.intervals import holm, mean_figure
-from skiploop.stats.shares import mcnemar, newcombe_paired, paired_counts
+from skiploop.stats.measured import measured_mean
+from skiploop.stats.shares import holm, mcnemar, newcombe_paired, paired_counts
 from skiploop.storage.files import write_json
 from skiploop.studies.folder import check_place
 from skiploop.studies.opening import StudyModel, open_model
@@ -199,10 +199,10 @@ def _excess(results: dict[str, tuple[InputResult, ...]]) -> list[dict[str, Any]]
             for a, b in zip(results[first], results[second], strict=True)
             if "control" in a.arms and "control" in b.arms
         ]
-        figure = mean_figure(pairs)
+        excess = measured_mean(pairs).to_json()
         p_values.append(sign_flip_test(pairs) if pairs else 1.0)
         about: dict[str, Any] = {"first": first, "second": second, "measure": "excess", "n": len(pairs)}
-        lines.append(about | {"difference": figure["value"], "interval": figure["interval"], "p": p_values[-1]})
+        lines.append(about | {"difference": excess["value"], "interval": excess["interval"], "p": p_values[-1]})
     return [line | {"p_holm": p} for line, p in zip(lines, holm(p_values), strict=True)]
 
 

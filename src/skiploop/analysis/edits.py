@@ -3,75 +3,48 @@
 Two questions that are kept apart:
 
 *Within the chain that was found* (`corrected`, `shorter`). Undo each edit: is the answer still right (necessity)? Keep
-only it: is it right (sufficiency)? Delta debugging finds a minimal sufficient set. The chain was chosen because it is
-right on this very input, so that undoing an edit can only do harm: answers drawn at random look necessary, too. These
-figures describe chains; they are no evidence of an effect. A chain of one edit says nothing at all (undone it is the
-identity, which is wrong), and is left out of necessity and sufficiency.
+this edit alone: is it right (sufficiency)? Delta debugging finds a minimal sufficient set. The chain was chosen because
+it is right on this very input, so undoing an edit can only do harm: edits look necessary even where answers are random.
+These figures describe chains; they are no evidence of an effect. A chain of one edit says nothing at all (undone it is
+the identity, which is wrong) and is left out of necessity and sufficiency.
 
 *Over inputs* (`effects`). An edit (type, layer), one layer skipped or run twice, is done alone on *all* inputs of the
-study, and compared with the identity. Nothing was selected here: not the inputs, not the edits (all that the space
+study and compared with the identity. Nothing is selected here: not the inputs, and not the edits (all that the space
 has). It counts when both hold:
 
     the bootstrap interval of the mean difference excludes 0 at the level 1 - alpha / m, for m edits (Bonferroni)
     Holm's correction of m exact sign-flip tests stays below alpha
 
-The second is there because a bootstrap of few, rarely differing inputs is too narrow. Either alone keeps the
-probability of any false edit below alpha; where answers are random, both say nothing.
-
-`edits.json`:
-
-    version, name, settings {alpha, resamples, inputs, seed}, n (inputs of the effects)
-    corrected   n, one_edit (chains of a single edit), edits, minimal, necessity, sufficiency, whole: figures
-                (edits of a chain; edits of its minimal set; shares of edits; share of chains that are minimal)
-    shorter     n, alone (share of edits that keep the answer right alone), needed (share whose undoing spoils it)
-    layers      [{kind, layer, chains, minimal, necessity}]: in how many corrected chains, in how many minimal sets
-    effects     [{kind, layer, n, value, interval, level, p, p_holm, counts}], value > 0: it helps
-    counted     {helps: ["skip 3"], hurts: [...]}
-    inputs      [{input, transition, chain, edits [text], undone [reward], alone [reward], minimal [text] or null}]
+The second condition is there because a bootstrap of few inputs that rarely differ is too narrow; the first is empty
+where all differences are equal, since a bootstrap has no interval there. Holm's correction alone keeps the probability
+of any false edit below alpha; where answers are random, neither finds an edit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
-from skiploop.analysis.minimise import ddmin, lockstep
+from skiploop.analysis.figures import (
+    CorrectedChains,
+    CountedEdits,
+    EditEffect,
+    EditFigures,
+    InputEdits,
+    LayerEdits,
+    ShorterChains,
+)
+from skiploop.analysis.settings import EditSettings
 from skiploop.analysis.subject import Evaluate, Subject
-from skiploop.analysis.subsets import single_edit, with_edits
+from skiploop.analysis.subsets import ddmin, lockstep, single_edit, with_edits
 from skiploop.chains.chain import Chain
 from skiploop.chains.edits import LayerEdit
-from skiploop.errors import InvalidInput
 from skiploop.spaces.space import Space
-from skiploop.stats.bootstrap import bootstrap, sign_flip_test
-from skiploop.stats.intervals import holm, mean_figure, pooled_figure, share_figure
-from skiploop.validate import whole_number
+from skiploop.stats.bootstrap import bootstrap_interval, sign_flip_test
+from skiploop.stats.measured import PooledShare, measured_mean, measured_share, pooled_share
+from skiploop.stats.shares import holm
 
 VERSION = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EditSettings:
-    """How edits are tested.
-
-    Attributes:
-        alpha: probability of any false edit among those that count.
-        resamples: of the bootstrap, and random signs of the test; enough for intervals at 1 - alpha / m.
-        inputs: most inputs on which edits are done alone, the first of the study; None: all.
-        seed: of the resamples.
-    """
-
-    alpha: float = 0.05
-    resamples: int = 19999
-    inputs: int | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.alpha < 1:
-            raise InvalidInput(f"alpha={self.alpha!r} isn't between 0 and 1; use for instance 0.05")
-        whole_number("resamples", self.resamples, 1)
-        if self.inputs is not None:
-            whole_number("inputs", self.inputs, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,46 +81,44 @@ class Traced:
     minimal: tuple[int, ...] | None
 
 
-def analyse(subject: Subject, settings: EditSettings | None = None) -> dict[str, Any]:
-    """What goes into edits.json."""
+def analyse(subject: Subject, settings: EditSettings | None = None) -> EditFigures:
+    """The figures of edits.json."""
     settings = settings or EditSettings()
     traced = trace_edits(_findings(subject), subject.evaluate)
     names = [result.example["id"] for result in subject.inputs][: settings.inputs]
     edits = edits_of(subject.space)
     effects = layer_effects(names, edits, subject.evaluate, num_layers=subject.space.num_layers, settings=settings)
-    return report(traced, effects, settings) | {"n": len(names)}
+    return report(traced, effects, count=len(names), settings=settings)
 
 
 def trace_edits(findings: Sequence[Finding], evaluate: Evaluate) -> list[Traced]:
-    """Undoes each edit of each chain, keeps only it, and looks for minimal sufficient sets."""
+    """Undoes each edit of each chain, keeps it alone, and looks for minimal sufficient sets."""
     edits = [finding.chain.edits() for finding in findings]
-    numbers = [range(len(each)) for each in edits]
-    wanted = [
-        (finding.input, with_edits(finding.chain, kept))
-        for finding, own in zip(findings, numbers, strict=True)
-        for number in own
-        for kept in (set(own) - {number}, {number})
-    ]
-    rewards = iter(evaluate(wanted))
-    pairs = [[(next(rewards), next(rewards)) for _ in own] for own in numbers]
-    minimal = _minimal(findings, evaluate)
+    pairs = []
+    for finding, own in zip(findings, edits, strict=True):
+        numbers = set(range(len(own)))
+        for number in range(len(own)):
+            pairs.append((finding.input, with_edits(finding.chain, numbers - {number})))
+            pairs.append((finding.input, with_edits(finding.chain, {number})))
+    rewards = iter(evaluate(pairs))
+    both = [[(next(rewards), next(rewards)) for _ in own] for own in edits]
     return [
-        Traced(finding, own, tuple(undone for undone, _ in both), tuple(alone for _, alone in both), found)
-        for finding, own, both, found in zip(findings, edits, pairs, minimal, strict=True)
+        Traced(finding, own, tuple(undone for undone, _ in each), tuple(alone for _, alone in each), minimal)
+        for finding, own, each, minimal in zip(findings, edits, both, _minimal(findings, evaluate), strict=True)
     ]
 
 
 def _minimal(findings: Sequence[Finding], evaluate: Evaluate) -> list[tuple[int, ...] | None]:
-    places = [i for i, finding in enumerate(findings) if finding.corrected]
+    places = [place for place, finding in enumerate(findings) if finding.corrected]
 
     def enough(asked: list[tuple[int, tuple[int, ...]]]) -> list[bool]:
         chosen = [(findings[places[number]], kept) for number, kept in asked]
         rewards = evaluate([(finding.input, with_edits(finding.chain, kept)) for finding, kept in chosen])
         return [reward >= 1 for reward in rewards]
 
-    searches = [ddmin(range(len(findings[i].chain.edits()))) for i in places]
-    found = dict(zip(places, lockstep(searches, enough), strict=True))
-    return [found.get(i) for i in range(len(findings))]
+    searches = [ddmin(range(len(findings[place].chain.edits()))) for place in places]
+    sets = dict(zip(places, lockstep(searches, enough), strict=True))
+    return [sets.get(place) for place in range(len(findings))]
 
 
 # Effects over inputs
@@ -155,9 +126,10 @@ def _minimal(findings: Sequence[Finding], evaluate: Evaluate) -> list[tuple[int,
 
 def edits_of(space: Space) -> list[tuple[str, int]]:
     """The edits of one layer that the space has: ("skip", layer), ("loop", layer)."""
-    both = [(kind, layer) for kind in ("skip", "loop") for layer in range(space.num_layers)]
-    possible = [each for each in both if each != ("skip", 0) or space.num_layers > 1]  # nothing would be left
-    return [each for each in possible if single_edit(*each, space.num_layers) in space]
+    edits = [(kind, layer) for kind in ("skip", "loop") for layer in range(space.num_layers)]
+    if space.num_layers == 1:
+        edits.remove(("skip", 0))  # nothing would be left
+    return [edit for edit in edits if single_edit(*edit, space.num_layers) in space]
 
 
 def layer_effects(
@@ -167,7 +139,7 @@ def layer_effects(
     *,
     num_layers: int,
     settings: EditSettings | None = None,
-) -> list[dict[str, Any]]:
+) -> tuple[EditEffect, ...]:
     """The effect of each edit alone on the mean reward of all inputs, with simultaneous intervals.
 
     Args:
@@ -179,105 +151,114 @@ def layer_effects(
     """
     settings = settings or EditSettings()
     if len(names) < 2 or not edits:
-        return []
-    chains = [Chain.identity(num_layers), *(single_edit(*each, num_layers) for each in edits)]
+        return ()
+    chains = [Chain.identity(num_layers), *(single_edit(*edit, num_layers) for edit in edits)]
     rewards = list(evaluate([(name, chain) for chain in chains for name in names]))
-    rows = [rewards[i : i + len(names)] for i in range(0, len(rewards), len(names))]
-    differences = [[new - old for new, old in zip(row, rows[0], strict=True)] for row in rows[1:]]
-    level = 1 - settings.alpha / len(edits)
-    flips = [sign_flip_test(each, resamples=settings.resamples, seed=settings.seed) for each in differences]
-    found = []
-    for edit, each, p, adjusted in zip(edits, differences, flips, holm(flips), strict=True):
-        estimate = bootstrap(each, level=level, method="percentile", resamples=settings.resamples, seed=settings.seed)
-        found.append(
-            {
-                "kind": edit[0],
-                "layer": edit[1],
-                "n": len(names),
-                "value": estimate.value,
-                "interval": list(estimate.interval),
-                "level": level,
-                "p": p,
-                "p_holm": adjusted,
-                "counts": estimate.interval.excludes(0.0) and adjusted < settings.alpha,
-            }
-        )
-    return found
+    rows = [rewards[start : start + len(names)] for start in range(0, len(rewards), len(names))]
+    changes = [[new - old for new, old in zip(row, rows[0], strict=True)] for row in rows[1:]]
+    p_values = [sign_flip_test(row, resamples=settings.resamples, seed=settings.seed) for row in changes]
+    corrected = zip(edits, changes, p_values, holm(p_values), strict=True)
+    return tuple(_effect(edit, row, p, p_holm, len(edits), settings) for edit, row, p, p_holm in corrected)
+
+
+def _effect(
+    edit: tuple[str, int], changes: Sequence[float], p: float, p_holm: float, tests: int, settings: EditSettings
+) -> EditEffect:
+    level = 1 - settings.alpha / tests
+    interval = bootstrap_interval(
+        changes, level=level, method="percentile", resamples=settings.resamples, seed=settings.seed
+    )
+    beyond = interval is None or not interval[0] <= 0 <= interval[1]
+    kind, layer = edit
+    return EditEffect(
+        sum(changes) / len(changes),
+        interval,
+        len(changes),
+        kind=kind,
+        layer=layer,
+        level=level,
+        p=p,
+        p_holm=p_holm,
+        counts=beyond and p_holm < settings.alpha,
+    )
 
 
 # The report
 
 
 def report(
-    traced: Sequence[Traced], effects: Sequence[dict[str, Any]], settings: EditSettings | None = None
-) -> dict[str, Any]:
-    """What was found, in sum; `n` comes on top."""
-    settings = settings or EditSettings()
-    counted: dict[str, list[str]] = {"helps": [], "hurts": []}
-    for effect in effects:
-        if effect["counts"]:
-            counted["helps" if effect["value"] > 0 else "hurts"].append(f"{effect['kind']} {effect['layer']}")
-    return {
-        "version": VERSION,
-        "name": "edits",
-        "settings": asdict(settings),
-        "corrected": _corrected([each for each in traced if each.finding.corrected]),
-        "shorter": _shorter([each for each in traced if not each.finding.corrected]),
-        "layers": _layers([each for each in traced if each.finding.corrected]),
-        "effects": list(effects),
-        "counted": counted,
-        "inputs": [_line(each) for each in traced],
-    }
+    traced: Sequence[Traced], effects: Sequence[EditEffect], *, count: int, settings: EditSettings | None = None
+) -> EditFigures:
+    """The figures of what was traced and of the effects over `count` inputs."""
+    counted = [effect for effect in effects if effect.counts]
+    corrected = [chain for chain in traced if chain.finding.corrected]
+    return EditFigures(
+        VERSION,
+        "edits",
+        settings or EditSettings(),
+        count,
+        corrected=_corrected(corrected),
+        shorter=_shorter([chain for chain in traced if not chain.finding.corrected]),
+        layers=_layers(corrected),
+        effects=tuple(effects),
+        counted=CountedEdits(
+            helps=tuple(effect.edit for effect in counted if (effect.value or 0) > 0),
+            hurts=tuple(effect.edit for effect in counted if (effect.value or 0) <= 0),
+        ),
+        inputs=tuple(map(_line, traced)),
+    )
 
 
-def _corrected(traced: Sequence[Traced]) -> dict[str, Any]:
-    several = [each for each in traced if len(each.edits) > 1]
-    sizes = [len(each.minimal or ()) for each in traced]
-    whole = sum(len(each.minimal or ()) == len(each.edits) for each in traced)
-    return {
-        "n": len(traced),
-        "one_edit": len(traced) - len(several),
-        "edits": mean_figure([len(each.edits) for each in traced]),
-        "minimal": mean_figure(sizes),
-        "whole": share_figure(whole, len(traced)),
-        "necessity": pooled_figure([(sum(r < 1 for r in each.undone), len(each.edits)) for each in several]),
-        "sufficiency": pooled_figure([(sum(r >= 1 for r in each.alone), len(each.edits)) for each in several]),
-    }
+def _corrected(traced: Sequence[Traced]) -> CorrectedChains:
+    several = [chain for chain in traced if len(chain.edits) > 1]
+    whole = sum(len(chain.minimal or ()) == len(chain.edits) for chain in traced)
+    return CorrectedChains(
+        n=len(traced),
+        one_edit=len(traced) - len(several),
+        edits=measured_mean([len(chain.edits) for chain in traced]),
+        minimal=measured_mean([len(chain.minimal or ()) for chain in traced]),
+        whole=measured_share(whole, len(traced)),
+        necessity=_wrong_without(several),
+        sufficiency=_right_alone(several),
+    )
 
 
-def _shorter(traced: Sequence[Traced]) -> dict[str, Any]:
-    several = [each for each in traced if len(each.edits) > 1]
-    return {
-        "n": len(traced),
-        "one_edit": len(traced) - len(several),
-        "alone": pooled_figure([(sum(r >= 1 for r in each.alone), len(each.edits)) for each in several]),
-        "needed": pooled_figure([(sum(r < 1 for r in each.undone), len(each.edits)) for each in several]),
-    }
+def _shorter(traced: Sequence[Traced]) -> ShorterChains:
+    several = [chain for chain in traced if len(chain.edits) > 1]
+    return ShorterChains(
+        n=len(traced),
+        one_edit=len(traced) - len(several),
+        alone=_right_alone(several),
+        needed=_wrong_without(several),
+    )
 
 
-def _layers(traced: Sequence[Traced]) -> list[dict[str, Any]]:
-    """By type and layer; an edit of a block counts for each of its layers, a jump for the layer it leads to."""
-    chains: dict[tuple[str, int], set[int]] = {}
-    minimal: dict[tuple[str, int], set[int]] = {}
-    undone: dict[tuple[str, int], list[tuple[int, int]]] = {}
-    for number, each in enumerate(traced):
-        for place, edit in enumerate(each.edits):
-            for key in _keys(edit):
-                chains.setdefault(key, set()).add(number)
-                if place in (each.minimal or ()):
-                    minimal.setdefault(key, set()).add(number)
-                if len(each.edits) > 1:
-                    undone.setdefault(key, []).append((int(each.undone[place] < 1), 1))
-    return [
-        {
-            "kind": key[0],
-            "layer": key[1],
-            "chains": len(chains[key]),
-            "minimal": len(minimal.get(key, ())),
-            "necessity": pooled_figure(undone.get(key, [])),
-        }
-        for key in sorted(chains)
-    ]
+def _wrong_without(traced: Sequence[Traced]) -> PooledShare:
+    return pooled_share([(sum(reward < 1 for reward in chain.undone), len(chain.edits)) for chain in traced])
+
+
+def _right_alone(traced: Sequence[Traced]) -> PooledShare:
+    return pooled_share([(sum(reward >= 1 for reward in chain.alone), len(chain.edits)) for chain in traced])
+
+
+def _layers(traced: Sequence[Traced]) -> tuple[LayerEdits, ...]:
+    """By type and layer; an edit of a block counts for each of its layers, a jump for the layers it leads to."""
+    keys = sorted({key for chain in traced for edit in chain.edits for key in _keys(edit)})
+    return tuple(_layer(key, traced) for key in keys)
+
+
+def _layer(key: tuple[str, int], traced: Sequence[Traced]) -> LayerEdits:
+    kind, layer = key
+    with_key = [(chain, [i for i, edit in enumerate(chain.edits) if key in _keys(edit)]) for chain in traced]
+    own = [(chain, places) for chain, places in with_key if places]
+    undone = [(int(chain.undone[place] < 1), 1) for chain, places in own if len(chain.edits) > 1 for place in places]
+    return LayerEdits(
+        kind,
+        layer,
+        chains=len(own),
+        minimal=sum(not set(places).isdisjoint(chain.minimal or ()) for chain, places in own),
+        necessity=pooled_share(undone),
+    )
 
 
 def _keys(edit: LayerEdit) -> list[tuple[str, int]]:
@@ -285,23 +266,22 @@ def _keys(edit: LayerEdit) -> list[tuple[str, int]]:
     return [(edit.kind, layer) for layer in sorted(set(layers))]
 
 
-def _line(traced: Traced) -> dict[str, Any]:
-    names = [str(edit) for edit in traced.edits]
-    return {
-        "input": traced.finding.input,
-        "transition": "corrected" if traced.finding.corrected else "right_shorter",
-        "chain": list(traced.finding.chain),
-        "edits": names,
-        "undone": list(traced.undone),
-        "alone": list(traced.alone),
-        "minimal": None if traced.minimal is None else [names[i] for i in traced.minimal],
-    }
+def _line(traced: Traced) -> InputEdits:
+    names = tuple(str(edit) for edit in traced.edits)
+    return InputEdits(
+        traced.finding.input,
+        transition="corrected" if traced.finding.corrected else "right_shorter",
+        chain=traced.finding.chain.layers,
+        edits=names,
+        undone=traced.undone,
+        alone=traced.alone,
+        minimal=None if traced.minimal is None else tuple(names[place] for place in traced.minimal),
+    )
 
 
 def _findings(subject: Subject) -> list[Finding]:
-    found = []
-    for result in subject.inputs:
-        transition = result.transition()
-        if transition in ("corrected", "right_shorter"):
-            found.append(Finding(result.example["id"], result.search.best[0], transition == "corrected"))
-    return found
+    return [
+        Finding(result.example["id"], result.search.best[0], transition == "corrected")
+        for result in subject.inputs
+        if (transition := result.transition()) in ("corrected", "right_shorter")
+    ]

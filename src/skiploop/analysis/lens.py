@@ -3,7 +3,7 @@
 The hidden state after each slot goes through the final norm and the head; at the last slot that gives the model's own
 logits. One position of each input is looked at. Where exactly one text is right (verbatim scoring) it is the first
 token at which the identity leaves the gold answer, all tokens before it being given; where it never does, the one at
-which it is least sure. For all other tasks it is the first token after the prompt. The *gold* token is the gold
+which it is least certain. For all other tasks it is the first token after the prompt. The *gold* token is the gold
 answer's there, the *identity* token is what the identity says there. Where the identity is right the two are one.
 
 The *turn* of a chain is the first slot from which on the most likely token stays the final one: there the state has
@@ -14,67 +14,31 @@ Norm and head were trained on the last layer only, so that early slots may know 
 corrected input was chosen because it is right there: that the gold token wins at its end is no finding, where on the
 way it does may be one. Right and wrong inputs differ in more than their being right (level, position looked at).
 
-`lens.json`:
-
-    version, name, settings {inputs, resamples, seed}, n (inputs), positions (grid, L numbers)
-    groups      identity_right, identity_wrong (the identity, by whether it is right), corrected, shorter (the best
-                chains of these transitions), corrected_identity, still_wrong_identity (the identity on the inputs that
-                are corrected, and on those for which nothing right was found):
-        n           inputs
-        curves      {gold_probability, gold_rank, identity_probability, identity_rank, entropy}: L figures each;
-                    ranks from 1, entropy in nats
-        turn        figure, in shares of the chain
-    turn_difference figure, turn of the best chain less that of the identity, on corrected inputs
-    letters     null, or for each letter of multiple choice {letter, n, predicted, gold (shares), difference,
-                interval}: how much oftener the identity answers with this option than it is right
-    inputs      [{input, group, chain, position, gold, identity (tokens), turn (slot, from 1),
-                gold_probability, gold_rank, identity_probability, identity_rank, entropy [one per slot]}]
-
 Shapes: N slots, V vocabulary.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 
+from skiploop.analysis.figures import InputLens, LensCurves, LensFigures, LensGroup, LensGroups, LetterBias, SlotCurves
+from skiploop.analysis.settings import LensSettings
 from skiploop.analysis.similarity import gold_continuation
 from skiploop.analysis.states import states_after_slots
 from skiploop.analysis.subject import Subject
 from skiploop.chains.chain import Chain
 from skiploop.models.layered import LayeredModel
 from skiploop.models.recorded_calls import head
-from skiploop.stats.intervals import Figure, mean_figure
-from skiploop.stats.shares import newcombe_paired, paired_counts
+from skiploop.stats.measured import Measured, measured_difference, measured_mean
+from skiploop.stats.shares import paired_counts
 from skiploop.studies.results import InputResult
 from skiploop.tasks import Example, Task
 from skiploop.tasks.answers.text import letters
-from skiploop.validate import whole_number
 
 VERSION = 1
-CURVES = ("gold_probability", "gold_rank", "identity_probability", "identity_rank", "entropy")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LensSettings:
-    """On how many inputs it is looked through.
-
-    Attributes:
-        inputs: most inputs, the first of the study.
-        resamples: of the bootstrap.
-        seed: of the resamples.
-    """
-
-    inputs: int = 256
-    resamples: int = 1000
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        whole_number("inputs", self.inputs, 2)
-        whole_number("resamples", self.resamples, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,48 +58,50 @@ class Place:
     said: int
 
 
-def analyse(subject: Subject, settings: LensSettings | None = None) -> dict[str, Any]:
-    """What goes into lens.json."""
+def analyse(subject: Subject, settings: LensSettings | None = None) -> LensFigures:
+    """The figures of lens.json."""
     settings = settings or LensSettings()
-    lines = []
+    lines: list[InputLens] = []
     for result in subject.inputs[: settings.inputs]:
-        place = find_place(subject.model, subject.task, subject.example(result.example["id"]))
-        for group, chain in _chosen(result):
-            found = curves(subject.model, place, chain)
-            about = {"input": result.example["id"], "group": group, "chain": list(chain)}
-            lines.append(about | {"position": place.position, "gold": place.gold, "identity": place.said} | found)
-    groups = {name: [line for line in lines if line["group"] in names] for name, names in _GROUPS.items()}
-    corrected = {line["input"] for line in groups["corrected"]}
-    wrong = groups["identity_wrong"]
-    groups["corrected_identity"] = [line for line in wrong if line["input"] in corrected]
-    groups["still_wrong_identity"] = [line for line in wrong if line["input"] not in corrected]
+        name = result.example["id"]
+        place = find_place(subject.model, subject.task, subject.example(name))
+        for kind, chain in _chosen(result):
+            slots = curves(subject.model, place, chain)
+            lines.append(InputLens(name, kind, chain.layers, place.position, place.gold, place.said, slots))
+    corrected = [line for line in lines if line.group == "corrected"]
+    names = {line.input for line in corrected}
+    wrong = [line for line in lines if line.group == "identity_wrong"]
+    corrected_identity = [line for line in wrong if line.input in names]
     grid = subject.space.num_layers
-    return {
-        "version": VERSION,
-        "name": "lens",
-        "settings": asdict(settings),
-        "n": len({line["input"] for line in lines}),
-        "positions": [(number + 1) / grid for number in range(grid)],
-        "groups": {name: _group(members, grid, settings) for name, members in groups.items()},
-        "turn_difference": _turn_difference(groups, settings),
-        "letters": letter_bias(subject.task, subject.inputs),
-        "inputs": lines,
-    }
 
+    def group(members: Sequence[InputLens]) -> LensGroup:
+        return _group(members, grid, settings)
 
-_GROUPS = {
-    "identity_right": ("identity_right",),
-    "identity_wrong": ("identity_wrong",),
-    "corrected": ("corrected",),
-    "shorter": ("shorter",),
-}
+    return LensFigures(
+        VERSION,
+        "lens",
+        settings,
+        len({line.input for line in lines}),
+        positions=tuple((number + 1) / grid for number in range(grid)),
+        groups=LensGroups(
+            identity_right=group([line for line in lines if line.group == "identity_right"]),
+            identity_wrong=group(wrong),
+            corrected=group(corrected),
+            shorter=group([line for line in lines if line.group == "shorter"]),
+            corrected_identity=group(corrected_identity),
+            still_wrong_identity=group([line for line in wrong if line.input not in names]),
+        ),
+        turn_difference=_turn_difference(corrected, corrected_identity, settings),
+        letters=letter_bias(subject.task, subject.inputs),
+        inputs=tuple(lines),
+    )
 
 
 def _chosen(result: InputResult) -> list[tuple[str, Chain]]:
-    identity = result.search.evaluations[0][0]
-    found = [("identity_right" if result.base_right else "identity_wrong", identity)]
+    """The chains of an input that are looked at, by group."""
+    chosen = [("identity_right" if result.base_right else "identity_wrong", result.search.evaluations[0][0])]
     name = {"corrected": "corrected", "right_shorter": "shorter"}.get(result.transition())
-    return found if name is None else [*found, (name, result.search.best[0])]
+    return chosen if name is None else [*chosen, (name, result.search.best[0])]
 
 
 def find_place(model: LayeredModel, task: Task, example: Example) -> Place:
@@ -159,17 +125,25 @@ def lens_logits(model: LayeredModel, ids: Sequence[int], chain: Chain) -> torch.
         return head(model.hf, states).float()
 
 
-def curves(model: LayeredModel, place: Place, chain: Chain) -> dict[str, Any]:
-    """Probability and rank of the two tokens, the entropy, at each slot, and the turn."""
+def curves(model: LayeredModel, place: Place, chain: Chain) -> SlotCurves:
+    """Probability and rank of the two tokens and the entropy at each slot, and the turn."""
     logits = lens_logits(model, place.ids, chain)
     logs = logits.log_softmax(-1)
-    top = logits.argmax(-1).tolist()
-    found: dict[str, Any] = {"turn": turn(top)}
-    for name, token in (("gold", place.gold), ("identity", place.said)):
-        found[f"{name}_probability"] = logs[:, token].exp().tolist()
-        found[f"{name}_rank"] = (1 + (logits > logits[:, token, None]).sum(-1)).tolist()
-    found["entropy"] = (-(logs.exp() * logs.clamp_min(-1e4)).sum(-1)).tolist()
-    return found
+
+    def probability(token: int) -> tuple[float, ...]:
+        return tuple(logs[:, token].exp().tolist())
+
+    def rank(token: int) -> tuple[int, ...]:
+        return tuple((1 + (logits > logits[:, token, None]).sum(-1)).tolist())
+
+    return SlotCurves(
+        turn(logits.argmax(-1).tolist()),
+        gold_probability=probability(place.gold),
+        gold_rank=rank(place.gold),
+        identity_probability=probability(place.said),
+        identity_rank=rank(place.said),
+        entropy=tuple((-(logs.exp() * logs.clamp_min(-1e4)).sum(-1)).tolist()),
+    )
 
 
 def turn(top: Sequence[int]) -> int:
@@ -186,33 +160,43 @@ def at_grid(values: Sequence[float], grid: int) -> list[float]:
     return [values[-(-slots * (number + 1) // grid) - 1] for number in range(grid)]
 
 
-def _group(lines: Sequence[dict[str, Any]], grid: int, settings: LensSettings) -> dict[str, Any]:
-    def curve(name: str) -> list[Figure]:
-        rows = [at_grid(line[name], grid) for line in lines]
-        return [
-            mean_figure([row[number] for row in rows], resamples=settings.resamples, seed=settings.seed)
-            for number in range(grid)
-        ]
+def _group(lines: Sequence[InputLens], grid: int, settings: LensSettings) -> LensGroup:
+    def mean(values: Sequence[float]) -> Measured:
+        return measured_mean(values, resamples=settings.resamples, seed=settings.seed)
 
-    turns = [line["turn"] / len(line["chain"]) for line in lines]
-    return {
-        "n": len(lines),
-        "curves": {name: curve(name) for name in CURVES},
-        "turn": mean_figure(turns, resamples=settings.resamples, seed=settings.seed),
-    }
+    def curve(own: Sequence[Sequence[float]]) -> tuple[Measured, ...]:
+        rows = [at_grid(values, grid) for values in own]
+        return tuple(mean([row[number] for row in rows]) for number in range(grid))
+
+    slots = [line.slots for line in lines]
+    return LensGroup(
+        len(lines),
+        LensCurves(
+            gold_probability=curve([each.gold_probability for each in slots]),
+            gold_rank=curve([each.gold_rank for each in slots]),
+            identity_probability=curve([each.identity_probability for each in slots]),
+            identity_rank=curve([each.identity_rank for each in slots]),
+            entropy=curve([each.entropy for each in slots]),
+        ),
+        turn=mean([_turn_share(line) for line in lines]),
+    )
 
 
-def _turn_difference(groups: dict[str, list[dict[str, Any]]], settings: LensSettings) -> Figure:
-    base = {line["input"]: line["turn"] / len(line["chain"]) for line in groups["corrected_identity"]}
-    own = {line["input"]: line["turn"] / len(line["chain"]) for line in groups["corrected"]}
-    return mean_figure([own[name] - base[name] for name in own], resamples=settings.resamples, seed=settings.seed)
+def _turn_share(line: InputLens) -> float:
+    return line.slots.turn / len(line.chain)
 
 
-def letter_bias(task: Task, results: Sequence[InputResult]) -> list[dict[str, Any]] | None:
+def _turn_difference(own: Sequence[InputLens], base: Sequence[InputLens], settings: LensSettings) -> Measured:
+    of_identity = {line.input: _turn_share(line) for line in base}
+    differences = [_turn_share(line) - of_identity[line.input] for line in own]
+    return measured_mean(differences, resamples=settings.resamples, seed=settings.seed)
+
+
+def letter_bias(task: Task, results: Sequence[InputResult]) -> tuple[LetterBias, ...] | None:
     """How often the identity chooses each option by its place, beside how often it is right there.
 
-    Paired over inputs (Newcombe); None where no options are scored. Options of inputs with fewer options count as
-    never chosen and never right.
+    Paired over inputs (Newcombe); None where no options are scored. On inputs with fewer options the missing ones count
+    as never chosen and never right.
     """
     if not task.scores_options:
         return None
@@ -221,19 +205,9 @@ def letter_bias(task: Task, results: Sequence[InputResult]) -> list[dict[str, An
     rows = []
     for number, letter in enumerate(letters(most)):
         counts = paired_counts([said == number for said, _ in chosen], [gold == number for _, gold in chosen])
-        both, first, second, _ = counts
-        total = len(chosen)
-        rows.append(
-            {
-                "letter": letter,
-                "n": total,
-                "predicted": (both + first) / total,
-                "gold": (both + second) / total,
-                "difference": (first - second) / total,
-                "interval": list(newcombe_paired(*counts) or ()) or None,
-            }
-        )
-    return rows
+        predicted, gold = ((counts.both + only) / len(chosen) for only in (counts.first, counts.second))
+        rows.append(LetterBias(letter, predicted, gold, measured_difference(counts)))
+    return tuple(rows)
 
 
 def _option(task: Task, result: InputResult) -> int | None:

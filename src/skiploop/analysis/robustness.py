@@ -1,115 +1,83 @@
 """Robustness of a chain: the mean reward of its neighbours (flatness, as sharpness in SAM, arXiv 2106.01548).
 
 A neighbour is one edit away: any legal edit of the space, or one of the chain's own edits undone. The identity isn't
-counted as one: for a corrected input it is wrong by definition. The neighbours of these chains are evaluated, for each
-input that has them:
+counted as one: for a corrected input it is wrong by definition. On each input that has them, the neighbours of these
+chains are evaluated:
 
-    best      the best chain that the search found. It is the shortest right one that was tried, so that those of its
-              shorter neighbours that the search tried are wrong by this choice: its figure is somewhat too low
-    found     a right chain drawn from all that the search tried, which isn't chosen among its neighbours
-    random    a right chain drawn from those of the random arm; much longer, as a rule: the depth is beside it
+    best      the best chain that the search found. It is the shortest right one that was tried, so the shorter
+              neighbours that the search tried are wrong by this choice: its figure is somewhat too low
+    found     a right chain drawn from all that the search tried, whose neighbours had no part in the choice
+    random    a right chain drawn from the random arm; as a rule much longer, so its depth is reported, too
     identity  the model as it is, right or wrong
 
-`chance` is the share of right chains among all of the random arm on the same inputs: what neighbours would get if being
-near a right chain didn't matter. But uniform random chains are long and far from the identity; for corrected inputs the
-neighbours of the identity are the nearer comparison (the found chain may be one of them, which favours the identity).
+`chance` is the share of right chains in the random arm on the same inputs: what neighbours would get if being near a
+right chain didn't matter. But uniform random chains are long and far from the identity; for corrected inputs the
+neighbours of the identity are the closer comparison (the found chain may be one of them, which favours the identity).
 Inputs on which random chains are right are the easy ones; only `differences` compare the same inputs.
-
-`robustness.json`:
-
-    version, name, settings {neighbours, seed, resamples}, n (inputs with a best chain other than the identity)
-    best, best_corrected, best_shorter, found, found_corrected, random, identity, identity_right, identity_corrected
-                 {reward: figure over inputs, chance: figure, depth: mean depth of the chains}
-    differences  figures over inputs that have both: best_random (best less random), found_random,
-                 found_identity (corrected inputs only)
-    inputs       [{input, transition, kind, chain, neighbours, reward, chance}]
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
 
+from skiploop.analysis.figures import InputNeighbours, NeighbourDifferences, NeighbourGroup, RobustnessFigures
+from skiploop.analysis.settings import RobustnessSettings
 from skiploop.analysis.subject import Subject
 from skiploop.analysis.subsets import with_edits
 from skiploop.chains.chain import Chain
 from skiploop.spaces.space import Space
-from skiploop.stats.intervals import mean_figure
+from skiploop.stats.measured import Measured, measured_mean
 from skiploop.studies.arms import seed_for
 from skiploop.studies.results import InputResult
-from skiploop.validate import whole_number
 
 VERSION = 1
-_RIGHT = ("right_shorter", "identity_best")  # transitions of inputs that the identity gets right
+_IDENTITY_RIGHT = ("right_shorter", "identity_best")  # transitions of inputs that the identity gets right
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RobustnessSettings:
-    """How many neighbours are tried.
-
-    Attributes:
-        neighbours: most neighbours of a chain.
-        seed: of their sample, and of the random chains.
-        resamples: of the bootstrap.
-    """
-
-    neighbours: int = 16
-    seed: int = 0
-    resamples: int = 2000
-
-    def __post_init__(self) -> None:
-        for name in ("neighbours", "resamples"):
-            whole_number(name, getattr(self, name), 1)
-        whole_number("seed", self.seed, 0)
-
-
-def analyse(subject: Subject, settings: RobustnessSettings | None = None) -> dict[str, Any]:
-    """What goes into robustness.json."""
+def analyse(subject: Subject, settings: RobustnessSettings | None = None) -> RobustnessFigures:
+    """The figures of robustness.json."""
     settings = settings or RobustnessSettings()
-    lines = []
-    wanted = []
+    chosen = []
     for result in subject.inputs:
         for kind, chain in _chosen(result, settings.seed):
             rng = random.Random(seed_for(settings.seed, f"robustness {chain}", result.example["id"]))
             near = sample(neighbours(chain, subject.space), settings.neighbours, rng)
-            wanted += [(result.example["id"], each) for each in near]
-            lines.append(_line(result, kind, chain, len(near)))
-    rewards = iter(subject.evaluate(wanted))
-    for line in lines:
-        own = [next(rewards) for _ in range(line["neighbours"])]
-        line["reward"] = sum(own) / len(own) if own else None
-    return _report([line for line in lines if line["neighbours"]], settings)
+            if near:
+                chosen.append((result, kind, chain, near))
+    pairs = [(result.example["id"], neighbour) for result, _, _, near in chosen for neighbour in near]
+    rewards = iter(subject.evaluate(pairs))
+    lines = [_line(result, kind, chain, [next(rewards) for _ in near]) for result, kind, chain, near in chosen]
+    return _report(lines, settings)
 
 
 def neighbours(chain: Chain, space: Space) -> list[Chain]:
     """The chains one edit away, done or undone, without the chain itself and the identity; each once, in order."""
-    found = {each.layers: each for each in space.children(chain)} if chain in space else {}
+    near = {child.layers: child for child in space.children(chain)} if chain in space else {}
     numbers = range(len(chain.edits()))
     for number in numbers:
-        each = with_edits(chain, set(numbers) - {number})
-        if each in space:
-            found.setdefault(each.layers, each)
-    own = (chain.layers, space.identity.layers)
-    return [each for layers, each in found.items() if layers not in own]
+        undone = with_edits(chain, set(numbers) - {number})
+        if undone in space:
+            near.setdefault(undone.layers, undone)
+    excluded = (chain.layers, space.identity.layers)
+    return [neighbour for layers, neighbour in near.items() if layers not in excluded]
 
 
 def sample(chains: Sequence[Chain], most: int, rng: random.Random) -> list[Chain]:
-    """At most so many of them."""
+    """At most this many of them."""
     return list(chains) if len(chains) <= most else rng.sample(list(chains), most)
 
 
 def _chosen(result: InputResult, seed: int) -> list[tuple[str, Chain]]:
     """The chains of an input whose neighbours are tried, by kind."""
-    found = [("identity", result.search.evaluations[0][0])]
+    chosen = [("identity", result.search.evaluations[0][0])]
     if result.transition() in ("corrected", "right_shorter"):
-        found.append(("best", result.search.best[0]))
+        chosen.append(("best", result.search.best[0]))
     for kind, arm in (("found", "search"), ("random", "random")):
         right = [c for c, reward in result.arms[arm].evaluations[1:] if reward >= 1] if arm in result.arms else []
         if right:
-            found.append((kind, random.Random(seed_for(seed, f"right {kind}", result.example["id"])).choice(right)))
-    return found
+            chosen.append((kind, random.Random(seed_for(seed, f"right {kind}", result.example["id"])).choice(right)))
+    return chosen
 
 
 def _chance(result: InputResult) -> float | None:
@@ -118,53 +86,61 @@ def _chance(result: InputResult) -> float | None:
     return arm.hits / (len(arm.evaluations) - 1) if arm is not None and len(arm.evaluations) > 1 else None
 
 
-def _line(result: InputResult, kind: str, chain: Chain, count: int) -> dict[str, Any]:
-    return {
-        "input": result.example["id"],
-        "transition": result.transition(),
-        "kind": kind,
-        "chain": list(chain),
-        "neighbours": count,
-        "chance": _chance(result),
-    }
+def _line(result: InputResult, kind: str, chain: Chain, rewards: Sequence[float]) -> InputNeighbours:
+    return InputNeighbours(
+        result.example["id"],
+        result.transition(),
+        kind,
+        chain.layers,
+        neighbours=len(rewards),
+        reward=sum(rewards) / len(rewards),
+        chance=_chance(result),
+    )
 
 
-def _report(lines: list[dict[str, Any]], settings: RobustnessSettings) -> dict[str, Any]:
-    kinds = {kind: [line for line in lines if line["kind"] == kind] for kind in ("best", "found", "random", "identity")}
-    groups = {
-        **kinds,
-        "best_corrected": [line for line in kinds["best"] if line["transition"] == "corrected"],
-        "best_shorter": [line for line in kinds["best"] if line["transition"] == "right_shorter"],
-        "found_corrected": [line for line in kinds["found"] if line["transition"] == "corrected"],
-        "identity_right": [line for line in kinds["identity"] if line["transition"] in _RIGHT],
-        "identity_corrected": [line for line in kinds["identity"] if line["transition"] == "corrected"],
-    }
-    differences = {
-        "best_random": _differences(kinds["best"], kinds["random"]),
-        "found_random": _differences(kinds["found"], kinds["random"]),
-        "found_identity": _differences(groups["found_corrected"], groups["identity_corrected"]),
-    }
-    return {
-        "version": VERSION,
-        "name": "robustness",
-        "settings": asdict(settings),
-        "n": len(kinds["best"]),
-        **{name: _group(members, settings) for name, members in groups.items()},
-        "differences": {kind: mean_figure(pairs, resamples=settings.resamples) for kind, pairs in differences.items()},
-        "inputs": lines,
-    }
+def _report(lines: Sequence[InputNeighbours], settings: RobustnessSettings) -> RobustnessFigures:
+    def of(kind: str, *transitions: str) -> list[InputNeighbours]:
+        return [line for line in lines if line.kind == kind and (not transitions or line.transition in transitions)]
+
+    def group(*wanted: str) -> NeighbourGroup:
+        return _group(of(*wanted), settings.resamples)
+
+    def less(first: Sequence[InputNeighbours], second: Sequence[InputNeighbours]) -> Measured:
+        return measured_mean(_differences(first, second), resamples=settings.resamples)
+
+    return RobustnessFigures(
+        VERSION,
+        "robustness",
+        settings,
+        len(of("best")),
+        best=group("best"),
+        best_corrected=group("best", "corrected"),
+        best_shorter=group("best", "right_shorter"),
+        found=group("found"),
+        found_corrected=group("found", "corrected"),
+        random=group("random"),
+        identity=group("identity"),
+        identity_right=group("identity", *_IDENTITY_RIGHT),
+        identity_corrected=group("identity", "corrected"),
+        differences=NeighbourDifferences(
+            best_random=less(of("best"), of("random")),
+            found_random=less(of("found"), of("random")),
+            found_identity=less(of("found", "corrected"), of("identity", "corrected")),
+        ),
+        inputs=tuple(lines),
+    )
 
 
-def _differences(lines: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]]) -> list[float]:
-    by_input = {line["input"]: line["reward"] for line in others}
-    return [line["reward"] - by_input[line["input"]] for line in lines if line["input"] in by_input]
+def _differences(first: Sequence[InputNeighbours], second: Sequence[InputNeighbours]) -> list[float]:
+    """Of the neighbours' mean rewards, on inputs that have both."""
+    rewards = {line.input: line.reward for line in second}
+    return [line.reward - rewards[line.input] for line in first if line.input in rewards]
 
 
-def _group(lines: Sequence[dict[str, Any]], settings: RobustnessSettings) -> dict[str, Any]:
-    depths = [len(line["chain"]) for line in lines]
-    chances = [line["chance"] for line in lines if line["chance"] is not None]
-    return {
-        "reward": mean_figure([line["reward"] for line in lines], resamples=settings.resamples),
-        "chance": mean_figure(chances, resamples=settings.resamples),
-        "depth": sum(depths) / len(depths) if depths else None,
-    }
+def _group(lines: Sequence[InputNeighbours], resamples: int) -> NeighbourGroup:
+    chances = [line.chance for line in lines if line.chance is not None]
+    return NeighbourGroup(
+        reward=measured_mean([line.reward for line in lines], resamples=resamples),
+        chance=measured_mean(chances, resamples=resamples),
+        depth=sum(len(line.chain) for line in lines) / len(lines) if lines else None,
+    )

@@ -3,41 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from skiploop.analysis.figures import FIGURES, AnalysisFigures
+from skiploop.analysis.settings import (
+    DifficultySettings,
+    EditSettings,
+    LensSettings,
+    RobustnessSettings,
+    SimilaritySettings,
+)
 from skiploop.analysis.subject import open_subject
 from skiploop.engine.request import Runner
 from skiploop.errors import InvalidInput
 from skiploop.storage.files import read_json, write_json
+from skiploop.storage.records import as_json, from_json
 from skiploop.studies.opening import StudyModel
 from skiploop.studies.progress import Progress
 
-# In the order in which they are run: those that only evaluate first, as the others profit from nothing.
-SETTINGS = {
-    "difficulty": "DifficultySettings",
-    "edits": "EditSettings",
-    "robustness": "RobustnessSettings",
-    "similarity": "SimilaritySettings",
-    "lens": "LensSettings",
+# In the order in which they are run: first those that only evaluate.
+SETTINGS: dict[str, type[Any]] = {
+    "difficulty": DifficultySettings,
+    "edits": EditSettings,
+    "robustness": RobustnessSettings,
+    "similarity": SimilaritySettings,
+    "lens": LensSettings,
 }
 ANALYSES = tuple(SETTINGS)
 
 
 @dataclass(frozen=True, slots=True)
 class Analysed:
-    """What analyses of a study say.
+    """The results of analyses of a study.
 
     Attributes:
         folder: where the files are, one NAME.json each.
-        results: by name, as in the files.
+        results: by name.
         read: names of those that were there already, with the same settings.
     """
 
     folder: Path
-    results: dict[str, dict[str, Any]]
+    results: dict[str, AnalysisFigures]
     read: tuple[str, ...]
 
 
@@ -52,16 +61,16 @@ def analyze(
     progress: Progress | None = None,
     **changes: Any,
 ) -> Analysed:
-    """Analyses a finished study. Evaluations are kept, so that a call that was stopped goes on when made again.
+    """Analyses a finished study. Evaluations are kept: a call that was stopped resumes when it is made again.
 
     Args:
         path: the study's folder.
         only: names out of `ANALYSES`; None: all.
-        settings: for each name the fields of its settings that aren't to be the defaults.
+        settings: for each name the fields of its settings that differ from the defaults.
         again: also those whose file is there with the same settings.
         model: the study's model, where it is loaded already.
         runner: evaluates; by default what the study's settings say.
-        progress: is told how far it is.
+        progress: receives progress updates.
         **changes: settings of opening the model, such as `device`.
 
     Raises:
@@ -70,16 +79,20 @@ def analyze(
     names = _checked(only)
     made = {name: _make_settings(name, (settings or {}).get(name, {})) for name in names}
     folder = Path(path) / "analysis"
-    done = {} if again else {name: found for name in names if (found := _kept(folder, name, made[name])) is not None}
-    results = dict(done)
-    if len(done) < len(names):
+    results: dict[str, AnalysisFigures] = {}
+    for name in () if again else names:
+        kept = _kept(folder, name, made[name])
+        if kept is not None:
+            results[name] = kept
+    read = tuple(results)
+    missing = [name for name in names if name not in results]
+    if missing:
         with open_subject(path, model=model, runner=runner, progress=progress, **changes) as subject:
-            for name in names:
-                if name not in done:
-                    subject.progress.note(f"{name} ...")
-                    results[name] = import_module(f"skiploop.analysis.{name}").analyse(subject, made[name])
-                    write_json(folder / f"{name}.json", results[name])
-    return Analysed(folder, {name: results[name] for name in names}, tuple(done))
+            for name in missing:
+                subject.progress.note(f"{name} ...")
+                results[name] = import_module(f"skiploop.analysis.{name}").analyse(subject, made[name])
+                write_json(folder / f"{name}.json", as_json(results[name]))
+    return Analysed(folder, {name: results[name] for name in names}, read)
 
 
 def _checked(only: Sequence[str] | None) -> list[str]:
@@ -90,18 +103,18 @@ def _checked(only: Sequence[str] | None) -> list[str]:
 
 
 def _make_settings(name: str, values: Mapping[str, Any]) -> Any:
-    settings_type = getattr(import_module(f"skiploop.analysis.{name}"), SETTINGS[name])
     try:
-        return settings_type(**values)
+        return SETTINGS[name](**values)
     except TypeError as error:
         raise InvalidInput(f"the analysis {name!r} has no such setting: {error}") from None
 
 
-def _kept(folder: Path, name: str, settings: Any) -> dict[str, Any] | None:
+def _kept(folder: Path, name: str, settings: Any) -> AnalysisFigures | None:
     """A result that is there already, made with the same settings by this version of the analysis."""
     place = folder / f"{name}.json"
     if not place.exists():
         return None
-    found = read_json(place)
+    figures = read_json(place)
     version = import_module(f"skiploop.analysis.{name}").VERSION
-    return found if (found.get("version"), found.get("settings")) == (version, asdict(settings)) else None
+    same = (figures.get("version"), figures.get("settings")) == (version, as_json(settings))
+    return from_json(FIGURES[name], figures) if same else None

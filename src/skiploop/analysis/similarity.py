@@ -11,17 +11,6 @@ log-probability: rewards are mostly tied at their floor. It is "may be used as a
 excludes 0 and its permutation p-value is below 0.05; else "refused". With few layers (L = 8, say) only a strong
 correlation passes. A prior for skips says nothing about loops.
 
-`similarity.json`:
-
-    version, name, settings {inputs, resamples, seed}, n (prompts), tokens
-    matrix           [L + 1][L + 1], see above
-    phases           {phases: [[first layer, last layer]], gain: figure (how much better than without phases, see
-                     `skiploop.analysis.phases`; resampled over prompts), reference (the gain of an uneven drift,
-                     95 % quantile), clear: the gain's interval is above the reference; gains [L]}
-    layers           [{layer, influence, log_probability_drop: figure, reward_drop: figure}]
-    prior            {log_probability, reward: {n (layers), value, interval, p}, verdict, reason}
-    broken           pairs of input and layer whose log-probability isn't a number; they are left out
-
 The log-probability is that of the gold answer directly after the prompt, per token; where a task lets the model reason
 first, it is a stand-in. Where options are scored it is the logarithm of the right option's share among the options,
 since none of them need be likely as a text.
@@ -33,14 +22,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch.nn.functional import normalize
 
+from skiploop.analysis.figures import LayerInfluence, Phases, Prior, SimilarityFigures
 from skiploop.analysis.phases import choose_phases, drift_gain, gains
+from skiploop.analysis.settings import SimilaritySettings
 from skiploop.analysis.states import states_after_slots
 from skiploop.analysis.subject import Subject
 from skiploop.chains.chain import Chain
@@ -48,64 +37,44 @@ from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
 from skiploop.models.layered import LayeredModel
 from skiploop.stats.bootstrap import Floats
-from skiploop.stats.intervals import Figure, mean_figure, rank_figure, resampled_figure
+from skiploop.stats.measured import RankCorrelation, measured_mean, measured_statistic, rank_correlation
 from skiploop.tasks import Example, Task
-from skiploop.validate import whole_number
 
 VERSION = 1
 ALLOWED, REFUSED = "may be used as a prior", "refused"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SimilaritySettings:
-    """On how many inputs it is measured.
-
-    Attributes:
-        inputs: most inputs, the first of the study.
-        resamples: of the bootstrap.
-        seed: of the resamples.
-    """
-
-    inputs: int = 128
-    resamples: int = 500
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        whole_number("inputs", self.inputs, 2)
-        whole_number("resamples", self.resamples, 1)
-
-
-def analyse(subject: Subject, settings: SimilaritySettings | None = None) -> dict[str, Any]:
-    """What goes into similarity.json."""
+def analyse(subject: Subject, settings: SimilaritySettings | None = None) -> SimilarityFigures:
+    """The figures of similarity.json."""
     settings = settings or SimilaritySettings()
     names = [result.example["id"] for result in subject.inputs][: settings.inputs]
     examples = [subject.example(name) for name in names]
     sums, tokens = prompt_matrices(subject.model, [example.prompt for example in examples])
     matrix = sums.sum(axis=0) / tokens.sum()
-    influence = [float(matrix[layer, layer + 1]) for layer in range(len(matrix) - 1)]
+    influence = [float(each) for each in np.diagonal(matrix, 1)]
     rewards = skip_drops_of_reward(subject, names)
     chances, broken = skip_drops_of_log_probability(subject, examples)
-    layers = [
-        {
-            "layer": layer,
-            "influence": influence[layer],
-            "log_probability_drop": mean_figure(chances[layer], resamples=settings.resamples),
-            "reward_drop": mean_figure(rewards[layer], resamples=settings.resamples),
-        }
+    layers = tuple(
+        LayerInfluence(
+            layer,
+            influence[layer],
+            log_probability_drop=measured_mean(chances[layer], resamples=settings.resamples),
+            reward_drop=measured_mean(rewards[layer], resamples=settings.resamples),
+        )
         for layer in range(len(influence))
-    ]
-    return {
-        "version": VERSION,
-        "name": "similarity",
-        "settings": asdict(settings),
-        "n": len(names),
-        "tokens": int(tokens.sum()),
-        "matrix": matrix.tolist(),
-        "phases": phase_report(sums[:, 1:, 1:], tokens, settings),
-        "layers": layers,
-        "prior": prior(influence, [_mean(each) for each in chances], [_mean(each) for each in rewards]),
-        "broken": broken,
-    }
+    )
+    return SimilarityFigures(
+        VERSION,
+        "similarity",
+        settings,
+        len(names),
+        tokens=int(tokens.sum()),
+        matrix=tuple(map(tuple, matrix.tolist())),
+        phases=phase_report(sums[:, 1:, 1:], tokens, settings),
+        layers=layers,
+        prior=prior(influence, [_mean(drops) for drops in chances], [_mean(drops) for drops in rewards]),
+        broken=broken,
+    )
 
 
 @torch.inference_mode()
@@ -117,32 +86,33 @@ def prompt_matrices(model: LayeredModel, prompts: Sequence[str]) -> tuple[Floats
         unit = normalize(states.double(), dim=-1)
         cosines = torch.einsum("atd,btd->ab", unit, unit)
         count = states.shape[1]
-        found = (count - cosines).clamp_min(0.0).fill_diagonal_(0.0)
-        sums.append(found.cpu().numpy())
+        sums.append((count - cosines).clamp_min(0.0).fill_diagonal_(0.0).cpu().numpy())
         tokens.append(count)
     return np.array(sums), np.array(tokens, dtype=np.float64)
 
 
-def phase_report(sums: Floats, tokens: Floats, settings: SimilaritySettings) -> dict[str, Any]:
+def phase_report(sums: Floats, tokens: Floats, settings: SimilaritySettings) -> Phases:
     """Phases of the mean matrix, and whether they are more than uneven drift."""
     matrix = sums.sum(axis=0) / tokens.sum()
     starts = choose_phases(matrix)
     ends = [*(start - 1 for start in starts[1:]), len(matrix) - 1]
-    places = np.arange(len(tokens))[:, None]
 
-    def gain(rows: Floats) -> float | None:
-        chosen = rows[:, 0].astype(int)
-        return float(gains(sums[chosen].sum(axis=0) / tokens[chosen].sum())[len(starts) - 1])
+    def gain(samples: Floats) -> Floats:
+        chosen = samples.astype(int)  # numbers of prompts, [R, P]
+        means = (sums[rows].sum(axis=0) / tokens[rows].sum() for rows in chosen)
+        return np.array([gains(mean)[len(starts) - 1] for mean in means])
 
-    figure = resampled_figure(places, gain, resamples=settings.resamples, seed=settings.seed)
-    interval, reference = figure["interval"], drift_gain(len(matrix), seed=settings.seed)
-    return {
-        "phases": [[first, last] for first, last in zip(starts, ends, strict=True)],
-        "gain": figure,
-        "reference": reference,
-        "clear": len(starts) > 1 and interval is not None and interval[0] > reference,
-        "gains": gains(matrix).tolist(),
-    }
+    measured = measured_statistic(
+        np.arange(len(tokens)), gain, method="percentile", resamples=settings.resamples, seed=settings.seed
+    )
+    reference = drift_gain(len(matrix), seed=settings.seed)
+    return Phases(
+        phases=tuple(zip(starts, ends, strict=True)),
+        gain=measured,
+        reference=reference,
+        clear=len(starts) > 1 and measured.interval is not None and measured.interval[0] > reference,
+        gains=tuple(gains(matrix).tolist()),
+    )
 
 
 def without(layer: int, num_layers: int) -> Chain:
@@ -154,8 +124,8 @@ def skip_drops_of_reward(subject: Subject, names: Sequence[str]) -> list[list[fl
     """For each layer and input: reward of the identity less that without the layer, [L][N]."""
     total = subject.space.num_layers
     chains = [Chain.identity(total), *(without(layer, total) for layer in range(total))]
-    found = subject.evaluate([(name, chain) for chain in chains for name in names])
-    rows = [found[i : i + len(names)] for i in range(0, len(found), len(names))]
+    rewards = subject.evaluate([(name, chain) for chain in chains for name in names])
+    rows = [rewards[start : start + len(names)] for start in range(0, len(rewards), len(names))]
     return [[old - new for old, new in zip(rows[0], row, strict=True)] for row in rows[1:]]
 
 
@@ -164,10 +134,12 @@ def skip_drops_of_log_probability(subject: Subject, examples: Sequence[Example])
     total = subject.space.num_layers
     chains = [Chain.identity(total), *(without(layer, total) for layer in range(total))]
     pairs = [(chain, example) for chain in chains for example in examples]
-    wanted = [Request(each.prompt, chain, continuations=_continuations(subject.task, each)) for chain, each in pairs]
-    found = subject.runner.run(wanted)
-    scores = [gold_score(subject.task, each, result) for (_, each), result in zip(pairs, found, strict=True)]
-    rows = [scores[i : i + len(examples)] for i in range(0, len(scores), len(examples))]
+    requests = [
+        Request(example.prompt, chain, continuations=_continuations(subject.task, example)) for chain, example in pairs
+    ]
+    results = subject.runner.run(requests)
+    scores = [gold_score(subject.task, example, result) for (_, example), result in zip(pairs, results, strict=True)]
+    rows = [scores[start : start + len(examples)] for start in range(0, len(scores), len(examples))]
     drops = [[old - new for old, new in zip(rows[0], row, strict=True)] for row in rows[1:]]
     kept = [[drop for drop in row if math.isfinite(drop)] for row in drops]
     if not all(kept):
@@ -200,28 +172,26 @@ def gold_continuation(task: Task, example: Example) -> str:
     return example.answer if glued or example.answer[0].isspace() else f" {example.answer}"
 
 
-def prior(influence: Sequence[float], chances: Sequence[float], rewards: Sequence[float]) -> dict[str, Any]:
+def prior(influence: Sequence[float], chances: Sequence[float], rewards: Sequence[float]) -> Prior:
     """Whether Block Influence predicts which layers can be skipped, [L] each."""
-    by_chance, by_reward = rank_figure(influence, chances), rank_figure(influence, rewards)
-    allowed = _predicts(by_chance)
-    reason = "rho is undefined: a side doesn't vary"
-    if by_chance["value"] is not None:
-        low, high = by_chance["interval"]
-        reason = (
-            f"rho {by_chance['value']:+.2f} over {by_chance['n']} layers, 95 % interval {low:+.2f} to {high:+.2f}, "
-            f"p {by_chance['p']:.3f}"
-        )
-    return {
-        "log_probability": by_chance,
-        "reward": by_reward,
-        "verdict": ALLOWED if allowed else REFUSED,
-        "reason": reason,
-    }
+    decides = rank_correlation(influence, chances)
+    return Prior(
+        log_probability=decides,
+        reward=rank_correlation(influence, rewards),
+        verdict=ALLOWED if _predicts(decides) else REFUSED,
+        reason=_reason(decides),
+    )
 
 
-def _predicts(figure: Figure) -> bool:
-    interval, p = figure["interval"], figure["p"]
-    return interval is not None and interval[0] > 0 and p < 0.05
+def _predicts(rho: RankCorrelation) -> bool:
+    return rho.interval is not None and rho.interval[0] > 0 and rho.p is not None and rho.p < 0.05
+
+
+def _reason(rho: RankCorrelation) -> str:
+    if rho.value is None or rho.interval is None:
+        return "rho is undefined: a side doesn't vary"
+    low, high = rho.interval
+    return f"rho {rho.value:+.2f} over {rho.count} layers, 95 % interval {low:+.2f} to {high:+.2f}, p {rho.p:.3f}"
 
 
 def _mean(values: Sequence[float]) -> float:

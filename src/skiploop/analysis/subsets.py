@@ -1,21 +1,30 @@
-"""A chain with some of its edits undone.
+"""A chain with some of its edits undone, and the search for a minimal set of edits that is enough.
 
-A chain's edits are read in the order of execution, as `Chain.edits` lists them, and the others are done as they were:
+A chain's edits are read in the order of execution, as `Chain.edits` lists them, and those that are kept are done as
+they were:
 
     a skip that is undone    its layers are run, from the one after the layer just run
     a loop that is undone    its block is run once
     a jump that is undone    the reader stays where it was: all slots up to the next higher layer are left out
 
-A loop that is kept repeats its block as it is then: of `0 2 0 2 3` (`skip 1`, `loop (0 2) x2`) without the skip
-remains `0 1 2 0 1 2 3`. All edits kept give the chain, none gives the identity.
+A loop that is kept repeats its block as it is after the undoing: `0 2 0 2 3` (`skip 1`, `loop (0 2) x2`) becomes
+`0 1 2 0 1 2 3` without its skip. All edits kept give the chain, none gives the identity.
+
+Delta debugging (ddmin; Zeller and Hildebrandt 2002) finds the minimal set. Its searches are generators that yield the
+sets they want tried and receive the verdicts, so that `lockstep` can advance many at once and have all their questions
+evaluated together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Generator, Sequence
+from itertools import pairwise
 
 from skiploop.chains.chain import Chain
 from skiploop.chains.edits import LayerEdit
+
+Subset = tuple[int, ...]
+Search = Generator[list[Subset], list[bool], Subset]
 
 
 def with_edits(chain: Chain, kept: Collection[int]) -> Chain:
@@ -93,3 +102,70 @@ class _Rebuilt:
             self._starts.extend(start + moved for start in starts)
         if done:
             self._layers.extend(block * extra)
+
+
+# Delta debugging
+
+
+def ddmin(items: Sequence[int]) -> Search:
+    """A subset that is enough and from which no single item can be left out.
+
+    It is 1-minimal, not the smallest there is. `items` as a whole must be enough; the empty set isn't tried.
+    """
+    current, parts = tuple(items), 2
+    while len(current) >= 2:
+        pieces = _split(current, parts)
+        rest = [tuple(item for item in current if item not in piece) for piece in pieces] if parts > 2 else []
+        verdicts = yield [*pieces, *rest]
+        enough = next((i for i, verdict in enumerate(verdicts) if verdict), None)
+        if enough is None:
+            if parts == len(current):
+                break
+            parts = min(2 * parts, len(current))
+        elif enough < len(pieces):
+            current, parts = pieces[enough], 2
+        else:
+            current, parts = rest[enough - len(pieces)], max(parts - 1, 2)
+    return current
+
+
+def lockstep(
+    searches: Sequence[Search], verdicts: Callable[[list[tuple[int, Subset]]], Sequence[bool]]
+) -> list[Subset]:
+    """The results of many searches; in each round all that they ask is tried together.
+
+    Args:
+        searches: not yet begun.
+        verdicts: whether each (number of a search, subset) is enough.
+    """
+    results: dict[int, Subset] = {}
+    waiting: dict[int, list[Subset]] = {}
+    for number, search in enumerate(searches):
+        _advance(number, search, None, waiting, results)
+    while waiting:
+        asked = [(number, subset) for number, subsets in waiting.items() for subset in subsets]
+        answers = iter(verdicts(asked))
+        for number, subsets in list(waiting.items()):
+            said = [next(answers) for _ in subsets]
+            _advance(number, searches[number], said, waiting, results)
+    return [results[number] for number in range(len(searches))]
+
+
+def _advance(
+    number: int,
+    search: Search,
+    said: list[bool] | None,
+    waiting: dict[int, list[Subset]],
+    results: dict[int, Subset],
+) -> None:
+    try:
+        waiting[number] = next(search) if said is None else search.send(said)
+    except StopIteration as end:
+        waiting.pop(number, None)
+        results[number] = end.value
+
+
+def _split(items: Subset, parts: int) -> list[Subset]:
+    """Neighbouring pieces of sizes that differ by one at most."""
+    bounds = [len(items) * i // parts for i in range(parts + 1)]
+    return [items[a:b] for a, b in pairwise(bounds)]

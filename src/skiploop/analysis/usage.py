@@ -13,7 +13,7 @@ Shapes: N inputs, L layers, R resamples.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -154,8 +154,8 @@ def _usage(name: str, inputs: Sequence[InputResult], layers: int) -> Usage:
         best=_by_layer(best),
         right=_by_layer(np.array(found).reshape(len(found), layers)),
         evaluated=_by_layer(tried),
-        best_entropy=measured_statistic(best, _entropies, count=len(inputs)),
-        evaluated_entropy=measured_statistic(tried, _entropies, count=len(inputs)),
+        best_entropy=measured_statistic(best, entropies),
+        evaluated_entropy=measured_statistic(tried, entropies),
     )
 
 
@@ -175,16 +175,8 @@ def _by_layer(values: Floats) -> tuple[Measured, ...]:
     return tuple(measured_mean(column) for column in values.T.tolist())
 
 
-def entropy(usage: Iterable[float]) -> float:
-    """Of executions over layers, divided by log L: 1 where all layers are run equally often, 0 for a single one."""
-    values = np.asarray(list(usage), dtype=np.float64)
-    if values.ndim != 1 or not len(values) or (values < 0).any() or not values.sum() > 0:
-        raise InvalidInput(f"usage {values.tolist()!r} has no entropy; give executions of at least 0, one above it")
-    return float(_entropies(values[None, None])[0])
-
-
-def _entropies(samples: Floats) -> Floats:
-    """[R, N, L] -> [R]"""
+def entropies(samples: Floats) -> Floats:
+    """Of executions over layers, divided by log L, [R, N, L] -> [R]; 1 where all layers are run equally often."""
     total = samples.sum(axis=1)
     if total.shape[1] == 1:
         return np.ones(len(total))  # one layer is all layers
@@ -281,7 +273,7 @@ def _pooled(name: str, share: float | None, chains: Sequence[Sequence[Chain]], l
 
 def _ratio(sums: Floats, counts: Floats) -> Measured:
     pairs = np.stack([sums, counts], axis=1)
-    return measured_statistic(pairs, _ratios, count=len(pairs))
+    return measured_statistic(pairs, _ratios)
 
 
 def _ratios(samples: Floats) -> Floats:

@@ -50,6 +50,7 @@ def analyze(
     from skiploop.analysis.runs import analyze as run_analyses
     from skiploop.cli.progress import make_progress
     from skiploop.reporting.sentences.analyses import reading
+    from skiploop.storage.records import as_json
     from skiploop.studies.folder import read_run
 
     name = read_run(run)["model"]["name"]
@@ -66,7 +67,7 @@ def analyze(
         trust_remote_code=engine.trust_remote_code,
     )
     if call.json:
-        print_json(found.results)
+        print_json(as_json(found.results))
         return
     for name, result in found.results.items():
         typer.echo(f"{name}{' (done before)' if name in found.read else ''}")

@@ -1,8 +1,7 @@
-"""Statistics: shares, resampling, correlations. numpy and scipy, no torch.
+"""Statistics: shares, resampling, correlations. numpy, and scipy where something is resampled or ranked; no torch.
 
-shares         intervals of shares and of their differences, paired tests, pass@k
-bootstrap      intervals and tests by resampling
-correlations   rank correlations
+shares         intervals of shares and of their differences, paired tests, Holm's correction, pass@k
+bootstrap      intervals and tests by resampling inputs
+correlations   Spearman's rank correlation
 measured       a value with its interval
-intervals      figures of studies as measured values
 """

@@ -1,7 +1,9 @@
-"""A figure with its 95 % interval and the number of inputs behind it, ready for JSON. Needs numpy.
+"""A figure with its 95 % interval and the number of inputs behind it, ready for JSON.
 
-Chains of one input resemble each other, so inputs are what is resampled, never chains. A bootstrap over a handful of
-inputs is far too narrow, and over equal values it has no width at all: then there is a figure without an interval.
+Chains of one input resemble each other, so inputs are resampled, never chains. A bootstrap over a handful of inputs is
+far too narrow, and over equal values it has no width: in these cases the figure has no interval.
+
+Shapes: N inputs, K values of an input.
 """
 
 from __future__ import annotations
@@ -10,14 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
-from skiploop.stats.bootstrap import Statistic, bootstrap, mean
+from skiploop.stats.bootstrap import LEAST, RESAMPLES, Floats, Method, Statistic, bootstrap_interval, mean
+from skiploop.stats.correlations import spearman, spearman_interval, spearman_p
 from skiploop.stats.shares import PairedCounts, newcombe_paired, share, wilson
-
-LEAST = 5  # inputs for a bootstrap interval
-RESAMPLES = 2999
-_MANY, _RESAMPLES_OF_MANY = 300, 999  # from so many inputs on, where ends shake less and time adds up
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Measured:
     Attributes:
         value: of the inputs as they are.
         interval: 95 %, both ends; None where the inputs can't give one (see the module).
-        count: inputs behind it.
+        count: inputs behind it; `n` in files.
     """
 
     value: float | None
@@ -39,7 +39,7 @@ class Measured:
         return self.interval is not None and not self.interval[0] <= value <= self.interval[1]
 
     def to_json(self) -> dict[str, Any]:
-        """`{n, value, interval}`, as figures are in all files of analyses."""
+        """`{n, value, interval}`, as figures are in all files."""
         return {
             "n": self.count,
             "value": self.value,
@@ -47,8 +47,30 @@ class Measured:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class PooledShare(Measured):
+    """A share of things of which an input has several.
+
+    Attributes:
+        of: how many things, of all inputs.
+    """
+
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class RankCorrelation(Measured):
+    """Spearman's rho with Bonett and Wright's interval.
+
+    Attributes:
+        p: two-sided, of a permutation test; None where rho is undefined.
+    """
+
+    p: float | None
+
+
 def from_json(figure: Mapping[str, Any]) -> Measured:
-    """A figure out of a file of an analysis."""
+    """A figure out of a file."""
     ends = figure["interval"]
     return Measured(figure["value"], None if ends is None else (ends[0], ends[1]), figure["n"])
 
@@ -58,28 +80,61 @@ def measured_share(part: int, whole: int) -> Measured:
     return Measured(share(part, whole), wilson(part, whole), whole)
 
 
-def measured_mean(values: Sequence[float], *, resamples: int | None = None, seed: int = 0) -> Measured:
-    """A mean over inputs, with a bootstrap interval."""
-    return measured_statistic(values, mean, count=len(values), resamples=resamples, seed=seed)
-
-
-def measured_statistic(
-    values: ArrayLike, statistic: Statistic, *, count: int, resamples: int | None = None, seed: int = 0
-) -> Measured:
-    """Any statistic over inputs (see `skiploop.stats.bootstrap`); fewer resamples where there are many inputs."""
-    import numpy as np
-
-    sample = np.asarray(values, dtype=np.float64)
-    if not count:
-        return Measured(None, None, 0)
-    if count < LEAST or (sample == sample[0]).all():
-        return Measured(float(statistic(sample[None])[0]), None, count)
-    usual = RESAMPLES if count < _MANY else _RESAMPLES_OF_MANY
-    found = bootstrap(sample, statistic, resamples=usual if resamples is None else resamples, seed=seed)
-    return Measured(found.value, (found.interval.low, found.interval.high), count)
-
-
 def measured_difference(counts: PairedCounts) -> Measured:
     """P(first) - P(second) over the same inputs, with Newcombe's paired interval."""
     total = sum(counts)
     return Measured(share(counts.first - counts.second, total), newcombe_paired(*counts), total)
+
+
+def measured_mean(values: Sequence[float], *, resamples: int = RESAMPLES, seed: int = 0) -> Measured:
+    """A mean over inputs, with a bootstrap interval."""
+    return measured_statistic(values, resamples=resamples, seed=seed)
+
+
+def measured_statistic(
+    values: ArrayLike,
+    statistic: Statistic = mean,
+    *,
+    method: Method = "bca",
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Measured:
+    """Any statistic over inputs, [N] or [N, K], with a bootstrap interval; see `skiploop.stats.bootstrap`."""
+    sample = np.asarray(values, dtype=np.float64)
+    value = float(statistic(sample[None])[0]) if len(sample) else np.nan
+    if np.isnan(value):
+        return Measured(None, None, len(sample))
+    interval = bootstrap_interval(sample, statistic, method=method, resamples=resamples, seed=seed)
+    return Measured(value, interval, len(sample))
+
+
+def pooled_share(parts: Sequence[tuple[int, int]], *, resamples: int = RESAMPLES, seed: int = 0) -> PooledShare:
+    """A share of things of which an input has several, as (part, whole) by input; inputs are resampled whole.
+
+    Where none or all of the things hold, a bootstrap would have no width; the interval is then Wilson's, over inputs,
+    which are independent where things aren't.
+    """
+    rows = [(part, whole) for part, whole in parts if whole]
+    part, whole = sum(part for part, _ in rows), sum(whole for _, whole in rows)
+    interval = None
+    if len(rows) >= LEAST:
+        if part in (0, whole):
+            interval = wilson(len(rows) if part else 0, len(rows))
+        else:
+            interval = bootstrap_interval(rows, _ratios, method="percentile", resamples=resamples, seed=seed)
+    return PooledShare(share(part, whole), interval, len(rows), whole)
+
+
+def rank_correlation(first: Sequence[float], second: Sequence[float], *, seed: int = 0) -> RankCorrelation:
+    """Spearman's rho over the same inputs, with its permutation p-value and interval."""
+    count = len(first)
+    rho = spearman(first, second) if count >= 2 else None
+    if rho is None:
+        return RankCorrelation(None, None, count, None)
+    return RankCorrelation(rho, spearman_interval(rho, count), count, spearman_p(first, second, seed=seed))
+
+
+def _ratios(samples: Floats) -> Floats:
+    """The share of each resample, [R, N, 2] -> [R]."""
+    totals = samples.sum(axis=1)
+    return np.asarray(totals[:, 0] / totals[:, 1])

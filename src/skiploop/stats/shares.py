@@ -1,8 +1,8 @@
-"""Shares and their intervals, McNemar's tests, pass@k. Pure Python.
+"""Shares and their intervals, McNemar's tests, Holm's correction, pass@k. Pure Python.
 
-Wilson's and Newcombe's are score intervals: they stay inside their range, and can be used for the few dozen
-inputs of a small study, where the textbook interval p +- 1.96 * sqrt(p * (1 - p) / n) is far too narrow near
-0 and 1. For what isn't a share see ``skiploop.stats.bootstrap``, for correlations ``skiploop.stats.correlations``.
+Wilson's and Newcombe's are score intervals: they stay inside their range, and suit the few dozen inputs of a small
+study, where the textbook interval p +- 1.96 * sqrt(p * (1 - p) / n) is far too narrow near 0 and 1. For what isn't a
+share see `skiploop.stats.bootstrap`, for correlations `skiploop.stats.correlations`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Literal
 
 from skiploop.errors import InvalidInput
@@ -18,41 +17,6 @@ from skiploop.validate import whole_number
 
 Z = 1.959963984540054  # 95 %, two-sided
 McNemar = Literal["exact", "mid-p", "chi2"]
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A two-sided confidence interval, ends included; `low, high = interval` unpacks it.
-
-    Attributes:
-        low: lower end.
-        high: upper end.
-        level: how often such an interval holds the true value; 0.95 for a 95 % interval.
-    """
-
-    low: float
-    high: float
-    level: float = 0.95
-
-    def __iter__(self) -> Iterator[float]:
-        return iter((self.low, self.high))
-
-    def excludes(self, value: float = 0.0) -> bool:
-        """Whether the value lies outside; an effect counts when its interval excludes 0."""
-        return not self.low <= value <= self.high
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A figure with its interval.
-
-    Attributes:
-        value: of the inputs as they are.
-        interval: around it.
-    """
-
-    value: float
-    interval: Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +42,6 @@ class PairedCounts:
 # Arguments
 
 
-def checked_level(level: float) -> float:
-    """A confidence level, or InvalidInput."""
-    if not 0 < level < 1:  # NaN isn't either
-        raise InvalidInput(f"level={level!r} isn't between 0 and 1; use for instance 0.95")
-    return float(level)
-
-
-def normal_quantile(level: float) -> float:
-    """Half the width of a two-sided normal interval, in standard deviations; 1.96 at 0.95."""
-    return NormalDist().inv_cdf((1 + checked_level(level)) / 2)
-
-
 def paired_counts(first: Iterable[object], second: Iterable[object]) -> PairedCounts:
     """Counts two sequences of 0/1 (or bool) outcomes over the same inputs, in the same order."""
     left, right = list(first), list(second)
@@ -97,7 +49,7 @@ def paired_counts(first: Iterable[object], second: Iterable[object]) -> PairedCo
         raise InvalidInput(f"{len(left)} first and {len(right)} second outcomes aren't pairs; give both per input")
     for outcome in (*left, *right):
         if outcome not in (0, 1):
-            raise InvalidInput(f"outcome {outcome!r} is neither 0 nor 1; for real rewards use bootstrap_difference")
+            raise InvalidInput(f"outcome {outcome!r} is neither 0 nor 1; for real rewards see measured_mean")
     cells = [(bool(a), bool(b)) for a, b in zip(left, right, strict=True)]
     order = ((True, True), (True, False), (False, True), (False, False))
     return PairedCounts(*(cells.count(cell) for cell in order))
@@ -226,6 +178,16 @@ def _half_tail(k: int, n: int) -> float:
             break
         total += term
     return total
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's adjusted p-values (1979), in the order given: the family-wise error stays below the level."""
+    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
+    adjusted, worst = [1.0] * len(p_values), 0.0
+    for place, index in enumerate(order):
+        worst = max(worst, min(1.0, (len(p_values) - place) * p_values[index]))
+        adjusted[index] = worst
+    return adjusted
 
 
 # Several samples of an input

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
+from skiploop.analysis.figures import LensFigures, LensGroup, LetterBias, SimilarityFigures
 from skiploop.reporting import numbers
 from skiploop.reporting.charts import Heat, Line, Series, by_layer, heat_maps, lines
 from skiploop.reporting.parts import Cell, Column, Figure, Section, Table, difference, measured
 from skiploop.reporting.run_folder import RunFolder
-from skiploop.stats.measured import from_json
+from skiploop.storage.records import from_json
 
 _GROUPS = {
     "identity_right": "the identity, right",
@@ -24,46 +24,54 @@ _CURVES = (("identity_right", "search"), ("corrected_identity", "control"), ("st
 
 def similarity_section(folder: RunFolder) -> Section | None:
     """The matrix, its phases, and whether it may be used as a prior."""
-    found = folder.part("analysis", "similarity")
-    if found is None:
+    data = folder.part("analysis", "similarity")
+    if data is None:
         return None
-    phases, prior = found["phases"], found["prior"]
-    blocks = ", ".join(f"{first}-{last}" if first != last else str(first) for first, last in phases["phases"])
-    gain = numbers.value(phases["gain"]["value"], "fine")
-    ends = numbers.interval(phases["gain"]["interval"], "fine")
-    drift = numbers.value(phases["reference"], "fine")
-    shown = "That is more than a drift" if phases["clear"] else "That is no more than a drift without phases has"
-    allowed = "may be used as a prior" if prior["verdict"] != "refused" else "is refused as a prior"
+    found = from_json(SimilarityFigures, data)
+    phases, prior = found.phases, found.prior
+    blocks = ", ".join(f"{first}-{last}" if first != last else str(first) for first, last in phases.phases)
+    gain = numbers.value(phases.gain.value, "fine")
+    ends = numbers.interval(phases.gain.interval, "fine")
+    drift = numbers.value(phases.reference, "fine")
+    shown = "That is more than a drift" if phases.clear else "That is no more than a drift without phases has"
+    allowed = "may be used as a prior" if prior.verdict != "refused" else "is refused as a prior"
     text = (
-        f"How much hidden states differ between layers, over {found['tokens']:,} tokens of {found['n']} prompts. "
+        f"How much hidden states differ between layers, over {found.tokens:,} tokens of {found.n} prompts. "
         "Blocks along the diagonal suggest phases, but any drift from layer to layer looks like some. The best cut is "
         f"into {blocks}, with a gain of {gain}{f' (95 %: {ends})' if ends else ''}; uneven drift alone reaches "
         f"{drift}. {shown}.",
         "Block Influence, how much a layer turns its input, is often used to choose layers to skip. Here it was "
         "checked: each layer was skipped alone, and the drop of the gold answer's log-probability correlated with it "
-        f"over the layers. Verdict: it {allowed} on this model and task ({numbers.proper(prior['reason'])}). "
+        f"over the layers. Verdict: it {allowed} on this model and task ({numbers.proper(prior.reason)}). "
         "That is about single skips, on average over inputs: it says nothing about loops, nor that a search would be "
         "better for it.",
     )
-    layers = len(found["layers"])
+    layers = len(found.layers)
     columns = (
         Column("layer", "count"), Column("Block Influence", "fine"), Column("drop of log-probability", "fine"),
         Column("drop of reward", "points"),
     )  # fmt: skip
     rows = tuple(
-        (Cell(each["layer"]), Cell(each["influence"]), difference(from_json(each["log_probability_drop"])),
-         difference(from_json(each["reward_drop"])))
-        for each in found["layers"]
-    )  # fmt: skip
+        (
+            Cell(layer.layer),
+            Cell(layer.influence),
+            difference(layer.log_probability_drop),
+            difference(layer.reward_drop),
+        )
+        for layer in found.layers
+    )
     caption = "What each layer does to its input, and what its skip costs; bootstrap intervals over inputs."
     ranks = (Column("Block Influence with"), Column("Spearman's rho", "number"), Column("p", "p"))
     correlations = tuple(
-        (Cell(name), measured(from_json(prior[key])), Cell(prior[key]["p"]))
-        for name, key in (("drop of log-probability (decides)", "log_probability"), ("drop of reward", "reward"))
+        (Cell(name), measured(rho), Cell(rho.p))
+        for name, rho in (
+            ("drop of log-probability (decides)", prior.log_probability),
+            ("drop of reward", prior.reward),
+        )
     )
     about = f"Over {layers} layers; with few layers intervals are wide."
     tables = (Table(about, ranks, correlations), Table(caption, columns, rows, folded=layers > 16))
-    matrix = [row[1:] for row in found["matrix"][1:]]
+    matrix = [row[1:] for row in found.matrix[1:]]
     heat = Heat("after each layer", tuple(map(str, range(layers))), tuple(tuple(row) for row in matrix))
     drawn = heat_maps([heat], middle=0.0, axes_names=("layer", "layer"), bar="1 − cosine", digits=2)
     figures = (
@@ -82,14 +90,14 @@ def similarity_section(folder: RunFolder) -> Section | None:
             "Dots with intervals over layers: drop of log-probability.",
             by_layer(
                 {"layer skipped": [
-                    Series("drop", "search", tuple(from_json(each["log_probability_drop"]) for each in found["layers"]))
+                    Series("drop", "search", tuple(layer.log_probability_drop for layer in found.layers))
                 ]},
                 axis="drop", level=0,
             ),
             (6.6, 2.6),
         ),
     )  # fmt: skip
-    return Section("similarity", "Similarity of layers, and its use as a prior", text, tables, figures, found)
+    return Section("similarity", "Similarity of layers, and its use as a prior", text, tables, figures, data)
 
 
 # Logit lens
@@ -97,9 +105,10 @@ def similarity_section(folder: RunFolder) -> Section | None:
 
 def lens_section(folder: RunFolder) -> Section | None:
     """What the model would say after each slot."""
-    found = folder.part("analysis", "lens")
-    if found is None:
+    data = folder.part("analysis", "lens")
+    if data is None:
         return None
+    found = from_json(LensFigures, data)
     text = (
         "The state after each slot is read by the model's own final norm and head: how likely is the gold token there? "
         "One position of an input is looked at: where its answer leaves the gold one, or is least sure. The “turn” is "
@@ -107,18 +116,19 @@ def lens_section(folder: RunFolder) -> Section | None:
         "so that early slots may know more than they show. Right and wrong inputs differ in more than being right. "
         "That the chain of a corrected input ends on the gold token is no finding: it was chosen for that.",
     )
-    groups = {name: found["groups"][name] for name in _GROUPS if found["groups"][name]["n"]}
+    every: dict[str, LensGroup] = {name: getattr(found.groups, name) for name in _GROUPS}
+    groups = {name: group for name, group in every.items() if group.n}
     columns = (
         Column("chains"), Column("inputs", "count"), Column("turn", "number"), Column("p(gold) at the end", "number"),
         Column("rank of gold at the end", "number"),
     )  # fmt: skip
     rows = tuple(
-        (Cell(_GROUPS[name]), Cell(group["n"]), measured(from_json(group["turn"])),
-         *(measured(from_json(group["curves"][key][-1])) for key in ("gold_probability", "gold_rank")))
+        (Cell(_GROUPS[name]), Cell(group.n), measured(group.turn),
+         measured(group.curves.gold_probability[-1]), measured(group.curves.gold_rank[-1]))
         for name, group in groups.items()
     )  # fmt: skip
     caption = "Means with bootstrap intervals over inputs."
-    gap = from_json(found["turn_difference"])
+    gap = found.turn_difference
     if gap.value is not None:
         ends = numbers.interval(gap.interval, "number")
         caption += (
@@ -126,10 +136,8 @@ def lens_section(folder: RunFolder) -> Section | None:
             f"{f' ({ends})' if ends else ''}."
         )
     tables = [Table(caption, columns, rows)]
-    if found["letters"]:
-        tables.append(_letter_table(found["letters"]))
-    grid = found["positions"]
-    places = tuple((number + 1) / grid for number in range(grid)) if isinstance(grid, int) else tuple(grid)
+    if found.letters:
+        tables.append(_letter_table(found.letters))
     figures = tuple(
         Figure(
             f"lens-{name.replace('_', '-')}",
@@ -137,8 +145,8 @@ def lens_section(folder: RunFolder) -> Section | None:
             f"Curves with bands over the layers: {axis} for right and wrong inputs.",
             lines(
                 [
-                    Line(f"{_GROUPS[group]} ({groups[group]['n']})", style, places,
-                         tuple(map(from_json, groups[group]["curves"][name])))
+                    Line(f"{_GROUPS[group]} ({groups[group].n})", style, found.positions,
+                         getattr(groups[group].curves, name))
                     for group, style in _CURVES if group in groups
                 ],
                 axes_names=("share of the layers run", axis), percent=name == "gold_probability",
@@ -151,23 +159,16 @@ def lens_section(folder: RunFolder) -> Section | None:
             ("entropy", "entropy (nats)", "How undecided the model is after each share of the layers."),
         )
     )  # fmt: skip
-    data = {key: value for key, value in found.items() if key != "inputs"}
-    return Section("lens", "Logit lens", text, tuple(tables), figures, data)
+    bare = {key: value for key, value in data.items() if key != "inputs"}
+    return Section("lens", "Logit lens", text, tuple(tables), figures, bare)
 
 
-def _letter_table(letters: list[Mapping[str, Any]]) -> Table:
+def _letter_table(letters: Sequence[LetterBias]) -> Table:
     columns = (
         Column("option"), Column("chosen by the identity", "share"), Column("right", "share"),
         Column("difference", "points"),
     )  # fmt: skip
-    rows = []
-    for row in letters:
-        ends = None if row["interval"] is None else (row["interval"][0], row["interval"][1])
-        strong = ends is not None and not ends[0] <= 0 <= ends[1]
-        rows.append(
-            (Cell(row["letter"]), Cell(row["predicted"]), Cell(row["gold"]), Cell(row["difference"], ends, strong))
-        )
-    caption = (
-        f"How often the identity chooses each option, and how often it is right ({letters[0]['n']} inputs; Newcombe)."
-    )
-    return Table(caption, columns, tuple(rows))
+    rows = tuple((Cell(row.letter), Cell(row.predicted), Cell(row.gold), difference(row.difference)) for row in letters)
+    count = letters[0].difference.count
+    caption = f"How often the identity chooses each option, and how often it is right ({count} inputs; Newcombe)."
+    return Table(caption, columns, rows)

@@ -23,7 +23,7 @@ from typing import Any
 from skiploop.chains.chain import Chain
 from skiploop.engine.request import Request, Result, Runner
 from skiploop.errors import InvalidInput
-from skiploop.stats.bootstrap import bootstrap_difference
+from skiploop.stats.measured import measured_mean
 from skiploop.stats.shares import mcnemar, newcombe_paired, paired_counts, wilson
 from skiploop.storage.files import Line
 from skiploop.storage.journal import Journal
@@ -284,7 +284,7 @@ def _any(
 def paired(first: Sequence[bool], second: Sequence[bool], *, seed: int) -> dict[str, Any]:
     """The difference of two shares of the same inputs: Newcombe's and the bootstrap interval, and McNemar's test."""
     counts = paired_counts(first, second)
-    boot = bootstrap_difference(first, second, seed=seed).interval if len(first) > 1 else None
+    boot = measured_mean([int(a) - int(b) for a, b in zip(first, second, strict=True)], seed=seed).interval
     return {
         "difference": (counts.first - counts.second) / len(first),
         "interval": newcombe_paired(*counts),

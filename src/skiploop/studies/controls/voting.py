@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from skiploop.stats.bootstrap import bootstrap
+from skiploop.stats.measured import measured_mean
 from skiploop.stats.shares import mean_pass_at_k, pass_at_k, wilson
 from skiploop.tasks import Task
 from skiploop.tasks.answers.text import normalise
@@ -112,4 +112,5 @@ def _interval(values: list[float], seed: int) -> list[float] | None:
     if all(value in (0.0, 1.0) for value in values):
         found = wilson(round(sum(values)), len(values))
         return None if found is None else list(found)
-    return list(bootstrap(values, seed=seed).interval) if len(values) > 1 else None
+    found = measured_mean(values, seed=seed).interval
+    return None if found is None else list(found)
