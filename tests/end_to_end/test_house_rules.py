@@ -24,7 +24,6 @@ LONGEST, MOST, MOST_FLAGS = 60, 6, 8
 # (module, function): longer than 60 lines, or more than 6 parameters, until they are shortened.
 PENDING = {
     ("analysis/ablation", "ablate"),
-    ("analysis/difficulty", "first_successes"),
     ("analysis/runs", "analyze"),
     ("engine/captured_step", "FixedStep.__init__"),
     ("full_study/run", "run_study"),
@@ -43,9 +42,14 @@ PENDING_MAPS = {"engine", "reporting"}
 
 # Modules without a test file of their own name, by the file that tests them.
 TESTED_BY = {
-    "analysis/test_runs": ("analysis/ablation", "analysis/robustness", "analysis/subject", "stats/intervals"),
+    "analysis/test_runs": (
+        "analysis/ablation",
+        "analysis/robustness",
+        "analysis/subject",
+        "analysis/figures",
+        "analysis/settings",
+    ),
     "analysis/test_similarity": ("analysis/phases", "analysis/states"),
-    "analysis/test_subsets": ("analysis/minimise",),
     "analysis/test_usage_depths_hits": ("analysis/depths", "analysis/hits", "analysis/usage"),
     "chains/drawing/test_svg": ("chains/drawing/geometry", "chains/drawing/metadata", "chains/drawing/style"),
     "chains/drawing/test_text": ("chains/drawing/layout", "chains/drawing/listing"),
@@ -89,8 +93,7 @@ TESTED_BY = {
     "searchers/trees/test_cola": ("searchers/trees/tree",),
     "spaces/test_language": ("spaces/decisions",),
     "spaces/test_space": ("spaces/blocks", "spaces/named"),
-    "stats/test_shares": ("stats/bootstrap", "stats/correlations"),
-    "storage/test_records": ("stats/measured", "storage/files"),
+    "storage/test_records": ("storage/files",),
     "studies/controls/test_sampling": ("studies/controls/settings", "studies/controls/voting"),
     "studies/static/test_study": (
         *("studies/static/race", "studies/static/references", "studies/static/settings", "studies/static/split"),

@@ -141,7 +141,30 @@ def sign_flip_test(differences: ArrayLike, *, resamples: int = RESAMPLES, seed: 
     if len(moved) < 2:
         return 1.0
     moved /= np.abs(moved).max()  # or tiny differences would be ties to scipy
-    return permutation_p(moved, lambda rows: rows.mean(axis=-1), "samples", resamples, seed)
+    if len(moved) < resamples.bit_length():  # 2 ** N assignments, at most `resamples`
+        return permutation_p(moved, lambda rows: rows.mean(axis=-1), "samples", resamples, seed)
+    return _random_signs_p(moved, resamples, seed)
+
+
+def _random_signs_p(values: Floats, resamples: int, seed: int) -> float:
+    """As `permutation_p` with random signs, but drawn for all inputs at once, which is ten times faster."""
+    from scipy import stats
+
+    random = np.random.default_rng(seed)
+
+    def flipped(size: tuple[int, ...]) -> Floats:
+        return (2.0 * random.integers(0, 2, size, dtype=np.int8) - 1) * values
+
+    tested = stats.monte_carlo_test(
+        values,
+        flipped,
+        lambda rows, axis=-1: np.abs(rows.mean(axis=axis)),
+        vectorized=True,
+        n_resamples=resamples,
+        batch=max(1, _BATCH // len(values)),
+        alternative="greater",
+    )
+    return float(tested.pvalue)
 
 
 def permutation_p(
