@@ -4,10 +4,12 @@ example    `Example`, one input, and `Verdict`, what an answer to it is worth
 task       `Task`: examples with their prompts, limits and scoring
 options    `TaskOptions`, what can be chosen of one
 make       `make_task`: a task from a specification such as `gsm8k` or `jsonl:FILE`
-prompts    templates, and options shown in another order
+prompts    templates, and options listed by letter
+rotation   options in another order
 sample     balanced and seeded orders of examples
 sources/   where rows come from
-answers/   how answers are judged
+answers/   how answers are read and compared
+scorers/   how answers are judged: one scorer a file
 """
 
 from __future__ import annotations
@@ -20,13 +22,13 @@ if TYPE_CHECKING:
     from skiploop.tasks.example import Verdict as Verdict
     from skiploop.tasks.make import make_task as make_task
     from skiploop.tasks.options import TaskOptions as TaskOptions
-    from skiploop.tasks.task import LENGTH_NORMS as LENGTH_NORMS
-    from skiploop.tasks.task import SCORINGS as SCORINGS
+    from skiploop.tasks.scorers.choice import LENGTH_NORMS as LENGTH_NORMS
+    from skiploop.tasks.scorers.named import SCORINGS as SCORINGS
     from skiploop.tasks.task import Task as Task
 
 # On first use: the command line reads `options` at each start, and what makes tasks takes longer to import than itself.
 _HOME = {
-    "LENGTH_NORMS": "task", "SCORINGS": "task", "Example": "example", "Task": "task", "TaskOptions": "options",
+    "LENGTH_NORMS": "scorers.choice", "SCORINGS": "scorers.named", "Example": "example", "Task": "task", "TaskOptions": "options",
     "Verdict": "example", "make_task": "make",
 }  # fmt: skip
 __all__ = sorted(_HOME)

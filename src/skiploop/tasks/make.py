@@ -24,12 +24,13 @@ from skiploop.tasks.example import Example
 from skiploop.tasks.options import TaskOptions
 from skiploop.tasks.prompts import check_template, read_template, render
 from skiploop.tasks.sample import first_of_each
+from skiploop.tasks.scorers.protocol import Scorer
 from skiploop.tasks.sources.dart import check_cuts, difficulties, read_difficulty, row_rate, with_levels
 from skiploop.tasks.sources.formats import FORMATS, PLAIN, WITH_OPTIONS, Format
 from skiploop.tasks.sources.hub import hub_source
 from skiploop.tasks.sources.reasoning_gym import THRESHOLD, gym_examples
 from skiploop.tasks.sources.rows import Row, parse_text, read_file
-from skiploop.tasks.task import Scorer, Task
+from skiploop.tasks.task import Task
 
 NANO_SPLITS = ("test", "train")
 # A byte-level tokenizer needs one token a byte at most; a few more for EOS and word-boundary marks.

@@ -6,10 +6,12 @@ study asks the model for the log-likelihood of each of `continuations` and `judg
     verbatim   the text up to EOS is the answer, character by character: one forced pass can decide it
     exact      the final statement is the answer, whatever its case, white space and punctuation
     numeric    the final number is the answer (a LaTeX expression where the gold answer is one)
-    math       the same, and where that isn't equal, math-verify decides if it is installed: see mathcheck.py
-    gym        the data set's own judgement: problems of reasoning-gym, see gym.py
+    math       the same, and where that isn't equal, math-verify decides if it is installed
+    gym        the data set's own judgement: problems of reasoning-gym
     choice     the continuation with the highest log-likelihood is the right option's text
     letter     the same with the letters A, B, ... as continuations
+
+Each of these is a `Scorer`, see `skiploop.tasks.scorers`.
 """
 
 from __future__ import annotations
@@ -21,38 +23,20 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 from skiploop.errors import InvalidInput
-from skiploop.tasks.answers.math import checker, math_verdict
-from skiploop.tasks.answers.text import (
-    cut_at_label,
-    exact_verdict,
-    extract_letter,
-    letters,
-    normalise,
-    numeric_verdict,
-)
+from skiploop.tasks.answers.text import cut_at_label, letters
 from skiploop.tasks.example import Example, Verdict
-from skiploop.tasks.prompts import question_label, rotate_options
+from skiploop.tasks.prompts import question_label
+from skiploop.tasks.rotation import rotated
 from skiploop.tasks.sample import balanced_order, first_of_each
+from skiploop.tasks.scorers.choice import LENGTH_NORMS, Choice
+from skiploop.tasks.scorers.named import FREE_FORM, OF_OPTIONS, OWN, SCORERS, SCORINGS
+from skiploop.tasks.scorers.protocol import Scorer
 
-SCORINGS = ("verbatim", "exact", "numeric", "math", "gym", "choice", "letter")
-_FREE_FORM = SCORINGS[:4]
-LENGTH_NORMS = ("tokens", "bytes", "none")
 # After these a word follows without a space: "12+30=", "(", or an open quotation mark.
 _NO_SPACE_AFTER = "=([{<\"'“"
-
-
-class Scorer(Protocol):
-    """A data set's own judgement."""
-
-    @property
-    def name(self) -> str:
-        """What it is, with its version."""
-
-    def judge(self, example: Example, text: str) -> tuple[float, str | None]:
-        """The reward of a text, and the answer found in it."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +52,7 @@ class Task:
         length_norm: what the log-likelihood of a `choice` is divided by, one of `LENGTH_NORMS`.
         description: where the examples come from, how many rows and repeated questions there were, what judges
             answers; for run.json. Not part of what makes two tasks equal.
-        scorer: the data set's own judgement, for the scoring `gym`.
+        scorer: the data set's own, for the scoring `gym`.
     """
 
     name: str
@@ -83,7 +67,7 @@ class Task:
     def __post_init__(self) -> None:
         _one_of("scoring", self.scoring, SCORINGS)
         _one_of("length_norm", self.length_norm, LENGTH_NORMS)
-        if self.scoring == "gym" and self.scorer is None:
+        if self.scoring == OWN and self.scorer is None:
             raise InvalidInput(f"The scoring 'gym' is for tasks of reasoning-gym (rg:NAME); {self.name!r} isn't one.")
         if self.max_new_tokens < 1:
             raise InvalidInput(f"max_new_tokens is {self.max_new_tokens}; it must be at least 1.")
@@ -106,7 +90,7 @@ class Task:
     @property
     def scores_options(self) -> bool:
         """Whether options are scored (`judge_scores`) instead of text being generated (`judge_text`)."""
-        return self.scoring in ("choice", "letter")
+        return self.scoring in OF_OPTIONS
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -121,9 +105,7 @@ class Task:
     @property
     def checker(self) -> str | None:
         """What judges answers, with its version, where that isn't this package alone."""
-        if self.scoring == "gym" and self.scorer is not None:
-            return self.scorer.name
-        return checker() if self.scoring == "math" else None
+        return self._judge.checker
 
     @cached_property
     def fingerprint(self) -> str:
@@ -137,22 +119,15 @@ class Task:
         """Return the texts whose log-likelihoods decide, in option order; empty where text is generated."""
         if not self.scores_options:
             return ()
-        texts = letters(len(example.choices)) if self.scoring == "letter" else example.choices
+        texts = self._options.names(example)
         glued = example.prompt[-1].isspace() or example.prompt[-1] in _NO_SPACE_AFTER
         return tuple(text if glued or text[0].isspace() else f" {text}" for text in texts)
 
     def judge_text(self, example: Example, text: str) -> Verdict:
         """Judge a generated text (without the EOS token)."""
-        if self.scoring == "verbatim":
-            return Verdict(float(text == example.answer), text if _well_formed(example, text) else None)
-        text = cut_at_label(text, question_label(self.prompt_template))
-        if self.scores_options:
-            return self._judge_option(example, text)
-        if self.scoring == "gym" and self.scorer is not None:
-            return Verdict(*self.scorer.judge(example, text))
-        judge = {"numeric": numeric_verdict, "math": math_verdict}.get(self.scoring, exact_verdict)
-        right, answer = judge(example.answer, text)
-        return Verdict(float(right), answer)
+        if self._judge.cuts_repeats:
+            text = cut_at_label(text, question_label(self.prompt_template))
+        return self._judge.judge(example, text)
 
     def judge_scores(self, example: Example, loglikelihoods: Sequence[float], num_tokens: Sequence[int]) -> Verdict:
         """Judge the options by the log-likelihoods of their continuations; the lowest index wins a tie.
@@ -166,8 +141,7 @@ class Task:
 
     def judge_choice(self, example: Example, index: int) -> Verdict:
         """Judge the option with this index, where options are scored."""
-        answer = letters(len(example.choices))[index] if self.scoring == "letter" else example.choices[index]
-        return Verdict(float(index == example.gold), answer)
+        return Verdict(float(index == example.gold), self._options.names(example)[index])
 
     def option_scores(
         self, example: Example, loglikelihoods: Sequence[float], num_tokens: Sequence[int]
@@ -178,7 +152,7 @@ class Task:
             raise ValueError(f"{count} options, {len(loglikelihoods)} scores and {len(num_tokens)} token counts")
         if any(math.isnan(score) for score in loglikelihoods):
             return None
-        lengths = self._lengths(example, num_tokens)
+        lengths = self._options.lengths(example, num_tokens, self.length_norm)
         return [score / length for score, length in zip(loglikelihoods, lengths, strict=True)]
 
     def deduplicated(self) -> Task:
@@ -222,7 +196,17 @@ class Task:
         """
         if not any(e.choices for e in self.examples):
             raise InvalidInput(f"The task {self.name!r} has no options that could be rotated.")
-        return replace(self, examples=tuple(self._rotate(e, shift) for e in self.examples))
+        return replace(self, examples=tuple(rotated(e, shift, listed=self._judge.lists_options) for e in self.examples))
+
+    @property
+    def _judge(self) -> Scorer:
+        own = self.scorer if self.scoring == OWN else None
+        return SCORERS[self.scoring] if own is None else own
+
+    @property
+    def _options(self) -> Choice:
+        """The scorer of options."""
+        return OF_OPTIONS[self.scoring]
 
     def _keep(self, indices: Sequence[int]) -> Task:
         return replace(self, examples=tuple(self.examples[i] for i in indices))
@@ -236,7 +220,7 @@ class Task:
             raise InvalidInput(
                 f"The scoring {self.scoring!r} needs two or more options, none of them empty; the example "
                 f"{example.id!r} of the task {self.name!r} has {example.choices!r}. Use one of "
-                f"{', '.join(_FREE_FORM)}, or keep the families with options only."
+                f"{', '.join(FREE_FORM)}, or keep the families with options only."
             )
         if example.gold is None or not 0 <= example.gold < len(example.choices):
             raise InvalidInput(
@@ -244,54 +228,6 @@ class Task:
                 f"{len(example.choices) - 1}."
             )
         letters(len(example.choices))
-
-    def _judge_option(self, example: Example, text: str) -> Verdict:
-        letter = extract_letter(text, len(example.choices))
-        if letter is not None:
-            return Verdict(float(ord(letter) - ord("A") == example.gold), letter)
-        _, answer = exact_verdict(example.answer, text)
-        for index, choice in enumerate(example.choices):
-            if answer is not None and normalise(choice) == normalise(answer):
-                return Verdict(float(index == example.gold), choice)
-        return Verdict(0.0, None)
-
-    def _lengths(self, example: Example, num_tokens: Sequence[int]) -> list[int]:
-        if self.scoring == "letter" or self.length_norm == "none":
-            return [1] * len(num_tokens)
-        lengths = list(num_tokens) if self.length_norm == "tokens" else [len(c.encode()) for c in example.choices]
-        if min(lengths) < 1:
-            raise ValueError(f"a continuation of {min(lengths)} tokens can't be scored")
-        return lengths
-
-    def _rotate(self, example: Example, shift: int) -> Example:
-        count = len(example.choices)
-        if not count or example.gold is None:
-            return example
-        shift %= count
-        prompt = rotate_options(example.prompt, example.choices, shift)
-        if prompt is None and self.scoring != "choice":
-            raise InvalidInput(
-                f"The options of the example {example.id!r} can't be rotated: its prompt doesn't list them "
-                "as A, B, ... Give a prompt template with {options}."
-            )
-        gold, names = (example.gold - shift) % count, letters(count)
-        named = self.scoring != "choice" and example.answer == names[example.gold]
-        return replace(
-            example,
-            prompt=prompt or example.prompt,
-            choices=example.choices[shift:] + example.choices[:shift],
-            gold=gold,
-            answer=names[gold] if named else example.answer,
-        )
-
-
-def _well_formed(example: Example, text: str) -> bool:
-    """Tell whether a verbatim text could be an answer: not empty, and a letter where that is asked for."""
-    if example.choices and example.gold is not None:
-        names = letters(len(example.choices))
-        if example.answer == names[example.gold]:
-            return text in names
-    return bool(text.strip())
 
 
 def _one_of(what: str, value: str, allowed: tuple[str, ...]) -> None:

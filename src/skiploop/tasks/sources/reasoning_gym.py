@@ -17,7 +17,8 @@ from typing import Any
 from skiploop.errors import InvalidInput
 from skiploop.tasks.answers.sandbox import Worker
 from skiploop.tasks.answers.text import exact_verdict, final_statement
-from skiploop.tasks.example import Example
+from skiploop.tasks.example import Example, Verdict
+from skiploop.tasks.scorers.protocol import Scorer
 
 THRESHOLD = 0.99
 SIZE = 500
@@ -25,8 +26,8 @@ _TIMEOUT = 10.0  # seconds to score one answer
 _MAKING = 600.0  # seconds to make all problems
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class GymScorer:
+@dataclass(frozen=True, eq=False)
+class GymScorer(Scorer):
     """The data set's own judgement.
 
     Attributes:
@@ -38,16 +39,21 @@ class GymScorer:
     worker: Worker
     answers: dict[str, tuple[int, str]]
 
-    def judge(self, example: Example, text: str) -> tuple[float, str | None]:
-        """The reward and the answer found. A wrong target of a control is right where it is said, and only there."""
+    @property
+    def checker(self) -> str:
+        """The package that judges, and the reward from which an answer is right."""
+        return self.name
+
+    def judge(self, example: Example, text: str) -> Verdict:
+        """Judge the final statement; where another answer is the target (a control's), only that text is right."""
         answer = final_statement(text)
         if not answer:
-            return 0.0, None
+            return Verdict(0.0, None)
         index, reference = self.answers[example.id]
         if example.answer != reference:
-            return float(exact_verdict(example.answer, answer)[0]), answer
+            return Verdict(float(exact_verdict(example.answer, answer)[0]), answer)
         score = self.worker.ask([index, answer], _TIMEOUT) or 0.0
-        return float(score >= THRESHOLD), answer
+        return Verdict(float(score >= THRESHOLD), answer)
 
 
 def gym_examples(spec: str) -> tuple[list[Example], GymScorer]:

@@ -1,0 +1,44 @@
+"""Scoring `choice`: the continuation with the highest log-likelihood is the text of the right option."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from skiploop.tasks.answers.text import exact_verdict, extract_letter, normalise
+from skiploop.tasks.example import Example, Verdict
+from skiploop.tasks.scorers.protocol import Scorer
+
+LENGTH_NORMS = ("tokens", "bytes", "none")
+
+
+class Choice(Scorer):
+    """Options are scored by the log-likelihoods of their texts."""
+
+    @property
+    def lists_options(self) -> bool:
+        """The options are scored as continuations of the question alone."""
+        return False
+
+    def names(self, example: Example) -> tuple[str, ...]:
+        """What each option is called in an answer; these are the texts that are scored."""
+        return example.choices
+
+    def lengths(self, example: Example, num_tokens: Sequence[int], length_norm: str) -> list[int]:
+        """What the log-likelihood of each option is divided by, for one of `LENGTH_NORMS`."""
+        if length_norm == "none":
+            return [1] * len(num_tokens)
+        lengths = list(num_tokens) if length_norm == "tokens" else [len(c.encode()) for c in example.choices]
+        if min(lengths) < 1:
+            raise ValueError(f"a continuation of {min(lengths)} tokens can't be scored")
+        return lengths
+
+    def judge(self, example: Example, text: str) -> Verdict:
+        """Judge a text that names an option by its letter, or else by its text."""
+        letter = extract_letter(text, len(example.choices))
+        if letter is not None:
+            return Verdict(float(ord(letter) - ord("A") == example.gold), letter)
+        _, answer = exact_verdict(example.answer, text)
+        for index, choice in enumerate(example.choices):
+            if answer is not None and normalise(choice) == normalise(answer):
+                return Verdict(float(index == example.gold), choice)
+        return Verdict(0.0, None)

@@ -1,0 +1,16 @@
+"""Scoring `numeric`: the final number is the answer (a LaTeX expression where the gold answer is one)."""
+
+from __future__ import annotations
+
+from skiploop.tasks.answers.text import numeric_verdict
+from skiploop.tasks.example import Example, Verdict
+from skiploop.tasks.scorers.protocol import Scorer
+
+
+class Numeric(Scorer):
+    """For answers that are numbers."""
+
+    def judge(self, example: Example, text: str) -> Verdict:
+        """Compare the final number exactly."""
+        right, answer = numeric_verdict(example.answer, text)
+        return Verdict(float(right), answer)
