@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 # On first use: the command line reads `options` at each start, and what makes tasks takes longer to import than itself.
 _HOME = {
-    "LENGTH_NORMS": "scorers.choice", "SCORINGS": "scorers.named", "Example": "example", "Task": "task", "TaskOptions": "options",
-    "Verdict": "example", "make_task": "make",
+    "LENGTH_NORMS": "scorers.choice", "SCORINGS": "scorers.named", "Example": "example", "Task": "task",
+    "TaskOptions": "options", "Verdict": "example", "make_task": "make",
 }  # fmt: skip
 __all__ = sorted(_HOME)
 
