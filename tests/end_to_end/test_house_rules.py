@@ -53,7 +53,7 @@ TESTED_BY = {
     "analysis/test_usage_depths_hits": ("analysis/depths", "analysis/hits", "analysis/usage"),
     "chains/drawing/test_svg": ("chains/drawing/geometry", "chains/drawing/metadata", "chains/drawing/style"),
     "chains/drawing/test_text": ("chains/drawing/layout", "chains/drawing/listing"),
-    "chains/test_chain": ("chains/edits", "chains/notation", "errors", "validate"),
+    "chains/test_chain": ("chains/edits", "chains/notation", "errors"),
     "cli/test_main": (
         *("cli/ablate", "cli/analyze", "cli/app", "cli/call", "cli/draw", "cli/flags", "cli/model", "cli/progress"),
         *("cli/search", "cli/show", "cli/study", "cli/values", "engine/open", "flag", "tasks/options"),
@@ -89,7 +89,7 @@ TESTED_BY = {
     "reporting/test_page": ("reporting/canvas", "reporting/charts", "reporting/page/explorer", "reporting/page/page"),
     "searchers/samplers/test_gflownet": ("searchers/samplers/flows",),
     "searchers/surrogates/test_gp": ("searchers/surrogates/codes", "searchers/surrogates/posterior"),
-    "searchers/test_registry": ("searchers/protocol", "testing/searcher_contract"),
+    "searchers/test_registry": ("searchers/base", "searchers/protocol", "testing/searcher_contract"),
     "searchers/trees/test_cola": ("searchers/trees/tree",),
     "spaces/test_language": ("spaces/decisions",),
     "spaces/test_space": ("spaces/blocks", "spaces/named"),

@@ -90,7 +90,10 @@ def test_unknown_names_are_refused() -> None:
     space = make_space("cola", 4)
     with pytest.raises(InvalidInput, match=r"'mcts'; use one of auto, random, nearby, cola,"):
         make_searcher("mcts", space)
-    with pytest.raises(InvalidInput, match=r"unknown setting lam of searcher 'cola'; it takes exploration"):
+    with pytest.raises(
+        InvalidInput,
+        match=r"unknown setting lam of searcher 'cola'; it takes random_child, widening,",
+    ):
         make_searcher("cola", space, lam=0)
     with pytest.raises(InvalidInput, match=r"unknown setting exploration of searcher 'random'; it takes none"):
         make_searcher("random", space, exploration=0)

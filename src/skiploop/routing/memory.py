@@ -46,7 +46,7 @@ from numpy.typing import NDArray
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers.warm import Asker, WarmStart
-from skiploop.validate import whole_number
+from skiploop.validate import Range, numbers, whole_number
 
 SCHEMA = 1
 Layers = tuple[int, ...]
@@ -73,13 +73,9 @@ class MemorySettings:
     prior: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("inputs", "per_input", "chains"):
-            whole_number(name, getattr(self, name), 1)
-        for name in ("temperature", "prior"):
-            value = getattr(self, name)
-            number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            if not number or not math.isfinite(value) or value <= 0:
-                raise InvalidInput(f"{name}={value!r} doesn't work; use a finite number above 0")
+        positive = Range(0, low_included=False)
+        counts = {"inputs": 1, "per_input": 1, "chains": 1}
+        numbers(self, whole=counts, within={"temperature": positive, "prior": positive})
 
 
 @dataclass(frozen=True, slots=True)

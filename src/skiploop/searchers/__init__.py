@@ -5,6 +5,7 @@ A searcher works for one input. It is deterministic given its seed and the seque
 batch may be told in any order, and chains may be told that were never asked, such as the identity.
 
     protocol      `Searcher`, and what each one checks of what it is told
+    base          what searchers have in common
     registry      the searchers by name, `make_searcher`
     warm          chains that are tried first
     features      a chain as numbers, for models of rewards

@@ -7,11 +7,11 @@ import pytest
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import EvolutionSearcher, EvolutionSettings, RandomSearcher, Searcher
-from skiploop.searchers.samplers.moves import instances
 from skiploop.spaces.named import make_space, per_layer
 from skiploop.spaces.space import Space
 from skiploop.testing.searcher_contract import run
 from tests.searchers.rewards import planted, scattered
+from tests.searchers.samplers.changes import instances
 
 
 def searched(space: Space, budget: int, **settings: int) -> tuple[EvolutionSearcher, list[Chain]]:

@@ -15,19 +15,20 @@ from numpy.typing import NDArray
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import RandomSearcher
-from skiploop.searchers.samplers.flows import EditGraph, Flow, Policy, Trajectory, Tree, fit
+from skiploop.searchers.samplers.flows import Flow, Policy, QuestionFlow, Trajectory, fit
 from skiploop.searchers.samplers.gflownet import GFlowNetSearcher, GFlowNetSettings
 from skiploop.spaces.named import make_space, per_layer
 from skiploop.spaces.space import Space
 from tests.searchers.rewards import scattered
+from tests.searchers.samplers.edit_graph import EditGraph
 from tests.searchers.samplers.test_metropolis import found, noise, planted_table
 
 SMALL = [("cola", 3, 4.0), ("skip", 5, 4.0), ("loop", 4, 6.0), ("per-layer", 3, 4.0), ("permute", 4, 4.0)]
 
 
-def tree(space: Space) -> Tree:
+def tree(space: Space) -> QuestionFlow:
     """With one number for each answer after each sequence of answers, so that it can have any distribution."""
-    return Tree(space, Policy(math.log(space.count())), context=99)
+    return QuestionFlow(space, Policy(math.log(space.count())), context=99)
 
 
 def graph(space: Space) -> EditGraph:
@@ -49,10 +50,10 @@ def trained(flow: Flow, chains: list[Chain], beta: float) -> tuple[NDArray[np.fl
     return weights / weights.sum(), math.log(weights.sum())
 
 
-def ends(flow: Tree | EditGraph, chains: list[Chain]) -> NDArray[np.float64]:
+def ends(flow: QuestionFlow | EditGraph, chains: list[Chain]) -> NDArray[np.float64]:
     """The exact probability with which the policy ends at each chain."""
     rng = np.random.default_rng(0)
-    if isinstance(flow, Tree):
+    if isinstance(flow, QuestionFlow):
         steps = [flow.toward(chain, rng) for chain in chains]
         log_p = [flow.policy.log_probabilities(each.states)[range(len(each.picks)), each.picks] for each in steps]
         return np.array([math.exp(each.sum()) for each in log_p])
@@ -84,7 +85,7 @@ def test_both_formulations_have_the_exact_distribution_and_log_z(name: str, laye
 def test_samples_have_that_distribution_too(kind: object) -> None:
     space, samples = make_space("cola", 3), 8000
     chains = list(space.enumerate())
-    flow: Tree | EditGraph = kind(space)  # type: ignore[operator]
+    flow: QuestionFlow | EditGraph = kind(space)  # type: ignore[operator]
     target, _ = trained(flow, chains, 4.0)
     rng = np.random.default_rng(1)
     drawn = Counter(flow.sample(rng) for _ in range(samples))
@@ -119,15 +120,10 @@ def test_the_graph_of_edits_has_no_cycles_and_every_chain() -> None:
     assert sum(len(parents) > 1 for parents in flow.parents.values()) > 50
 
 
-def test_large_spaces_are_not_listed() -> None:
-    with pytest.raises(InvalidInput, match="use Tree"):
-        graph(make_space("cola", 12))
-
-
 def test_gradients_are_those_of_the_loss() -> None:
     """Central differences of the mean loss, number by number."""
     space, rng = make_space("cola", 3), np.random.default_rng(0)
-    flow = Tree(space, Policy(3.0), context=1)
+    flow = QuestionFlow(space, Policy(3.0), context=1)
     chains = list(space.enumerate())[:20]
     batch = [flow.toward(chain, rng) for chain in chains]
     log_rewards = rng.normal(size=len(batch))
@@ -153,7 +149,7 @@ def test_little_context_carries_over_to_chains_not_seen() -> None:
     target = np.exp(10 * np.array([reward(chain) for chain in chains]))
     variation = {}
     for context in (0, 99):
-        flow = Tree(space, Policy(math.log(space.count())), context)
+        flow = QuestionFlow(space, Policy(math.log(space.count())), context)
         log_rewards = {chain: 10 * reward(chain) for chain in known}
         fit(flow, log_rewards, steps=600, batch=32, rng=np.random.default_rng(0), cooling=True)
         variation[context] = abs(ends(flow, chains) - target / target.sum()).sum() / 2

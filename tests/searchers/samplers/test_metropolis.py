@@ -13,11 +13,12 @@ import pytest
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import RandomSearcher, Searcher
-from skiploop.searchers.samplers.metropolis import MetropolisSearcher, MetropolisSettings, walk
+from skiploop.searchers.samplers.metropolis import MetropolisSearcher, MetropolisSettings
 from skiploop.searchers.samplers.moves import JUMP
 from skiploop.spaces.named import make_space, per_layer
 from skiploop.spaces.space import Space
 from tests.searchers.rewards import scattered
+from tests.searchers.samplers.changes import walk
 from tests.searchers.samplers.test_moves import transitions
 
 

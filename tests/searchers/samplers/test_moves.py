@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from skiploop.chains.chain import Chain
-from skiploop.searchers.samplers.moves import JUMP, KINDS, NAMES, Layers, instances, propose
+from skiploop.searchers.samplers.moves import JUMP, KINDS, NAMES, Layers, propose
 from skiploop.spaces.named import make_space, per_layer
 from skiploop.spaces.space import Space
 from tests.searchers.rewards import scattered
+from tests.searchers.samplers.changes import instances
 
 SMALL = {
     "cola": lambda: make_space("cola", 3),

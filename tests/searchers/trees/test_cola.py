@@ -16,7 +16,8 @@ import pytest
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import ColaSearcher, ColaSettings, RandomSearcher
-from skiploop.searchers.trees.cola import Node, _best
+from skiploop.searchers.trees.cola import ucb
+from skiploop.searchers.trees.tree import TreeNode
 from skiploop.spaces.named import make_space
 from skiploop.spaces.space import Space
 from tests.searchers.rewards import planted, scattered
@@ -97,12 +98,12 @@ def test_the_first_chain_is_the_identity() -> None:
 def test_a_child_is_selected_by_the_ucb_of_the_paper() -> None:
     """UCB(P) = Q/v + c * sqrt(ln V / v) - lambda * |P| / L, worked out by hand for four children."""
     total, penalty, exploration, simulations = 10, 5.0, 1.5, 40
-    root = Node(0, Chain.identity(total), None, penalty)
+    root = TreeNode(0, Chain.identity(total), None, penalty)
     for number, (text, visits, rewards) in enumerate(
         [("0-8", 10, 9.0), ("0-7", 20, 2.0), ("0-6", 2, 0.0), ("0-9 9", 7, 7.0)]
     ):
         chain = Chain.parse(text, total)
-        child = root.children[chain.layers] = Node(number + 1, chain, root, penalty)
+        child = root.children[chain.layers] = TreeNode(number + 1, chain, root, penalty)
         child.add(visits, rewards)
     bounds = {
         str(child.chain): child.total / child.visits
@@ -110,13 +111,12 @@ def test_a_child_is_selected_by_the_ucb_of_the_paper() -> None:
         - penalty * len(child.chain) / total
         for child in root.children.values()
     }
-    spread = exploration * math.sqrt(math.log(simulations))
     while bounds:
-        best = _best(root, spread)
+        best = ucb(root, exploration, simulations)
         assert best is not None and str(best.chain) == max(bounds, key=bounds.__getitem__)
         best.closed = True
         del bounds[str(best.chain)]
-    assert _best(root, spread) is None
+    assert ucb(root, exploration, simulations) is None
 
 
 @pytest.mark.parametrize("batch", [1, 8])

@@ -77,7 +77,7 @@ def test_selection_takes_only_children_that_are_not_dominated() -> None:
     open_ones = [child for child in root.children.values() if not child.closed]
     means = [tuple(total / child.visits for total in child.totals) for child in open_ones]  # type: ignore[attr-defined]
     allowed = {str(open_ones[index].chain) for index in non_dominated(means)}
-    picked = {str(child.chain) for _ in range(400) if (child := searcher._best(root, 0.0))}
+    picked = {str(child.chain) for _ in range(400) if (child := searcher._best(root))}
     assert picked == allowed and len(open_ones) > len(allowed)
 
 

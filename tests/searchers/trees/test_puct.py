@@ -13,7 +13,7 @@ from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import ColaSearcher, ColaSettings
 from skiploop.searchers.trees.puct import PuctSearcher, PuctSettings, normalised
-from skiploop.searchers.trees.tree import ValuedNode, Valuing
+from skiploop.searchers.trees.tree import ValuedNode, ValueSettings, node_maker
 from skiploop.spaces.named import make_space
 from skiploop.spaces.space import Space
 from skiploop.testing.searcher_contract import SearcherContract
@@ -55,7 +55,7 @@ def test_a_child_is_selected_by_alphazeros_rule() -> None:
         + 1.25 * shares[str(child.chain)] * math.sqrt(root.visits) / (1 + child.visits)
         for child in root.children.values()
     }
-    best = searcher._best(root, 0.0)
+    best = searcher._best(root)
     assert best is not None and bounds[str(best.chain)] == pytest.approx(max(bounds.values()))
 
 
@@ -106,7 +106,7 @@ def test_priors_are_normalised_and_nothing_means_uniform() -> None:
 
 
 def test_the_pessimistic_value_is_the_mean_of_lowest_and_mean() -> None:
-    node = Valuing(pessimism=0.5).node(0, Chain.identity(4), None, 0.0)
+    node = node_maker(ValueSettings(pessimism=0.5), None)(0, Chain.identity(4), None)
     for reward in (1.0, 0.5, 0.75):
         node.add(1, 0.0)
         node.add(0, reward)
@@ -117,8 +117,8 @@ def test_the_pessimistic_value_is_the_mean_of_lowest_and_mean() -> None:
 
 def test_a_first_value_fades_with_visits_and_counts_for_its_certainty() -> None:
     for certainty in (0.0, 0.5, 1.0):
-        node = Valuing(first_weight=4.0, first_value=lambda chain, c=certainty: (1.0, c)).node(
-            0, Chain.identity(4), None, 0.0
+        node = node_maker(ValueSettings(first_weight=4.0), lambda chain, c=certainty: (1.0, c))(
+            0, Chain.identity(4), None
         )
         for visits in range(1, 5):
             node.add(1, 0.0)
@@ -128,7 +128,7 @@ def test_a_first_value_fades_with_visits_and_counts_for_its_certainty() -> None:
 
 
 def test_defaults_take_the_plain_node() -> None:
-    assert not isinstance(Valuing().node(0, Chain.identity(4), None, 0.0), ValuedNode)
+    assert not isinstance(node_maker(ValueSettings(), None)(0, Chain.identity(4), None), ValuedNode)
 
 
 def test_first_values_change_where_the_tree_goes() -> None:

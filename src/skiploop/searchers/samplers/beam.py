@@ -18,21 +18,17 @@ A level is a set of chains one edit away from the `width` chains of its beam. Wh
 
 from __future__ import annotations
 
-import random
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
 
 from skiploop.chains.chain import Chain
 from skiploop.chains.edits import edited
-from skiploop.searchers.protocol import checked
+from skiploop.searchers.base import Layers, LearningSearcher
 from skiploop.searchers.samplers.random import RandomSearcher
 from skiploop.searchers.trees.puct import Prior, few_slots, normalised
 from skiploop.spaces.space import Space
-from skiploop.validate import whole_number
-
-Layers = tuple[int, ...]
+from skiploop.validate import numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +44,10 @@ class BeamSettings:
     branch: int = 8
 
     def __post_init__(self) -> None:
-        for name in ("width", "branch"):
-            whole_number(name, getattr(self, name), 1)
+        numbers(self, whole={"width": 1, "branch": 1})
 
 
-class BeamSearcher:
+class BeamSearcher(LearningSearcher[BeamSettings]):
     """Asks for the children of the best few chains of the level before.
 
     Args:
@@ -62,56 +57,44 @@ class BeamSearcher:
         prior: one number of at least 0 for each child of a chain, as for `PuctSearcher`; the highest come first.
     """
 
-    settings_type: ClassVar[type[BeamSettings]] = BeamSettings
+    settings_type = BeamSettings
 
     def __init__(
         self, space: Space, *, seed: int = 0, settings: BeamSettings | None = None, prior: Prior | None = None
     ) -> None:
-        self.space = space
-        self.seed = whole_number("seed", seed, 0)
-        self.settings = settings or BeamSettings()
+        super().__init__(space, seed=seed, settings=settings)
         self.prior = prior
-        self._rng = random.Random(self.seed)
         self._rest = RandomSearcher(space, seed=self.seed)
         self._order: dict[Layers, int] = {}  # asked or told -> when
-        self._rewards: dict[Layers, float] = {}
         self._level: dict[Layers, None] = {}  # told since the last beam was chosen
         self._waiting: set[Layers] = set()  # asked, not told
         self._beam: deque[Layers] = deque([space.identity.layers])  # whose turn it is first
         self._children: dict[Layers, list[Layers]] = {}  # of chains that were in a beam, the next one last
 
-    def ask(self, n: int) -> list[Chain]:
-        """Up to n further chains; fewer when the space is exhausted."""
-        wanted = whole_number("n", n, 0)
-        asked: list[Chain] = []
+    def _prepare(self, wanted: int) -> None:
         if wanted and len(self._level) >= self.settings.width * self.settings.branch:
             self._choose(self._level)
-        while len(asked) < wanted and (layers := self._next()) is not None:
-            self._order[layers] = len(self._order)
-            self._waiting.add(layers)
-            asked.append(Chain.unchecked(layers, self.space.num_layers))
-        return asked
 
-    def tell(self, chain: Chain, reward: float) -> None:
+    def _mark(self, layers: Layers) -> None:
+        super()._mark(layers)
+        self._order[layers] = len(self._order)
+        self._waiting.add(layers)
+
+    def _take(self, chain: Chain, reward: float) -> None:
         """Takes the reward into account for the next beam."""
-        number = checked(self.space, chain, reward)
-        layers = chain.layers
-        if layers in self._rewards or chain not in self.space:
-            return
-        self._rewards[layers] = number
-        self._order.setdefault(layers, len(self._order))
-        self._waiting.discard(layers)
-        if layers != self.space.identity.layers:  # which is the first beam
-            self._level[layers] = None
+        self._order.setdefault(chain.layers, len(self._order))
+        self._waiting.discard(chain.layers)
+        if chain.layers != self.space.identity.layers:  # which is the first beam
+            self._level[chain.layers] = None
 
     def _next(self) -> Layers | None:
-        if self.space.identity.layers not in self._order:
+        if self.space.identity.layers not in self._seen:
             return self.space.identity.layers
         while True:
             if (child := self._child()) is not None:
                 return child
             if self._waiting or not self._choose(self._level or self._rewards):
-                return self._uniform()
+                return self._unseen(self._rest)
 
     def _child(self) -> Layers | None:
         """The next child of the beam, whose chains take turns; None when they have none left."""
@@ -120,7 +103,7 @@ class BeamSearcher:
             children = self._children_of(parent)
             while children:
                 child = children.pop()
-                if child not in self._order:
+                if child not in self._seen:
                     self._beam.append(parent)
                     return child
         return None
@@ -148,10 +131,3 @@ class BeamSearcher:
         self._beam = deque(able[: self.settings.width])
         self._level = {}
         return bool(able)
-
-    def _uniform(self) -> Layers | None:
-        """Any chain that wasn't seen, of the whole space; None when it is exhausted."""
-        while found := self._rest.ask(1):
-            if found[0].layers not in self._order:
-                return found[0].layers
-        return None

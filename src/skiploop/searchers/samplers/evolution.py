@@ -15,17 +15,15 @@ notable:
 
 from __future__ import annotations
 
-import random
 from collections import deque
 from dataclasses import dataclass
-from typing import ClassVar
 
 from skiploop.chains.chain import Chain
-from skiploop.searchers.protocol import checked
-from skiploop.searchers.samplers.moves import Layers, propose
+from skiploop.searchers.base import Layers, LearningSearcher
+from skiploop.searchers.samplers.moves import propose
 from skiploop.searchers.samplers.nearby import NearbySearcher
 from skiploop.spaces.space import Space
-from skiploop.validate import whole_number
+from skiploop.validate import numbers
 
 _TRIES = 32  # changes of one parent, most of which lead out of the space, before another parent is drawn
 _PARENTS = 4  # drawn for one child, before a random chain near the identity takes its place
@@ -46,11 +44,10 @@ class EvolutionSettings:
     changes: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("population", "sample", "changes"):
-            whole_number(name, getattr(self, name), 1)
+        numbers(self, whole={"population": 1, "sample": 1, "changes": 1})
 
 
-class EvolutionSearcher:
+class EvolutionSearcher(LearningSearcher[EvolutionSettings]):
     """Asks for small changes of the best of a few chains that aren't old.
 
     Args:
@@ -59,40 +56,26 @@ class EvolutionSearcher:
         settings: the numbers of the algorithm.
     """
 
-    settings_type: ClassVar[type[EvolutionSettings]] = EvolutionSettings
+    settings_type = EvolutionSettings
 
     def __init__(self, space: Space, *, seed: int = 0, settings: EvolutionSettings | None = None) -> None:
-        self.space = space
-        self.seed = whole_number("seed", seed, 0)
-        self.settings = settings or EvolutionSettings()
-        self._rng = random.Random(self.seed)
+        super().__init__(space, seed=seed, settings=settings)
         self._near = NearbySearcher(space, seed=self.seed)
         self._alive: deque[Layers] = deque(maxlen=self.settings.population)  # the oldest first
         self._waiting: dict[Layers, None] = {}  # asked, and not told when last looked at; in the order asked
         self._unasked: list[Layers] = []  # told without being asked, not born yet
-        self._rewards: dict[Layers, float] = {}
-        self._seen: set[Layers] = set()  # asked or told
         self._first = self.settings.population  # chains near the identity that are still to be asked
 
-    def ask(self, n: int) -> list[Chain]:
-        """Up to n further chains; fewer when the space is exhausted."""
-        wanted = whole_number("n", n, 0)
+    def _prepare(self, wanted: int) -> None:
         self._age()
-        asked: list[Chain] = []
-        while len(asked) < wanted and (layers := self._next()) is not None:
-            self._seen.add(layers)
-            self._waiting[layers] = None
-            asked.append(Chain.unchecked(layers, self.space.num_layers))
-        return asked
 
-    def tell(self, chain: Chain, reward: float) -> None:
-        """Keeps the reward until the next ask."""
-        number = checked(self.space, chain, reward)
-        if chain.layers not in self._rewards and chain in self.space:
-            self._rewards[chain.layers] = number
-            self._seen.add(chain.layers)
-            if chain.layers not in self._waiting:
-                self._unasked.append(chain.layers)
+    def _mark(self, layers: Layers) -> None:
+        super()._mark(layers)
+        self._waiting[layers] = None
+
+    def _take(self, chain: Chain, reward: float) -> None:
+        if chain.layers not in self._waiting:
+            self._unasked.append(chain.layers)
 
     def _age(self) -> None:
         """Those whose reward has come are born; the oldest die."""
@@ -110,7 +93,7 @@ class EvolutionSearcher:
             for _ in range(_PARENTS):
                 if (child := self._child(self._parent())) is not None:
                     return child
-        return self._fresh()
+        return self._unseen(self._near)  # a random chain near the identity
 
     def _parent(self) -> Layers:
         """The best of a sample of those alive; of equally good ones the shortest, then the youngest."""
@@ -127,11 +110,4 @@ class EvolutionSearcher:
                 layers = propose(self.space, layers, self._rng)[0]
             if layers not in self._seen:
                 return layers
-        return None
-
-    def _fresh(self) -> Layers | None:
-        """A random chain near the identity that wasn't seen before; None when the space is exhausted."""
-        while found := self._near.ask(1):
-            if found[0].layers not in self._seen:
-                return found[0].layers
         return None

@@ -14,14 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 from skiploop.chains.chain import Chain
+from skiploop.searchers.base import DrawingSearcher, Layers
 from skiploop.searchers.protocol import checked
 from skiploop.spaces.space import Space
-from skiploop.validate import whole_number
-
-Layers = tuple[int, ...]
+from skiploop.validate import numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +33,10 @@ class ExhaustiveSettings:
     near: int = 2
 
     def __post_init__(self) -> None:
-        whole_number("near", self.near, 0)
+        numbers(self, whole={"near": 0})
 
 
-class ExhaustiveSearcher:
+class ExhaustiveSearcher(DrawingSearcher[ExhaustiveSettings]):
     """Asks for all chains in a fixed order; rewards don't matter to it.
 
     Args:
@@ -47,27 +45,23 @@ class ExhaustiveSearcher:
         settings: how far the part that is sorted by edits goes.
     """
 
-    settings_type: ClassVar[type[ExhaustiveSettings]] = ExhaustiveSettings
+    settings_type = ExhaustiveSettings
 
     def __init__(self, space: Space, *, seed: int = 0, settings: ExhaustiveSettings | None = None) -> None:
-        self.space = space
-        self.seed = whole_number("seed", seed, 0)
-        self.settings = settings or ExhaustiveSettings()
+        super().__init__(space, seed=seed, settings=settings)
         self._chains = self._in_order()
         self._waiting: set[Layers] = set()  # asked, not told
         self._unasked: set[Layers] = set()  # told before they were asked
 
-    def ask(self, n: int) -> list[Chain]:
-        """Up to n further chains; fewer when the space is exhausted."""
-        wanted = whole_number("n", n, 0)
-        asked: list[Chain] = []
-        while len(asked) < wanted and (chain := next(self._chains, None)) is not None:
-            if chain.layers in self._unasked:
-                self._unasked.discard(chain.layers)
-            else:
-                self._waiting.add(chain.layers)
-                asked.append(chain)
-        return asked
+    def _next(self) -> Layers | None:
+        for chain in self._chains:
+            if chain.layers not in self._unasked:
+                return chain.layers
+            self._unasked.discard(chain.layers)
+        return None
+
+    def _mark(self, layers: Layers) -> None:
+        self._waiting.add(layers)
 
     def tell(self, chain: Chain, reward: float) -> None:
         """Takes note of an evaluation: a chain that is told won't be asked."""

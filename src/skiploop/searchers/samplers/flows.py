@@ -5,13 +5,8 @@ A policy P_F builds a chain x step by step (Bengio et al. 2021, arXiv 2106.04399
 
     (log Z + sum log P_F - log R(x) - sum log P_B)^2    with    log R = beta * reward.
 
-Where the loss is 0 for all trajectories, the policy ends at x with probability R(x) / Z. Two ways to build a chain:
-
-- `Tree`: the space's questions in their order. Each chain has one trajectory, so P_B = 1.
-- `EditGraph`: edits from the identity, until it stops. A chain is reached on many ways, so P_B matters: here it is
-  uniform over the parents. Without it chains with many ways would be too likely. Edits have cycles (a loop can
-  be skipped again), so those are taken that lead further from the identity, which needs the space listed: for small
-  ones, and to check the tree against.
+Where the loss is 0 for all trajectories, the policy ends at x with probability R(x) / Z. A chain is
+built by answering the space's questions in their order (`QuestionFlow`), so that it has one trajectory, and P_B = 1.
 
 Logits are sums of learned numbers, one for each of an answer's features; a state's features are few and sparse, so
 the gradients are written out here: d log P_F(a | s) / d logit_o = [o = a] - P_F(o | s).
@@ -29,10 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skiploop.chains.chain import Chain
-from skiploop.errors import InvalidInput
 from skiploop.spaces.space import Space
 
-_LISTED = 20_000  # most chains of a space for `EditGraph`
 _LOG_Z = 1  # its row among the weights
 _FIRST_DECAY, _SECOND_DECAY = 0.9, 0.99  # Adam's; the second is short, as rewards come in all the time
 
@@ -165,7 +158,7 @@ class Policy:
         return row
 
 
-class Tree:
+class QuestionFlow:
     """Chains by the space's questions. A logit depends on the question, the answer, and the last answers before.
 
     Args:
@@ -217,55 +210,6 @@ class Tree:
 
     def _after(self, before: tuple[str, ...], label: str) -> tuple[str, ...]:
         return (*before, label)[-self.context :] if self.context else ()
-
-
-class EditGraph:
-    """Chains by edits away from the identity, then a stop; a chain's parents are one step nearer to the identity.
-
-    Args:
-        space: at most 20000 chains; those that no edits lead to aren't built.
-        policy: learns the edits, a number for each.
-    """
-
-    def __init__(self, space: Space, policy: Policy) -> None:
-        if space.count() > _LISTED:
-            raise InvalidInput(
-                f"{space!r} has {space.count()} chains, more than the {_LISTED} that can be listed; use Tree"
-            )
-        self.space = space
-        self.policy = policy
-        self.children: dict[Chain, list[Chain]] = {}
-        self.parents: dict[Chain, list[Chain]] = {space.identity: []}
-        level = [space.identity]
-        while level:
-            known = set(self.parents)
-            for chain in level:
-                self.children[chain] = [child for child in space.children(chain) if child not in known]
-                for child in self.children[chain]:
-                    self.parents.setdefault(child, []).append(chain)
-            level = [chain for chain in self.parents if chain not in known]
-
-    def toward(self, chain: Chain, rng: np.random.Generator) -> Trajectory:
-        """From the chain back to the identity, each parent equally likely."""
-        states, picks, log_back = [self.state(chain)], [0], 0.0
-        while parents := self.parents[chain]:
-            parent = parents[int(rng.integers(len(parents)))]
-            log_back -= math.log(len(parents))
-            states.append(self.state(parent))
-            picks.append(1 + self.children[parent].index(chain))
-            chain = parent
-        return Trajectory(np.array(states, np.int64), np.array(picks, np.int64), log_back)
-
-    def sample(self, rng: np.random.Generator) -> Chain:
-        """Edits until it stops."""
-        chain = self.space.identity
-        while pick := self.policy.draw(self.state(chain), rng):
-            chain = self.children[chain][pick - 1]
-        return chain
-
-    def state(self, chain: Chain) -> int:
-        """The id of a chain's state; answer 0 is to stop, the others are its children."""
-        return self.policy.state(chain, lambda: [[(chain, pick)] for pick in range(1 + len(self.children[chain]))])
 
 
 def fit(

@@ -16,17 +16,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
 from skiploop.chains.chain import Chain
-from skiploop.errors import InvalidInput
-from skiploop.searchers.protocol import checked
-from skiploop.searchers.samplers.flows import Policy, Tree, fit
+from skiploop.searchers.base import Layers, LearningSearcher
+from skiploop.searchers.samplers.flows import Policy, QuestionFlow, fit
 from skiploop.searchers.samplers.random import RandomSearcher
 from skiploop.spaces.space import Space
-from skiploop.validate import whole_number
+from skiploop.validate import SHARE, numbers
 
 _DRAWS = 8  # from the flow, each of them seen before, until a chain is drawn uniformly instead
 
@@ -52,17 +50,10 @@ class GFlowNetSettings:
     batch: int = 16
 
     def __post_init__(self) -> None:
-        for name, least in (("context", 0), ("updates", 0), ("batch", 1)):
-            whole_number(name, getattr(self, name), least)
-        for name, highest in (("beta", math.inf), ("exploration", 1.0), ("learning_rate", math.inf)):
-            value = getattr(self, name)
-            number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            if not number or not math.isfinite(value) or not 0 <= value <= highest:
-                allowed = "in [0, 1]" if highest == 1 else "of at least 0"
-                raise InvalidInput(f"{name}={value!r} doesn't work; use a finite number {allowed}")
+        numbers(self, whole={"context": 0, "updates": 0, "batch": 1}, within={"exploration": SHARE})
 
 
-class GFlowNetSearcher:
+class GFlowNetSearcher(LearningSearcher[GFlowNetSettings]):
     """Asks for chains drawn from a flow that is trained on all rewards told so far.
 
     Args:
@@ -71,37 +62,24 @@ class GFlowNetSearcher:
         settings: the constants of the flow.
     """
 
-    settings_type: ClassVar[type[GFlowNetSettings]] = GFlowNetSettings
+    settings_type = GFlowNetSettings
 
     def __init__(self, space: Space, *, seed: int = 0, settings: GFlowNetSettings | None = None) -> None:
-        self.space = space
-        self.seed = whole_number("seed", seed, 0)
-        self.settings = settings or GFlowNetSettings()
+        super().__init__(space, seed=seed, settings=settings)
         rate = self.settings.learning_rate
-        self.flow = Tree(space, Policy(math.log(space.count()), rate, 4 * rate), self.settings.context)
-        self._rng = np.random.default_rng(self.seed)
+        self.flow = QuestionFlow(space, Policy(math.log(space.count()), rate, 4 * rate), self.settings.context)
+        self._generator = np.random.default_rng(self.seed)
         self._rest = RandomSearcher(space, seed=self.seed)
-        self._seen: set[Chain] = set()  # asked or told
         self._new: dict[Chain, float] = {}  # told since the last ask
         self._log_rewards: dict[Chain, float] = {}  # what is trained on
 
-    def ask(self, n: int) -> list[Chain]:
-        """Up to n further chains; fewer when the space is exhausted."""
-        wanted = whole_number("n", n, 0)
+    def _prepare(self, wanted: int) -> None:
         if wanted:
             self._train()
-        asked: list[Chain] = []
-        while len(asked) < wanted and (chain := self._next()) is not None:
-            self._seen.add(chain)
-            asked.append(chain)
-        return asked
 
-    def tell(self, chain: Chain, reward: float) -> None:
+    def _take(self, chain: Chain, reward: float) -> None:
         """Keeps the reward until the next ask, so that the order of tells doesn't matter."""
-        number = checked(self.space, chain, reward)
-        if chain not in self._log_rewards and chain not in self._new and chain in self.space:
-            self._new[chain] = number
-            self._seen.add(chain)
+        self._new[chain] = reward
 
     def _train(self) -> None:
         """Takes in what was told since, in an order of its own, and goes on training."""
@@ -112,20 +90,17 @@ class GFlowNetSearcher:
             self.flow.policy.start(math.log(self.space.count()) + self.settings.beta * _mean([r for _, r in told]))
         self._log_rewards |= {chain: self.settings.beta * reward for chain, reward in told}
         steps = self.settings.updates * len(told)
-        fit(self.flow, self._log_rewards, steps=steps, batch=self.settings.batch, rng=self._rng)
+        fit(self.flow, self._log_rewards, steps=steps, batch=self.settings.batch, rng=self._generator)
         self._new.clear()
 
-    def _next(self) -> Chain | None:
-        """A chain not seen before: from the flow, or else a uniform one; None when none is left."""
-        if self._rng.random() >= self.settings.exploration:
+    def _next(self) -> Layers | None:
+        """From the flow, or else a uniform chain."""
+        if self._generator.random() >= self.settings.exploration:
             for _ in range(_DRAWS):
-                chain = self.flow.sample(self._rng)
-                if chain not in self._seen:
-                    return chain
-        while found := self._rest.ask(1):
-            if found[0] not in self._seen:
-                return found[0]
-        return None
+                layers = self.flow.sample(self._generator).layers
+                if layers not in self._seen:
+                    return layers
+        return self._unseen(self._rest)
 
 
 def _mean(numbers: Sequence[float]) -> float:

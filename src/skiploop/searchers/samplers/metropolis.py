@@ -20,39 +20,16 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import ClassVar
 
-from skiploop.chains.chain import Chain
-from skiploop.errors import InvalidInput
-from skiploop.searchers.protocol import checked
-from skiploop.searchers.samplers.moves import Layers, propose
+from skiploop.searchers.base import Layers, LearningSearcher
+from skiploop.searchers.samplers.moves import propose
 from skiploop.searchers.samplers.random import RandomSearcher
 from skiploop.spaces.space import Space
-from skiploop.validate import whole_number
+from skiploop.validate import SHARE, numbers
 
 _PATIENCE = 100  # draws without a new chain, most of which lead out of the space, before one is drawn uniformly
 _AHEAD = 64  # most steps that a walker is ahead of its rewards
-
-
-def walk(
-    space: Space, reward_of: Callable[[Chain], float], steps: int, beta: float, rng: random.Random
-) -> Iterator[Chain]:
-    """The chains at which one walker stands after each of so many steps from the identity, one temperature.
-
-    For spaces whose rewards cost nothing; each chain's reward is asked for whenever the walker considers it.
-    """
-    chain, reward = space.identity, reward_of(space.identity)
-    for _ in range(steps):
-        layers, log_ratio = propose(space, chain.layers, rng)
-        log_u = _log_uniform(rng)
-        if layers != chain.layers:
-            proposed = Chain.unchecked(layers, space.num_layers)
-            found = reward_of(proposed)
-            if log_u < beta * (found - reward) + log_ratio:
-                chain, reward = proposed, found
-        yield chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +49,7 @@ class MetropolisSettings:
     warmup: int = 0
 
     def __post_init__(self) -> None:
-        whole_number("walkers", self.walkers, 1)
-        whole_number("warmup", self.warmup, 0)
-        for name, highest in (("beta", math.inf), ("ladder", 1.0)):
-            value = getattr(self, name)
-            number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            if not number or not math.isfinite(value) or not 0 <= value <= highest:
-                allowed = "in [0, 1]" if highest == 1 else "of at least 0"
-                raise InvalidInput(f"{name}={value!r} doesn't work; use a finite number {allowed}")
+        numbers(self, whole={"walkers": 1, "warmup": 0}, within={"ladder": SHARE})
 
 
 @dataclass(slots=True)
@@ -93,7 +63,7 @@ class _Walker:
     steps: list[tuple[Layers, float, float]] = field(default_factory=list)  # proposed, log ratio, log uniform
 
 
-class MetropolisSearcher:
+class MetropolisSearcher(LearningSearcher[MetropolisSettings]):
     """Asks for the chains that walkers at several temperatures come to; good ones are approached step by step.
 
     Args:
@@ -102,37 +72,18 @@ class MetropolisSearcher:
         settings: the temperatures.
     """
 
-    settings_type: ClassVar[type[MetropolisSettings]] = MetropolisSettings
+    settings_type = MetropolisSettings
 
     def __init__(self, space: Space, *, seed: int = 0, settings: MetropolisSettings | None = None) -> None:
-        self.space = space
-        self.seed = whole_number("seed", seed, 0)
-        self.settings = settings or MetropolisSettings()
-        self._rng = random.Random(self.seed)
+        super().__init__(space, seed=seed, settings=settings)
         self._walkers = [self._walker(number) for number in range(self.settings.walkers)]
         self._turn = 0
-        self._rewards: dict[Layers, float] = {}
-        self._seen: set[Layers] = set()  # asked or told
         self._rest = RandomSearcher(space, seed=self.seed)
 
-    def ask(self, n: int) -> list[Chain]:
-        """Up to n further chains; fewer when the space is exhausted."""
-        wanted = whole_number("n", n, 0)
+    def _prepare(self, wanted: int) -> None:
         for walker in self._walkers:
             self._settle(walker)
         self._exchange()
-        asked: list[Chain] = []
-        while len(asked) < wanted and (layers := self._next()) is not None:
-            self._seen.add(layers)
-            asked.append(Chain.unchecked(layers, self.space.num_layers))
-        return asked
-
-    def tell(self, chain: Chain, reward: float) -> None:
-        """Keeps the reward until the next ask, so that the order of tells doesn't matter."""
-        number = checked(self.space, chain, reward)
-        if chain.layers not in self._rewards and chain in self.space:
-            self._rewards[chain.layers] = number
-            self._seen.add(chain.layers)
 
     def _walker(self, number: int) -> _Walker:
         """The coldest one starts at the identity, the others anywhere."""
@@ -172,9 +123,7 @@ class MetropolisSearcher:
         walker = self._walkers[self._turn]
         self._turn = (self._turn + 1) % len(self._walkers)
         layers = self._advance(walker)
-        while layers is None and (found := self._rest.ask(1)):
-            layers = found[0].layers if found[0].layers not in self._seen else None
-        return layers
+        return self._unseen(self._rest) if layers is None else layers
 
     def _advance(self, walker: _Walker) -> Layers | None:
         """Walks until a new chain is met; None where that takes too long."""

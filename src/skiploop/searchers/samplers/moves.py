@@ -19,9 +19,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import product
 
 from skiploop.spaces.space import Space
 
@@ -70,19 +69,12 @@ def propose(space: Space, layers: Layers, rng: random.Random) -> tuple[Layers, f
         return space.chain_at(rng.randrange(space.count())).layers, 0.0  # uniform, so the same in both directions
     name = NAMES[rng.randrange(len(NAMES))]
     ranges = KINDS[name].ranges(space, len(layers))
-    found = _instance(space, layers, name, tuple([rng.randrange(size) for size in ranges]))
+    found = instance(space, layers, name, tuple([rng.randrange(size) for size in ranges]))
     return (found.result, found.log_back - found.log_probability) if found else (layers, 0.0)
 
 
-def instances(space: Space, layers: Layers) -> Iterator[Instance]:
-    """All changes of a chain that stay in the space, jumps left out; the rest of the probability is for staying."""
-    for name, kind in KINDS.items():
-        for parameters in product(*map(range, kind.ranges(space, len(layers)))):
-            if (found := _instance(space, layers, name, parameters)) is not None:
-                yield found
-
-
-def _instance(space: Space, layers: Layers, name: str, parameters: Parameters) -> Instance | None:
+def instance(space: Space, layers: Layers, name: str, parameters: Parameters) -> Instance | None:
+    """A change of this kind with these parameters; None where it leads out of the space or has no inverse."""
     result = KINDS[name].apply(layers, parameters)
     if result is None or max(result) >= space.num_layers or not space.accepts(result):  # a run may end too high
         return None

@@ -8,17 +8,14 @@ owed to what that searcher learned.
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
-from typing import ClassVar
 
 from skiploop.chains.chain import Chain
 from skiploop.chains.edits import Edit, edited
-from skiploop.errors import InvalidInput
-from skiploop.searchers.protocol import checked
+from skiploop.searchers.base import DrawingSearcher, Layers
 from skiploop.searchers.samplers.random import RandomSearcher
 from skiploop.spaces.space import Space
-from skiploop.validate import whole_number
+from skiploop.validate import Range, numbers
 
 _TRIES = 32  # draws of known chains in a row, after which uniform draws take over
 _KEPT = 256  # chains whose edits are kept
@@ -35,11 +32,10 @@ class NearbySettings:
     more: float = 0.5
 
     def __post_init__(self) -> None:
-        if isinstance(self.more, bool) or not isinstance(self.more, (int, float)) or not 0 <= self.more < 1:
-            raise InvalidInput(f"more={self.more!r} doesn't work; use a number of at least 0 and below 1")
+        numbers(self, within={"more": Range(0, 1, high_included=False)})
 
 
-class NearbySearcher:
+class NearbySearcher(DrawingSearcher[NearbySettings]):
     """Asks for the identity first, then for chains a few random edits away, each at most once.
 
     Args:
@@ -48,42 +44,21 @@ class NearbySearcher:
         settings: how far from the identity.
     """
 
-    settings_type: ClassVar[type[NearbySettings]] = NearbySettings
+    settings_type = NearbySettings
 
     def __init__(self, space: Space, *, seed: int = 0, settings: NearbySettings | None = None) -> None:
-        self.space = space
-        self.seed = whole_number("seed", seed, 0)
-        self.settings = settings or NearbySettings()
-        self._rng = random.Random(self.seed)
-        self._seen: set[tuple[int, ...]] = set()
-        self._edits: dict[tuple[int, ...], list[Edit]] = {}  # of chains near the identity, which come again
+        super().__init__(space, seed=seed, settings=settings)
+        self._edits: dict[Layers, list[Edit]] = {}  # of chains near the identity, which come again
         self._uniform = RandomSearcher(space, seed=self.seed)  # for what is left of a small space
 
-    def ask(self, n: int) -> list[Chain]:
-        """Up to n further chains; fewer when the space is exhausted."""
-        wanted = whole_number("n", n, 0)
-        asked: list[Chain] = []
-        while len(asked) < wanted and (chain := self._next()) is not None:
-            self._seen.add(chain.layers)
-            asked.append(chain)
-        return asked
-
-    def tell(self, chain: Chain, reward: float) -> None:
-        """Takes note of an evaluation: a chain that is told won't be asked."""
-        checked(self.space, chain, reward)
-        self._seen.add(chain.layers)
-
-    def _next(self) -> Chain | None:
+    def _next(self) -> Layers | None:
         if self.space.identity.layers not in self._seen:
-            return self.space.identity
+            return self.space.identity.layers
         for _ in range(_TRIES):
-            chain = self.draw()
-            if chain.layers not in self._seen:
-                return chain
-        while found := self._uniform.ask(1):
-            if found[0].layers not in self._seen:
-                return found[0]
-        return None
+            layers = self.draw().layers
+            if layers not in self._seen:
+                return layers
+        return self._unseen(self._uniform)
 
     def draw(self) -> Chain:
         """A chain a few random edits from the identity, known or not."""

@@ -7,14 +7,10 @@ speed.
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
-from typing import ClassVar
 
-from skiploop.chains.chain import Chain
-from skiploop.searchers.protocol import checked
+from skiploop.searchers.base import DrawingSearcher, Layers
 from skiploop.spaces.space import Space
-from skiploop.validate import whole_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +18,7 @@ class RandomSettings:
     """Random search has nothing to set."""
 
 
-class RandomSearcher:
+class RandomSearcher(DrawingSearcher[RandomSettings]):
     """Asks for chains drawn uniformly from the space, each at most once; rewards don't matter to it.
 
     Args:
@@ -31,32 +27,19 @@ class RandomSearcher:
         settings: none yet.
     """
 
-    settings_type: ClassVar[type[RandomSettings]] = RandomSettings
+    settings_type = RandomSettings
 
     def __init__(self, space: Space, *, seed: int = 0, settings: RandomSettings | None = None) -> None:
-        self.space = space
-        self.settings = settings or RandomSettings()
-        self.seed = whole_number("seed", seed, 0)
-        self._rng = random.Random(self.seed)
+        super().__init__(space, seed=seed, settings=settings)
         self._left = space.count()  # ranks not drawn yet
         self._moved: dict[int, int] = {}  # place in the shuffle -> rank, where the two differ
-        self._seen: set[tuple[int, ...]] = set()  # told or asked
 
-    def ask(self, n: int) -> list[Chain]:
-        """Up to n further chains; fewer when the space is exhausted."""
-        wanted = whole_number("n", n, 0)
-        asked: list[Chain] = []
-        while len(asked) < wanted and self._left:
-            chain = self.space.chain_at(self._draw())
-            if chain.layers not in self._seen:
-                self._seen.add(chain.layers)
-                asked.append(chain)
-        return asked
-
-    def tell(self, chain: Chain, reward: float) -> None:
-        """Takes note of an evaluation: a chain that is told won't be asked."""
-        checked(self.space, chain, reward)
-        self._seen.add(chain.layers)
+    def _next(self) -> Layers | None:
+        while self._left:
+            layers = self.space.chain_at(self._draw()).layers
+            if layers not in self._seen:
+                return layers
+        return None
 
     def _draw(self) -> int:
         """The next rank: swaps a random place among those left with the last of them."""

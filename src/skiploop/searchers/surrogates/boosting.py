@@ -13,23 +13,22 @@ have it, on average and beyond doubt, chains with that operation aren't proposed
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
+from skiploop.searchers.base import LearningSearcher
 from skiploop.searchers.features import OPS, Features, Floats, Layers
-from skiploop.searchers.protocol import checked
 from skiploop.searchers.samplers.moves import propose
 from skiploop.searchers.samplers.nearby import NearbySearcher
 from skiploop.spaces.space import Space
-from skiploop.validate import whole_number
+from skiploop.validate import SHARE, Range, numbers
 
 _LISTED = 2048  # chains of a space that is small enough to consider all of them
 _MOST = 256  # rewards after which nothing is learned any more
@@ -74,15 +73,11 @@ class SurrogateSettings:
     doubt: float = 3.0
 
     def __post_init__(self) -> None:
-        whole_number("warmup", self.warmup, 0)
-        whole_number("candidates", self.candidates, 1)
-        for name, lowest, highest in (("explore", 0, 1), ("growth", 1, 100), ("doubt", 0, 1000)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not lowest <= value <= highest:
-                raise InvalidInput(f"{name}={value!r} doesn't work; use a number in [{lowest}, {highest}]")
+        ranges = {"explore": SHARE, "growth": Range(1, 100), "doubt": Range(0, 1000)}
+        numbers(self, whole={"warmup": 0, "candidates": 1}, within=ranges)
 
 
-class SurrogateSearcher:
+class SurrogateSearcher(LearningSearcher[SurrogateSettings]):
     """Asks for the chains that boosted trees rank highest.
 
     Args:
@@ -94,47 +89,29 @@ class SurrogateSearcher:
         InvalidInput: where LightGBM isn't installed.
     """
 
-    settings_type: ClassVar[type[SurrogateSettings]] = SurrogateSettings
+    settings_type = SurrogateSettings
 
     def __init__(self, space: Space, *, seed: int = 0, settings: SurrogateSettings | None = None) -> None:
-        self.space = space
-        self.seed = whole_number("seed", seed, 0)
-        self.settings = settings or SurrogateSettings()
+        super().__init__(space, seed=seed, settings=settings)
         self._trees = Trees(Features(space.num_layers))
-        self._rng = random.Random(self.seed)
         self._nearby = NearbySearcher(space, seed=self.seed)
-        self._told: dict[Layers, float] = {}
-        self._asked: set[Layers] = set()
         self._ranking: list[Layers] = []  # the best last
         self._pruned = 0  # how many of them, the first ones, have a pruned operation
         self._next_fit = 0
         self._listed: tuple[list[Layers], Floats] | None = None
 
-    def ask(self, n: int) -> list[Chain]:
-        """Up to n further chains; fewer when the space is exhausted."""
-        wanted = whole_number("n", n, 0)
-        asked: list[Chain] = []
-        while len(asked) < wanted and (layers := self._next()) is not None:
-            self._asked.add(layers)
-            asked.append(Chain.unchecked(layers, self.space.num_layers))
-        return asked
-
-    def tell(self, chain: Chain, reward: float) -> None:
-        """Keeps the reward; the first word counts."""
-        number = checked(self.space, chain, reward)
-        if chain.layers not in self._told and self.space.accepts(chain.layers):  # others have no place among these
-            self._told[chain.layers] = number
-            self._nearby.tell(chain, number)
+    def _take(self, chain: Chain, reward: float) -> None:
+        self._nearby.tell(chain, reward)
 
     def _next(self) -> Layers | None:
-        if len(self._told.keys() | self._asked) >= self.settings.warmup:
-            if self._next_fit <= len(self._told) <= _MOST and len(set(self._told.values())) > 1:
+        if len(self._seen) >= self.settings.warmup:
+            if self._next_fit <= len(self._rewards) <= _MOST and len(set(self._rewards.values())) > 1:
                 self._fit()
             while self._ranking:
                 layers = self._ranking.pop(self._place())
-                if layers not in self._asked and layers not in self._told:
+                if layers not in self._seen:
                     return layers
-        return self._any()
+        return self._unseen(self._nearby)
 
     def _place(self) -> int:
         """Mostly the last, which is the best; else one drawn so that better ones are likelier."""
@@ -143,18 +120,11 @@ class SurrogateSearcher:
         first = self._pruned if self._pruned < len(self._ranking) else 0
         return first + int((len(self._ranking) - first) * self._rng.random() ** (1 / 3))
 
-    def _any(self) -> Layers | None:
-        """A chain near the identity that wasn't asked or told."""
-        while found := self._nearby.ask(1):
-            if found[0].layers not in self._asked and found[0].layers not in self._told:
-                return found[0].layers
-        return None
-
     def _fit(self) -> None:
         """Learns from all rewards, and ranks candidates."""
-        told = sorted(self._told)  # in an order that doesn't depend on that of the tells
+        told = sorted(self._rewards)  # in an order that doesn't depend on that of the tells
         self._next_fit = max(len(told) + 1, math.ceil(len(told) * self.settings.growth))
-        self._trees.fit(told, [self._told[layers] for layers in told])
+        self._trees.fit(told, [self._rewards[layers] for layers in told])
         candidates, rows = self._candidates()
         if not candidates:
             self._ranking = []
@@ -168,15 +138,14 @@ class SurrogateSearcher:
         self._pruned = int((barred > 0).sum())
 
     def _candidates(self) -> tuple[list[Layers], Floats]:
-        known = self._told.keys() | self._asked
         if self.space.count() <= _LISTED:
             if self._listed is None:
                 chains = [chain.layers for chain in self.space.enumerate()]
                 self._listed = chains, self._trees.features.rows(chains)
             chains, rows = self._listed
-            left = [at for at, layers in enumerate(chains) if layers not in known]
+            left = [at for at, layers in enumerate(chains) if layers not in self._seen]
             return [chains[at] for at in left], rows[left]
-        found = [layers for layers in self._made() if layers not in known]
+        found = [layers for layers in self._made() if layers not in self._seen]
         return found, self._trees.features.rows(found)
 
     def _made(self) -> list[Layers]:
@@ -185,7 +154,7 @@ class SurrogateSearcher:
         identity = self.space.identity.layers
         # By moves, as listing all edits of a chain takes up to 1000 times as long as trying one.
         found = dict.fromkeys([self._moved(identity) for _ in range(wanted // 2)])
-        best = sorted(self._told, key=lambda layers: (-self._told[layers], len(layers), layers))[:_PARENTS]
+        best = sorted(self._rewards, key=lambda layers: (-self._rewards[layers], len(layers), layers))[:_PARENTS]
         for _ in range(wanted * 2):
             if len(found) >= wanted:
                 break

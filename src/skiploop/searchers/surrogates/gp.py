@@ -18,21 +18,18 @@ made anew, with other candidates (`skiploop.searchers.surrogates.posterior`).
 from __future__ import annotations
 
 import math
-import random
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
 from skiploop.chains.chain import Chain
-from skiploop.errors import InvalidInput
-from skiploop.searchers.protocol import checked
+from skiploop.searchers.base import LearningSearcher
 from skiploop.searchers.samplers.moves import propose
 from skiploop.searchers.samplers.nearby import NearbySearcher
 from skiploop.searchers.surrogates.codes import Codes, Floats, Layers, coded, distances
 from skiploop.searchers.surrogates.posterior import Posterior, expected_improvement, log_likelihood
 from skiploop.spaces.space import Space
-from skiploop.validate import whole_number
+from skiploop.validate import numbers
 
 _LISTED = 2048  # chains of a space that is small enough to consider all of them
 _SCALES = (1.0, 2.0, 4.0, 8.0, 16.0)
@@ -58,12 +55,7 @@ class GPSettings:
     front: float = 0.02
 
     def __post_init__(self) -> None:
-        whole_number("warmup", self.warmup, 0)
-        whole_number("candidates", self.candidates, 1)
-        for name in ("improvement", "front"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
-                raise InvalidInput(f"{name}={value!r} doesn't work; use a finite number of at least 0")
+        numbers(self, whole={"warmup": 0, "candidates": 1})
 
 
 @dataclass(slots=True)
@@ -82,7 +74,7 @@ class _Fit:
     best: float  # reward, then
 
 
-class GPSearcher:
+class GPSearcher(LearningSearcher[GPSettings]):
     """Asks for the chain that promises most under a Gaussian process on what was told.
 
     Args:
@@ -91,50 +83,38 @@ class GPSearcher:
         settings: how candidates are made and weighed.
     """
 
-    settings_type: ClassVar[type[GPSettings]] = GPSettings
+    settings_type = GPSettings
 
     def __init__(self, space: Space, *, seed: int = 0, settings: GPSettings | None = None) -> None:
-        self.space = space
-        self.seed = whole_number("seed", seed, 0)
-        self.settings = settings or GPSettings()
-        self._rng = random.Random(self.seed)
+        super().__init__(space, seed=seed, settings=settings)
         self._nearby = NearbySearcher(space, seed=self.seed)
-        self._told: dict[Layers, float] = {}
         self._pending: set[Layers] = set()
         self._turns: dict[Layers, int] = {}  # when a chain was asked, or first seen: the order of tells must not matter
         self._unasked: list[Layers] = []  # told without having been asked, since the last ask
         self._fit: _Fit | None = None
 
-    def ask(self, n: int) -> list[Chain]:
-        """Up to n further chains; fewer when the space is exhausted."""
-        wanted = whole_number("n", n, 0)
+    def _prepare(self, wanted: int) -> None:
         if self._unasked and wanted:
             for told in sorted(self._unasked):
                 self._turns[told] = len(self._turns)
             self._unasked, self._fit = [], None
-        asked: list[Chain] = []
-        while len(asked) < wanted and (layers := self._next()) is not None:
-            self._pending.add(layers)
-            self._turns[layers] = len(self._turns)
-            if self._fit is not None:
-                self._add_row(self._fit, layers)
-            asked.append(Chain.unchecked(layers, self.space.num_layers))
-        return asked
 
-    def tell(self, chain: Chain, reward: float) -> None:
-        """Keeps the reward; the first word counts."""
-        number = checked(self.space, chain, reward)
-        if chain.layers in self._told or not self.space.accepts(chain.layers):  # others have no place among these
-            return
+    def _mark(self, layers: Layers) -> None:
+        super()._mark(layers)
+        self._pending.add(layers)
+        self._turns[layers] = len(self._turns)
+        if self._fit is not None:
+            self._add_row(self._fit, layers)
+
+    def _take(self, chain: Chain, reward: float) -> None:
         if chain.layers not in self._pending:
             self._unasked.append(chain.layers)
         self._pending.discard(chain.layers)
-        self._told[chain.layers] = number
-        self._nearby.tell(chain, number)
+        self._nearby.tell(chain, reward)
 
     def _next(self) -> Layers | None:
         """The next chain; None where all are known."""
-        known = len(self._told) + len(self._pending)
+        known = len(self._seen)
         if not self._can_learn() or known <= self.settings.warmup or len(self._pending) >= _BELIEVED:
             return self._any()
         if self._fit is None or self._is_stale(self._fit):
@@ -144,23 +124,20 @@ class GPSearcher:
 
     def _can_learn(self) -> bool:
         """Where all rewards are alike (mostly: wrong), there is nothing to go by."""
-        return len(set(self._told.values())) > 1
+        return len(set(self._rewards.values())) > 1
 
     def _any(self) -> Layers | None:
         """A chain near the identity that wasn't asked or told."""
-        while found := self._nearby.ask(1):
-            if found[0].layers not in self._pending and found[0].layers not in self._told:
-                return found[0].layers
-        return None
+        return self._unseen(self._nearby)
 
     def _is_stale(self, fit: _Fit) -> bool:
-        enough = len(self._told) - fit.told >= max(_REFIT, fit.told // 8)
-        return enough or fit.posterior.full or max(self._told.values()) > fit.best
+        enough = len(self._rewards) - fit.told >= max(_REFIT, fit.told // 8)
+        return enough or fit.posterior.full or max(self._rewards.values()) > fit.best
 
     def _best_by_depth(self) -> Floats:
         """The best reward of a chain of at most so many slots, or the lowest reward there is, for 1..max_length."""
-        found = np.full(self.space.max_length, min(self._told.values()))
-        for layers, reward in self._told.items():
+        found = np.full(self.space.max_length, min(self._rewards.values()))
+        for layers, reward in self._rewards.items():
             found[len(layers) - 1] = max(found[len(layers) - 1], reward)
         best: Floats = np.maximum.accumulate(found)
         return best
@@ -169,16 +146,16 @@ class GPSearcher:
         rows, columns = self._remembered(), self._candidates()
         (first, second), (_, across) = coded(rows, self.space.num_layers), coded(columns, self.space.num_layers)
         between = distances(first, second)
-        told = np.array([layers in self._told for layers in rows])
-        targets = self._standard([self._told[layers] for layers in rows if layers in self._told])
+        told = np.array([layers in self._rewards for layers in rows])
+        targets = self._standard([self._rewards[layers] for layers in rows if layers in self._rewards])
         mine = between[np.ix_(told, told)]
         scale = max(_SCALES, key=lambda scale: log_likelihood(mine, scale, targets))
-        room = _BELIEVED + max(_REFIT, len(self._told) // 8)
+        room = _BELIEVED + max(_REFIT, len(self._rewards) // 8)
         return _Fit(
             Posterior(between, distances(first, across), scale, room), rows,
             np.concatenate([first, np.zeros((room, first.shape[1]), np.float32)]), columns, across,
             {layers: place for place, layers in enumerate(columns)}, np.zeros(len(columns)),
-            np.array([len(layers) for layers in columns]), len(self._told), max(self._told.values()),
+            np.array([len(layers) for layers in columns]), len(self._rewards), max(self._rewards.values()),
         )  # fmt: skip
 
     def _add_row(self, fit: _Fit, layers: Layers) -> None:
@@ -198,7 +175,7 @@ class GPSearcher:
         """The candidate that is worth most; None where all are known."""
         if not len(fit.open) or fit.open.max() < 0:
             return None
-        rewards = np.array([self._told.get(layers, math.nan) for layers in fit.rows])
+        rewards = np.array([self._rewards.get(layers, math.nan) for layers in fit.rows])
         known = rewards[~np.isnan(rewards)]
         center, spread = float(known.mean()), max(float(known.std()), 1e-3)
         mean = fit.posterior.mean((rewards - center) / spread)
@@ -220,20 +197,19 @@ class GPSearcher:
 
     def _remembered(self) -> list[Layers]:
         """The chains that the process is fitted to, the pending ones among them, by when they were asked."""
-        chosen = set(self._told)
+        chosen = set(self._rewards)
         if len(chosen) > _MOST:
-            best = sorted(chosen, key=lambda layers: (-self._told[layers], layers))[: _MOST // 2]
+            best = sorted(chosen, key=lambda layers: (-self._rewards[layers], layers))[: _MOST // 2]
             latest = sorted(chosen, key=lambda layers: -self._turns[layers])[: _MOST // 2]
             chosen = {*best, *latest}
         return sorted(chosen | self._pending, key=lambda layers: self._turns[layers])
 
     def _candidates(self) -> list[Layers]:
         """Chains that aren't known, to choose from until the next fit."""
-        known = self._told.keys() | self._pending
         if self.space.count() <= _LISTED:
-            return [chain.layers for chain in self.space.enumerate() if chain.layers not in known]
+            return [chain.layers for chain in self.space.enumerate() if chain.layers not in self._seen]
         # Ties in any order would depend on the order of tells within a batch.
-        best = sorted(self._told, key=lambda layers: (-self._told[layers], len(layers), layers))[:8]
+        best = sorted(self._rewards, key=lambda layers: (-self._rewards[layers], len(layers), layers))[:8]
         found: dict[Layers, None] = {}
         wanted = self.settings.candidates
         for _ in range(wanted * 2):
@@ -242,7 +218,7 @@ class GPSearcher:
             near_best = self._rng.random() < 0.5
             start = best[int(len(best) * self._rng.random() ** 2)] if near_best else self.space.identity.layers
             found[self._moved(start, 0.3 if near_best else 0.5)] = None
-        return [layers for layers in found if layers not in known]
+        return [layers for layers in found if layers not in self._seen]
 
     def _moved(self, layers: Layers, more: float) -> Layers:
         """After one small move, and a further one after each with probability `more`."""

@@ -11,7 +11,6 @@ in uniform order.
 
 from __future__ import annotations
 
-import random
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,13 +20,11 @@ from typing import Any, ClassVar
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.searchers.protocol import checked
+from skiploop.searchers.base import Layers, LearningSearcher
 from skiploop.searchers.samplers.nearby import NearbySearcher
 from skiploop.searchers.samplers.random import RandomSearcher
 from skiploop.spaces.space import Space
-from skiploop.validate import whole_number
-
-Layers = tuple[int, ...]
+from skiploop.validate import numbers
 
 _TRIES = 8  # trials in a row that give known chains, after which a chain is drawn uniformly
 _PENDING = 64  # with more chains pending, trials know too little to be worth their time
@@ -48,7 +45,7 @@ class TPESettings:
     trials: int = 100
 
     def __post_init__(self) -> None:
-        _check_counts(self, {"warmup": 1, "candidates": 1, "trials": 0})
+        numbers(self, whole={"warmup": 1, "candidates": 1, "trials": 0})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +61,10 @@ class NSGA2Settings:
     trials: int = 256
 
     def __post_init__(self) -> None:
-        _check_counts(self, {"population": 2, "trials": 0})
+        numbers(self, whole={"population": 2, "trials": 0})
 
 
-def _check_counts(settings: Any, lowest: dict[str, int]) -> None:
-    for name, least in lowest.items():
-        whole_number(name, getattr(settings, name), least)
-
-
-class OptunaSearcher:
+class OptunaSearcher(LearningSearcher[Any]):
     """Asks an Optuna study for chains, each at most once.
 
     Args:
@@ -84,21 +76,16 @@ class OptunaSearcher:
         InvalidInput: where Optuna isn't installed.
     """
 
-    settings_type: ClassVar[type[Any]]
     directions: ClassVar[tuple[str, ...]] = ("maximize",)
 
     def __init__(self, space: Space, *, seed: int = 0, settings: Any = None) -> None:
-        self.space = space
-        self.seed = whole_number("seed", seed, 0)
-        self.settings = settings or self.settings_type()
+        super().__init__(space, seed=seed, settings=settings)
         self._optuna = _optuna()
         with self._quiet():
             self._study = self._optuna.create_study(sampler=self._sampler(), directions=list(self.directions))
         self._trials = 0
-        self._told: dict[Layers, float] = {}
         self._asked: dict[Layers, Any] = {}  # not told to Optuna yet -> the trial, None for a uniform draw
         self._fresh: set[Layers] = set()  # told since the last ask, and not to Optuna
-        self._rng = random.Random(self.seed)
         self._nearby = NearbySearcher(space, seed=self.seed)
         self._uniform = RandomSearcher(space, seed=self.seed)
 
@@ -111,26 +98,21 @@ class OptunaSearcher:
 
     def _values(self, layers: Layers) -> list[float]:
         """What Optuna is told of a chain."""
-        return [self._told[layers]]
+        return [self._rewards[layers]]
 
     def ask(self, n: int) -> list[Chain]:
         """Up to n further chains; fewer when the space is exhausted."""
-        wanted = whole_number("n", n, 0)
-        asked: list[Chain] = []
-        if wanted:
-            with self._quiet():
-                self._hand_over()
-                while len(asked) < wanted and (chain := self._next()) is not None:
-                    asked.append(chain)
-        return asked
+        with self._quiet():
+            return super().ask(n)
 
-    def tell(self, chain: Chain, reward: float) -> None:
-        """Keeps the reward until the next ask; the first word counts."""
-        number = checked(self.space, chain, reward)
-        if chain.layers not in self._told and self.space.accepts(chain.layers):  # others have no place among these
-            self._told[chain.layers] = number
-            self._fresh.add(chain.layers)
-            self._uniform.tell(chain, number)
+    def _prepare(self, wanted: int) -> None:
+        if wanted:
+            self._hand_over()
+
+    def _take(self, chain: Chain, reward: float) -> None:
+        """Keeps the reward until the next ask."""
+        self._fresh.add(chain.layers)
+        self._uniform.tell(chain, reward)
 
     def _hand_over(self) -> None:
         """Tells Optuna the new rewards: first of what was asked, in that order, then of all others, sorted."""
@@ -161,7 +143,7 @@ class OptunaSearcher:
         """The answers that give a chain."""
         return {parameter(each.name, each.labels): each.labels[each.pick] for each in self.space.decisions(chain)}
 
-    def _next(self) -> Chain | None:
+    def _next(self) -> Layers | None:
         for _ in range(_TRIES):
             if self._trials >= self.settings.trials or len(self._asked) >= _PENDING:
                 break
@@ -175,18 +157,17 @@ class OptunaSearcher:
                     trial.suggest_categorical(parameter(name, labels), labels)
                 )
             )
-            if chain.layers in self._told:
+            if chain.layers in self._rewards:
                 self._study.tell(trial, self._values(chain.layers))
             elif chain.layers in self._asked:
                 self._study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
             else:
                 self._asked[chain.layers] = trial
-                return chain
-        while found := self._uniform.ask(1):
-            if found[0].layers not in self._asked:
-                self._asked[found[0].layers] = None
-                return found[0]
-        return None
+                return chain.layers
+        layers = self._unseen(self._uniform)
+        if layers is not None:
+            self._asked[layers] = None
+        return layers
 
     @contextmanager
     def _quiet(self) -> Iterator[None]:
@@ -204,7 +185,7 @@ class OptunaSearcher:
 class TPESearcher(OptunaSearcher):
     """The tree-structured Parzen estimator (Bergstra et al. 2011), for the reward alone."""
 
-    settings_type: ClassVar[type[Any]] = TPESettings
+    settings_type = TPESettings
 
     def _warmup(self) -> int:
         return int(self.settings.warmup)
@@ -222,7 +203,7 @@ class TPESearcher(OptunaSearcher):
 class NSGA2Searcher(OptunaSearcher):
     """Evolution of a population (Deb et al. 2002) for two aims: the reward, and 1 - depth / max_length."""
 
-    settings_type: ClassVar[type[Any]] = NSGA2Settings
+    settings_type = NSGA2Settings
     directions: ClassVar[tuple[str, ...]] = ("maximize", "maximize")
 
     def _warmup(self) -> int:
@@ -232,7 +213,7 @@ class NSGA2Searcher(OptunaSearcher):
         return self._optuna.samplers.NSGAIISampler(population_size=self.settings.population, seed=self.seed % 2**32)
 
     def _values(self, layers: Layers) -> list[float]:
-        return [self._told[layers], 1 - len(layers) / self.space.max_length]
+        return [self._rewards[layers], 1 - len(layers) / self.space.max_length]
 
 
 def parameter(name: str, labels: tuple[str, ...]) -> str:

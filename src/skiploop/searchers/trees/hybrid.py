@@ -19,7 +19,7 @@ evaluation is worth its parent's own reward as far as its estimate isn't trusted
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -30,9 +30,8 @@ from skiploop.chains.edits import Edit, edited
 from skiploop.errors import InvalidInput
 from skiploop.searchers.features import Features, Floats, Layers
 from skiploop.searchers.protocol import checked
-from skiploop.searchers.trees.tree import Node, TreeSearcher, ValuedNode, check_numbers
+from skiploop.searchers.trees.tree import TreeNode, TreeSearcher, TreeSettings, ValuedNode
 from skiploop.spaces.space import Space
-from skiploop.validate import whole_number
 
 Estimator = Callable[[Chain], float]
 
@@ -45,7 +44,7 @@ _WIDTH = 12.0  # of the kernel, times the layers of the model
 
 
 @dataclass(frozen=True, slots=True)
-class HybridSettings:
+class HybridSettings(TreeSettings):
     """The constants of the search.
 
     Attributes:
@@ -54,8 +53,6 @@ class HybridSettings:
         exploration: c of c * sqrt(ln V / (1 + n)), added to a leaf's value.
         length_penalty: subtracted times depth / L, as in CoLa; 0 has no prior for short chains.
         random_child: probability to propose children for the node that is best, however many it has.
-        widening: children allowed at one visit.
-        widening_power: how fast that number grows with visits.
         proposals: edits that are looked at for each child proposed.
         diversity: what the farthest chain from all siblings is worth more than one like them, in standard deviations of
             the rewards.
@@ -67,16 +64,14 @@ class HybridSettings:
     length_penalty: float = 0.0
     random_child: float = 0.0
     widening: float = 12.0
-    widening_power: float = 0.5
     proposals: int = 16
     diversity: float = 0.5
 
-    def __post_init__(self) -> None:
-        check_numbers(self, shares=("first_trust", "random_child", "widening_power"))
-        whole_number("proposals", self.proposals, 1)
+    shares: ClassVar[tuple[str, ...]] = ("first_trust", "random_child", "widening_power")
+    whole: ClassVar[Mapping[str, int]] = {"proposals": 1}
 
 
-class HybridSearcher(TreeSearcher):
+class HybridSearcher(TreeSearcher[HybridSettings]):
     """Asks for the leaf of the tree with the best blend of estimate and rewards.
 
     Args:
@@ -86,7 +81,7 @@ class HybridSearcher(TreeSearcher):
         estimator: expected reward of a chain, on any scale; without one, a kernel regression on what was told.
     """
 
-    settings_type: ClassVar[type[HybridSettings]] = HybridSettings
+    settings_type = HybridSettings
 
     def __init__(
         self,
@@ -96,7 +91,9 @@ class HybridSearcher(TreeSearcher):
         settings: HybridSettings | None = None,
         estimator: Estimator | None = None,
     ) -> None:
-        self.settings = settings or HybridSettings()
+        self._by_id: list[ValuedNode] = []
+        self._leaves: dict[int, ValuedNode] = {}  # made, and not asked
+        super().__init__(space, seed=seed, settings=settings, make_node=self._make)
         self.estimator = estimator
         self._features = Features(space.num_layers)
         self._model: Regression | None = None
@@ -106,10 +103,7 @@ class HybridSearcher(TreeSearcher):
         self._expected: dict[Layers, float] = {}  # estimates of what was asked, at that time
         self._deviation = _SPREAD  # standard deviation of rewards
         self._next_fit = 2
-        self._by_id: list[ValuedNode] = []
-        self._leaves: dict[int, ValuedNode] = {}  # made, and not asked
         self._inner: dict[int, ValuedNode] = {}  # asked, with children that could still be proposed
-        super().__init__(space, seed=seed, settings=self.settings)
 
     def tell(self, chain: Chain, reward: float) -> None:
         """Backs up the reward along the path on which the chain was asked, or keeps it for later."""
@@ -117,13 +111,13 @@ class HybridSearcher(TreeSearcher):
         if self.space.accepts(chain.layers):  # nothing is learned from others
             super().tell(chain, reward)
 
-    def _make(self, number: int, chain: Chain, parent: Node | None) -> Node:
+    def _make(self, number: int, chain: Chain, parent: TreeNode | None) -> TreeNode:
         node = ValuedNode(number, chain, parent, self.settings.length_penalty)
         self._by_id.append(node)
         self._leaves[number] = node
         return node
 
-    def _walk(self) -> list[Node] | None:
+    def _walk(self) -> list[TreeNode] | None:
         """The path to the best leaf, children being proposed on the way."""
         if len(self._rewards) >= self._next_fit:
             self._learn()
@@ -138,7 +132,7 @@ class HybridSearcher(TreeSearcher):
         self._root.closed = True
         return None
 
-    def _path(self, node: Node) -> list[Node]:
+    def _path(self, node: TreeNode) -> list[TreeNode]:
         """From the root, by the parents that made each node."""
         path = [node]
         while (parent := path[-1].parent) is not None:
@@ -160,7 +154,7 @@ class HybridSearcher(TreeSearcher):
             return max(self._inner.values(), key=lambda node: (node.base, -node.id))
         return best
 
-    def _room(self, node: Node) -> int:
+    def _room(self, node: TreeNode) -> int:
         """How many more children a node may have now."""
         allowed = self.settings.widening * node.visits**self.settings.widening_power
         return math.ceil(float(allowed)) - len(node.children)
@@ -184,7 +178,7 @@ class HybridSearcher(TreeSearcher):
             self._value_leaf(self._by_id[child.id], float(estimates[place]))
         node.unexplored += [edit for place, edit in enumerate(drawn) if place not in chosen]
 
-    def _draw_unknown(self, node: Node, count: int) -> list[Edit]:
+    def _draw_unknown(self, node: TreeNode, count: int) -> list[Edit]:
         """Random edits that lead to chains without a node; they and those that don't are taken off the list."""
         rest, found = node.unexplored or [], list[Edit]()
         while rest and len(found) < count:
@@ -195,7 +189,7 @@ class HybridSearcher(TreeSearcher):
                 found.append(edit)
         return found
 
-    def _choose(self, node: Node, rows: Floats, estimates: Floats, count: int) -> set[int]:
+    def _choose(self, node: TreeNode, rows: Floats, estimates: Floats, count: int) -> set[int]:
         """Greedily, places in `rows` [N, F]: the estimate, plus the distance to the nearest sibling."""
         worth = self._trust * estimates
         farthest = max(float(np.ptp(rows, axis=0).sum()), 1.0)

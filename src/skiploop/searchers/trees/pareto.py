@@ -14,42 +14,28 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers.fronts import Vector, dominates, non_dominated
 from skiploop.searchers.protocol import checked
-from skiploop.searchers.trees.tree import Node, TreeSearcher, check_numbers
+from skiploop.searchers.trees.tree import TreeNode, TreeSearcher, TreeSettings
 from skiploop.spaces.space import Space
 
 Layers = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class ParetoSettings:
-    """How fast nodes get children; selection itself has no constants.
-
-    Attributes:
-        random_child: probability at each node to take a random unexplored child instead.
-        widening: children allowed at one visit.
-        widening_power: how fast that number grows with visits.
-    """
-
-    random_child: float = 0.1
-    widening: float = 2.0
-    widening_power: float = 0.5
-
-    def __post_init__(self) -> None:
-        check_numbers(self, shares=("random_child", "widening_power"))
+class ParetoSettings(TreeSettings):
+    """How fast nodes get children; selection itself has no constants."""
 
 
-class VectorNode(Node):
+class VectorNode(TreeNode):
     """A node with a total for each objective: W of the paper; `visits` is N."""
 
     __slots__ = ("totals",)
 
-    def __init__(self, number: int, chain: Chain, parent: Node | None) -> None:
+    def __init__(self, number: int, chain: Chain, parent: TreeNode | None) -> None:
         super().__init__(number, chain, parent, 0.0)
         self.totals: Vector = ()
 
@@ -81,7 +67,7 @@ class Archive:
         return True
 
 
-class ParetoSearcher(TreeSearcher):
+class ParetoSearcher(TreeSearcher[ParetoSettings]):
     """Looks for chains that are good in several objectives, by default in reward and in being short.
 
     Args:
@@ -90,16 +76,15 @@ class ParetoSearcher(TreeSearcher):
         settings: how fast nodes get children.
     """
 
-    settings_type: ClassVar[type[ParetoSettings]] = ParetoSettings
+    settings_type = ParetoSettings
 
     def __init__(self, space: Space, *, seed: int = 0, settings: ParetoSettings | None = None) -> None:
-        self.settings = settings or ParetoSettings()
+        super().__init__(space, seed=seed, settings=settings, make_node=VectorNode)
         self._vectors: dict[Layers, Vector] = {}
         self._untold: dict[Layers, Chain] = {}  # told since the last ask, not in the archive yet
         self._turn: dict[Layers, int] = {}  # pending -> when it was asked
         self._asks = 0
         self._archive = Archive()
-        super().__init__(space, seed=seed, settings=self.settings)
 
     def ask(self, n: int) -> list[Chain]:
         """Up to n further chains; fewer when the space is exhausted."""
@@ -146,24 +131,25 @@ class ParetoSearcher(TreeSearcher):
         """What was told since the last ask: by when it was asked, then what never was."""
         return sorted(self._untold.values(), key=lambda chain: (self._turn.get(chain.layers, math.inf), chain.layers))
 
-    def _make(self, number: int, chain: Chain, parent: Node | None) -> Node:
-        return VectorNode(number, chain, parent)
-
-    def _back_up(self, path: list[Node], layers: Layers) -> None:
+    def _back_up(self, path: list[TreeNode], layers: Layers) -> None:
         """Backs up how the chain does against the archive."""
         vector = self._archive.shares(self._vectors[layers])
         for node in path:
             assert isinstance(node, VectorNode)
             node.add_vector(vector)
 
-    def _best(self, node: Node, spread: float) -> Node | None:
+    def _best(self, node: TreeNode) -> TreeNode | None:
         """One of the open children with non-dominated W/N, each equally likely."""
         children = [child for child in node.children.values() if isinstance(child, VectorNode) and not child.closed]
         if len(children) < 2:
             return children[0] if children else None
-        objectives = max([len(child.totals) for child in children]) or 1
-        means = [
-            tuple([total / child.visits for total in child.totals]) if child.visits and child.totals
-            else (0.0,) * objectives for child in children
-        ]  # fmt: skip
-        return children[self._rng.choice(non_dominated(means))]
+        return children[self._rng.choice(non_dominated(mean_vectors(children)))]
+
+
+def mean_vectors(nodes: Sequence[VectorNode]) -> list[Vector]:
+    """W/N of each node; 0 in all objectives where nothing is known (PepTune, arXiv 2412.17780)."""
+    objectives = max([len(node.totals) for node in nodes]) or 1
+    return [
+        tuple([total / node.visits for total in node.totals]) if node.visits and node.totals else (0.0,) * objectives
+        for node in nodes
+    ]

@@ -12,14 +12,13 @@ prior, so a good prior decides what is explored at all, and is read once for eac
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from skiploop.chains.chain import Chain
 from skiploop.chains.edits import Edit, edited
 from skiploop.errors import InvalidInput
-from skiploop.searchers.trees.tree import FirstValue, Node, TreeSearcher, Valuing, check_numbers
+from skiploop.searchers.trees.tree import FirstValue, TreeNode, TreeSearcher, ValueSettings, node_maker
 from skiploop.spaces.space import Space
 
 Layers = tuple[int, ...]
@@ -27,32 +26,19 @@ Prior = Callable[[Chain, Sequence[Chain]], Sequence[float]]
 
 
 @dataclass(frozen=True, slots=True)
-class PuctSettings:
+class PuctSettings(ValueSettings):
     """The constants of the search.
 
     Attributes:
-        exploration: c of the PUCT term, for rewards in [0, 1].
-        length_penalty: subtracted times depth / L, as in CoLa; 0 has no prior for short chains.
         random_child: probability at each node to take the next unexplored child although it is as wide as allowed.
-        widening: children allowed at one visit.
-        widening_power: how fast that number grows with visits.
-        pessimism: weight of a node's lowest reward against its mean, e.g. 0.5 where the reward is noisy.
-        first_weight: visits that a certain `first_value` counts for; without a `first_value`, nothing.
+        exploration: c of the PUCT term, for rewards in [0, 1].
     """
 
-    exploration: float = 1.25
-    length_penalty: float = 0.0
     random_child: float = 0.0
-    widening: float = 2.0
-    widening_power: float = 0.5
-    pessimism: float = 0.0
-    first_weight: float = 1.0
-
-    def __post_init__(self) -> None:
-        check_numbers(self, shares=("random_child", "widening_power", "pessimism"))
+    exploration: float = 1.25
 
 
-class PuctSearcher(TreeSearcher):
+class PuctSearcher(TreeSearcher[PuctSettings]):
     """Tree search that looks first where the prior says.
 
     Args:
@@ -63,7 +49,7 @@ class PuctSearcher(TreeSearcher):
         first_value: a chain's value before it is evaluated, and the certainty of that in [0, 1].
     """
 
-    settings_type: ClassVar[type[PuctSettings]] = PuctSettings
+    settings_type = PuctSettings
 
     def __init__(
         self,
@@ -74,17 +60,13 @@ class PuctSearcher(TreeSearcher):
         prior: Prior | None = None,
         first_value: FirstValue | None = None,
     ) -> None:
-        self.settings = settings or PuctSettings()
+        settings = settings or PuctSettings()
+        super().__init__(space, seed=seed, settings=settings, make_node=node_maker(settings, first_value))
         self.prior = prior or few_slots
-        self._valuing = Valuing(self.settings.pessimism, self.settings.first_weight, first_value)
         self._ranked: dict[int, list[tuple[float, Edit]]] = {}  # node -> unexplored, by ascending prior
         self._shares: dict[int, dict[Layers, float]] = {}  # node -> P of each child explored
-        super().__init__(space, seed=seed, settings=self.settings)
 
-    def _make(self, number: int, chain: Chain, parent: Node | None) -> Node:
-        return self._valuing.node(number, chain, parent, self.settings.length_penalty)
-
-    def _draw(self, node: Node) -> Layers | None:
+    def _draw(self, node: TreeNode) -> Layers | None:
         """The unexplored child with the highest prior."""
         if node.id not in self._ranked:
             self._ranked[node.id] = self._rank(node.chain)
@@ -106,16 +88,25 @@ class PuctSearcher(TreeSearcher):
         self._rng.shuffle(ranked)
         return sorted(ranked, key=lambda pair: pair[0])
 
-    def _best(self, node: Node, spread: float) -> Node | None:
-        """The open child with the highest Q + c * P * sqrt(V) / (1 + v)."""
-        shares = self._shares.get(node.id, {})
-        factor = self.settings.exploration * math.sqrt(node.visits)
-        best, highest = None, -math.inf
-        for layers, child in node.children.items():
-            bound = child.base + factor * shares[layers] / (1 + child.visits)
-            if bound > highest and not child.closed:
-                best, highest = child, bound
-        return best
+    def _best(self, node: TreeNode) -> TreeNode | None:
+        return puct(node, self.settings.exploration, self._shares.get(node.id, {}))
+
+
+def puct(node: TreeNode, exploration: float, shares: Mapping[Layers, float]) -> TreeNode | None:
+    """The open child with the highest Q + c * P * sqrt(V) / (1 + v) (AlphaZero, arXiv 1712.01815).
+
+    Args:
+        node: whose children are compared; V are its visits.
+        exploration: c.
+        shares: P of each child, by its layers.
+    """
+    factor = exploration * math.sqrt(node.visits)
+    best, highest = None, -math.inf
+    for layers, child in node.children.items():
+        bound = child.base + factor * shares[layers] / (1 + child.visits)
+        if bound > highest and not child.closed:
+            best, highest = child, bound
+    return best
 
 
 def few_slots(chain: Chain, children: Sequence[Chain]) -> list[float]:

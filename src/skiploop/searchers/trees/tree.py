@@ -1,8 +1,9 @@
 """The tree under the tree searchers: chains as nodes, edits as steps down, behind ask/tell.
 
 A node is a chain, the root the identity, a step down a legal edit. There is no rollout: a new node's own chain is
-evaluated, and its reward backed up along the path walked. A searcher on top says which child is the best
-(`_best`), and may say which child is explored next (`_draw`) and what is backed up (`_back_up`).
+evaluated, and its reward backed up along the path walked. A searcher on top says which child is the best (`_best`)
+and how nodes are made (`make_node`), and may say which child is explored next (`_draw`) and what is backed up
+(`_back_up`).
 
 - *Progressive widening*: a node of v visits has at most ceil(widening * v^widening_power) children before
   selection goes deeper. With hundreds of edits at the root, 200 simulations would never leave depth 1 otherwise.
@@ -20,47 +21,64 @@ evaluated, and its reward backed up along the path walked. A searcher on top say
 from __future__ import annotations
 
 import math
-import random
-from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, TypeVar
 
 from skiploop.chains.chain import Chain
 from skiploop.chains.edits import Edit, edited
 from skiploop.errors import InvalidInput
+from skiploop.searchers.base import SearcherBase
 from skiploop.searchers.protocol import checked
 from skiploop.spaces.space import Space
-from skiploop.validate import whole_number
+from skiploop.validate import SHARE, numbers, whole_number
 
 # A node lists its unexplored edits, which takes kilobytes, at so many children or draws that failed.
 _FEW_CHILDREN = 4
 _FEW_DRAWS = 8
 
 
-class Widening(Protocol):
-    """What the tree itself reads of a searcher's settings."""
+@dataclass(frozen=True, slots=True)
+class TreeSettings:
+    """How fast nodes get children, for every search on the tree.
 
-    @property
-    def random_child(self) -> float: ...
-    @property
-    def widening(self) -> float: ...
-    @property
-    def widening_power(self) -> float: ...
+    Attributes:
+        random_child: probability at each node to take a random unexplored child instead of the best one.
+        widening: children allowed at one visit.
+        widening_power: how fast that number grows with visits; a large `widening` gives plain UCT.
+    """
 
+    random_child: float = 0.1
+    widening: float = 2.0
+    widening_power: float = 0.5
 
-def check_numbers(settings: Any, shares: tuple[str, ...]) -> None:
-    """InvalidInput unless all fields are finite numbers of at least 0, and `shares` at most 1."""
-    for field in fields(settings):
-        value = getattr(settings, field.name)
-        highest = 1.0 if field.name in shares else math.inf
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= highest:
-            allowed = "in [0, 1]" if highest == 1 else "of at least 0"
-            raise InvalidInput(f"{field.name}={value!r} doesn't work; use a number {allowed}")
-        if not math.isfinite(value):
-            raise InvalidInput(f"{field.name}={value!r} isn't finite; use a large number instead")
+    shares: ClassVar[tuple[str, ...]] = ("random_child", "widening_power")
+    whole: ClassVar[Mapping[str, int]] = {}
+
+    def __post_init__(self) -> None:
+        numbers(self, whole=self.whole, within=dict.fromkeys(self.shares, SHARE))
 
 
-class Node:
+@dataclass(frozen=True, slots=True)
+class ValueSettings(TreeSettings):
+    """The constants of a search that goes by a child's value and how often it was visited.
+
+    Attributes:
+        exploration: c, the weight of the term for children with few visits.
+        length_penalty: lambda, subtracted times depth / L; 0 removes the prior for short chains.
+        pessimism: weight of a node's lowest reward against its mean, e.g. 0.5 where the reward is noisy.
+        first_weight: visits that a certain `first_value` counts for; without a `first_value`, nothing.
+    """
+
+    exploration: float = 1.0
+    length_penalty: float = 0.0
+    pessimism: float = 0.0
+    first_weight: float = 1.0
+
+    shares: ClassVar[tuple[str, ...]] = ("random_child", "widening_power", "pessimism")
+
+
+class TreeNode:
     """A chain with its statistics: `visits` is v, `total` is Q, the rewards of simulations through it."""
 
     __slots__ = (
@@ -68,7 +86,7 @@ class Node:
         "unexplored", "visits",
     )  # fmt: skip
 
-    def __init__(self, number: int, chain: Chain, parent: Node | None, length_penalty: float) -> None:
+    def __init__(self, number: int, chain: Chain, parent: TreeNode | None, length_penalty: float) -> None:
         self.id = number
         self.chain = chain
         self.parent = parent.id if parent else None  # the first that led here; no reference, as that makes a cycle
@@ -78,7 +96,7 @@ class Node:
         self.total = 0.0
         self.base = 0.0  # Q/v - lambda * |P| / L
         self.spread = 0.0  # sqrt(1 / v)
-        self.children: dict[tuple[int, ...], Node] = {}
+        self.children: dict[tuple[int, ...], TreeNode] = {}
         self.unexplored: list[Edit] | None = None
         self.spent = False  # no unexplored edits are left
         self.closed = False  # no chain below is left to evaluate
@@ -96,44 +114,42 @@ class Node:
 
 # A chain's value before anything is known of it, and how certain that is, in [0, 1].
 FirstValue = Callable[[Chain], tuple[float, float]]
+# Given its number, its chain and the node that led to it first, a new node.
+NodeMaker = Callable[[int, Chain, "TreeNode | None"], "TreeNode"]
 
 
-@dataclass(frozen=True, slots=True)
-class Valuing:
-    """What a node's value is made of, besides the mean of its rewards.
+def node_maker(settings: ValueSettings, first_value: FirstValue | None) -> NodeMaker:
+    """What makes the nodes of a search: no larger or slower ones than its settings need.
 
-    Attributes:
-        pessimism: weight of the lowest reward against the mean; 0.5 is (min + mean) / 2 (arXiv 2505.23229), for
-            rewards that are noisy.
-        first_weight: c_v, visits that a first value counts for where it is certain.
+    Args:
+        settings: `pessimism` 0.5 values a node by (min + mean) / 2 of its rewards (arXiv 2505.23229).
         first_value: a chain's value before it is evaluated and the certainty of that (MASTER, arXiv 2501.14304).
     """
 
-    pessimism: float = 0.0
-    first_weight: float = 0.0
-    first_value: FirstValue | None = None
+    def plain(number: int, chain: Chain, parent: TreeNode | None) -> TreeNode:
+        return TreeNode(number, chain, parent, settings.length_penalty)
 
-    def node(self, number: int, chain: Chain, parent: Node | None, length_penalty: float) -> Node:
-        """A node that is no larger or slower than it needs to be."""
-        if not self.pessimism and (self.first_value is None or not self.first_weight):
-            return Node(number, chain, parent, length_penalty)
-        first, certainty = self.first_value(chain) if self.first_value is not None else (0.0, 0.0)
+    def valued(number: int, chain: Chain, parent: TreeNode | None) -> TreeNode:
+        first, certainty = first_value(chain) if first_value is not None else (0.0, 0.0)
         if not (math.isfinite(first) and 0 <= certainty <= 1):
             raise InvalidInput(
                 f"first_value gave {(first, certainty)!r} for {str(chain)!r}; it must return a finite value and "
                 "a certainty in [0, 1]"
             )
-        node = ValuedNode(number, chain, parent, length_penalty)
-        node.first, node.weight, node.pessimism = first, certainty * self.first_weight, self.pessimism
+        node = ValuedNode(number, chain, parent, settings.length_penalty)
+        node.first, node.weight, node.pessimism = first, certainty * settings.first_weight, settings.pessimism
         return node
 
+    has_first_values = first_value is not None and settings.first_weight > 0
+    return valued if settings.pessimism or has_first_values else plain
 
-class ValuedNode(Node):
+
+class ValuedNode(TreeNode):
     """A node that also knows the lowest reward below it and what was thought of it at first."""
 
     __slots__ = ("first", "lowest", "pessimism", "weight")
 
-    def __init__(self, number: int, chain: Chain, parent: Node | None, length_penalty: float) -> None:
+    def __init__(self, number: int, chain: Chain, parent: TreeNode | None, length_penalty: float) -> None:
         super().__init__(number, chain, parent, length_penalty)
         self.first = self.weight = self.pessimism = 0.0
         self.lowest = math.inf  # of the rewards told; a pending visit isn't one
@@ -153,26 +169,29 @@ class ValuedNode(Node):
         self.base = (self.weight * self.first + self.visits * value) / (self.weight + self.visits) - self.penalty
 
 
-class TreeSearcher:
+Settings = TypeVar("Settings", bound=TreeSettings)
+
+
+class TreeSearcher(SearcherBase[Settings]):
     """The tree search, without the rule by which children are compared; exact when told after each ask(1).
 
     Args:
         space: the chains and edits to search.
         seed: seeds this searcher's own generator.
-        settings: how fast nodes get children.
+        settings: how fast nodes get children, and what a subclass adds.
+        make_node: makes the nodes; what is backed up is kept there.
     """
 
-    def __init__(self, space: Space, *, seed: int, settings: Widening) -> None:
-        self.space = space
-        self.seed = whole_number("seed", seed, 0)
+    def __init__(self, space: Space, *, seed: int, settings: Settings | None, make_node: NodeMaker) -> None:
+        super().__init__(space, seed=seed, settings=settings)
         self._width, self._power, self._random_child = (
-            settings.widening, settings.widening_power, settings.random_child
+            self.settings.widening, self.settings.widening_power, self.settings.random_child
         )  # fmt: skip
-        self._rng = random.Random(self.seed)
-        self._root = self._make(0, space.identity, None)
+        self._make_node = make_node
+        self._root = make_node(0, space.identity, None)
         self._nodes = {self._root.chain.layers: self._root}
         self._rewards: dict[tuple[int, ...], float] = {}
-        self._pending: dict[tuple[int, ...], list[Node]] = {}  # asked, not told -> path from the root
+        self._pending: dict[tuple[int, ...], list[TreeNode]] = {}  # asked, not told -> path from the root
 
     def ask(self, n: int) -> list[Chain]:
         """Up to n further chains; fewer when the space is exhausted."""
@@ -197,18 +216,11 @@ class TreeSearcher:
             self._rewards[chain.layers] = number
             self._back_up(self._pending.pop(chain.layers, []), chain.layers)
 
-    def _best(self, node: Node, spread: float) -> Node | None:
+    def _best(self, node: TreeNode) -> TreeNode | None:
         """The open child to go down to; None when there is none."""
         raise NotImplementedError
 
-    def _spread(self, simulations: int) -> float:
-        """What the bounds of all children in one walk share."""
-        return 0.0
-
-    def _make(self, number: int, chain: Chain, parent: Node | None) -> Node:
-        return Node(number, chain, parent, 0.0)
-
-    def _back_up(self, path: list[Node], layers: tuple[int, ...]) -> None:
+    def _back_up(self, path: list[TreeNode], layers: tuple[int, ...]) -> None:
         """Adds the chain's reward along the path; its visits were counted when it was asked."""
         reward = self._rewards[layers]
         for node in path:
@@ -235,14 +247,13 @@ class TreeSearcher:
             for layers, node in self._nodes.items()
         ]
 
-    def _walk(self) -> list[Node] | None:
+    def _walk(self) -> list[TreeNode] | None:
         """Selection: the path from the root to a node not visited yet, or None when all chains are."""
         if not self._root.visits:
             return [self._root]
-        spread = self._spread(self._root.visits)
         path = [] if self._root.closed else [self._root]
         while path:
-            child = self._step(path[-1], spread)
+            child = self._step(path[-1])
             if child is None:
                 path.pop().closed = True
                 continue
@@ -251,26 +262,26 @@ class TreeSearcher:
                 return path
         return None
 
-    def _step(self, node: Node, spread: float) -> Node | None:
-        """One step of selection: a new child where widening or chance says so, else the best by UCB."""
+    def _step(self, node: TreeNode) -> TreeNode | None:
+        """One step of selection: a new child where widening or chance says so, else the best one."""
         while self._widens(node):
             child = self._expand(node)
             if child is not None and not child.visits:
                 return child
-        while (best := self._best(node, spread)) is None and not node.spent:
+        while (best := self._best(node)) is None and not node.spent:
             child = self._expand(node)
             if child is not None and not child.visits:
                 return child
         return best
 
-    def _widens(self, node: Node) -> bool:
+    def _widens(self, node: TreeNode) -> bool:
         if node.spent:
             return False
         if len(node.children) < self._width * node.visits**self._power:  # as if rounded up, since it is a count
             return True
         return self._random_child > 0 and self._rng.random() < self._random_child
 
-    def _expand(self, node: Node) -> Node | None:
+    def _expand(self, node: TreeNode) -> TreeNode | None:
         """Adds a random unexplored child, new or known by another path; None if there is none."""
         layers = self._draw(node)
         if layers is None:
@@ -279,11 +290,11 @@ class TreeSearcher:
         child = self._nodes.get(layers)
         if child is None:
             chain = Chain.unchecked(layers, self.space.num_layers)
-            child = self._nodes[layers] = self._make(len(self._nodes), chain, node)
+            child = self._nodes[layers] = self._make_node(len(self._nodes), chain, node)
         node.children[layers] = child
         return child
 
-    def _draw(self, node: Node) -> tuple[int, ...] | None:
+    def _draw(self, node: TreeNode) -> tuple[int, ...] | None:
         """The layers of a random unexplored child."""
         layers, level, children = node.chain.layers, node.level, node.children
         nodes, chance = self._nodes, self._rng.random
@@ -305,6 +316,6 @@ class TreeSearcher:
                 return child
         return None
 
-    def _may_lead(self, node: Node, child: tuple[int, ...]) -> bool:
+    def _may_lead(self, node: TreeNode, child: tuple[int, ...]) -> bool:
         known = self._nodes.get(child)
         return known is None or (known.level > node.level and child not in node.children)
