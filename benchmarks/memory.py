@@ -31,13 +31,13 @@ from skiploop.routing.memory import Memory, MemorySettings
 from skiploop.searchers import WarmStart, make_searcher
 from skiploop.studies.arms import seed_for
 from skiploop.testing import chainbench
-from skiploop.testing.chainbench import Table
+from skiploop.testing.chainbench import AnswerTable
 
 BUDGETS = (3, 5, 10, 20, 50)
 ARMS = ("memory", "unweighted", "fixed", "known", "cold")
 
 
-def evaluated(table: Table, row: int, searcher: Any, budget: int) -> list[tuple[Chain, float]]:
+def evaluated(table: AnswerTable, row: int, searcher: Any, budget: int) -> list[tuple[Chain, float]]:
     """What a searcher evaluates on one input, one at a time."""
     found: list[tuple[Chain, float]] = []
     while len(found) < budget:
@@ -53,7 +53,13 @@ def fixed_list(memory: Memory, chains: Sequence[Chain], n: int) -> list[Chain]:
 
 
 def measure(
-    table: Table, *, source: str = "evolution", earlier: int = 100, recall: int = 10, seed: int = 0, budget: int = 50
+    table: AnswerTable,
+    *,
+    source: str = "evolution",
+    earlier: int = 100,
+    recall: int = 10,
+    seed: int = 0,
+    budget: int = 50,
 ) -> dict[str, np.ndarray]:
     """The best reward so far of each arm, [inputs, budget]: each half of the inputs is new once."""
     order = np.random.default_rng(seed).permutation(table.inputs)
@@ -64,7 +70,15 @@ def measure(
 
 
 def measure_half(
-    table: Table, old: np.ndarray, new: np.ndarray, *, source: str, earlier: int, recall: int, seed: int, budget: int
+    table: AnswerTable,
+    old: np.ndarray,
+    new: np.ndarray,
+    *,
+    source: str,
+    earlier: int,
+    recall: int,
+    seed: int,
+    budget: int,
 ) -> dict[str, np.ndarray]:
     """The same for one choice of earlier and new inputs."""
     memories = {

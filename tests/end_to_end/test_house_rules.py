@@ -52,7 +52,7 @@ TESTED_BY = {
     "analysis/test_similarity": ("analysis/phases", "analysis/states"),
     "analysis/test_usage_depths_hits": ("analysis/depths", "analysis/hits", "analysis/usage"),
     "chains/drawing/test_svg": ("chains/drawing/geometry", "chains/drawing/metadata", "chains/drawing/style"),
-    "chains/drawing/test_text": ("chains/drawing/layout", "chains/drawing/listing"),
+    "chains/drawing/test_text": ("chains/drawing/arrangement", "chains/drawing/listing"),
     "chains/test_chain": ("chains/edits", "chains/notation", "errors"),
     "cli/test_main": (
         *("cli/ablate", "cli/analyze", "cli/app", "cli/call", "cli/draw", "cli/flags", "cli/model", "cli/progress"),

@@ -15,12 +15,12 @@ from skiploop.studies.settings import StudySettings
 from skiploop.studies.static.settings import StaticSettings
 from skiploop.testing.chainbench import harmful_layer
 from skiploop.testing.chainbench import null as null_table
-from skiploop.testing.chainbench.table import Table
+from skiploop.testing.chainbench.table import AnswerTable
 from skiploop.testing.fakes import LAYERS, FakeModel
 from tests.full_study.test_parts import HARMFUL, TableRunner, rows
 
 
-def run(out: Path, table: Table, *, seed: int = 0, budget: int = 40, without: tuple[str, ...] = ()) -> FullStudy:
+def run(out: Path, table: AnswerTable, *, seed: int = 0, budget: int = 40, without: tuple[str, ...] = ()) -> FullStudy:
     """In the space of a table: each layer not at all, once or twice."""
     space = {"space": "cola", "max_block": 1, "max_repeats": 1}
     settings = FullSettings(

@@ -39,7 +39,7 @@ from skiploop.tasks import Example, Task
 from skiploop.tasks.sample import question_key
 from skiploop.testing.chainbench import harmful_layer
 from skiploop.testing.chainbench import null as null_table
-from skiploop.testing.chainbench.table import Table
+from skiploop.testing.chainbench.table import AnswerTable
 from skiploop.testing.fakes import LAYERS, FakeModel, FakeRunner, digest, fake_task
 
 HARMFUL = 3
@@ -55,7 +55,7 @@ FILES = (
 class TableRunner(FakeRunner):
     """What a table says, for prompts `L1 row N=`. Sampled, the answer has nothing to do with the question."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: AnswerTable) -> None:
         super().__init__()
         self._table, self._said = table, table.answers.argmax(axis=2)
 
@@ -66,14 +66,14 @@ class TableRunner(FakeRunner):
         return word(self._table, row, int(self._said[row, self._table.column[request.chain.layers]]))
 
 
-def word(table: Table, row: int, answer: int) -> str:
+def word(table: AnswerTable, row: int, answer: int) -> str:
     """With two answers the right one is a word of its own for each row, so that a control has something to aim at."""
     if table.answers.shape[2] > 2:
         return str(100 + answer)
     return str(100 + row) if answer else "1"
 
 
-def rows(table: Table) -> Task:
+def rows(table: AnswerTable) -> Task:
     examples = [Example(f"r{i}", f"L1 row {i}=", word(table, i, int(answer))) for i, answer in enumerate(table.gold)]
     return Task("rows", tuple(examples), "verbatim", max_new_tokens=8)
 

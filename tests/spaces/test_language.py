@@ -6,7 +6,7 @@ import itertools
 import json
 import random
 from collections import Counter
-from collections.abc import Sequence as Seq
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import example, given, settings
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.spaces.decisions import Decisions
-from skiploop.spaces.language import Blocks, Choice, Loop, Run, Sequence, Window, Word, from_json, optional
+from skiploop.spaces.language import Blocks, Choice, Concat, Loop, Run, Window, Word, from_json, optional
 from skiploop.spaces.named import SPACES, compose, make_space, per_layer
 from skiploop.spaces.space import Space
 
@@ -25,7 +25,7 @@ def listed(word: Word) -> list[tuple[int, ...]]:
     match word:
         case Run():
             return [word.layers]
-        case Sequence():
+        case Concat():
             return [sum(parts, ()) for parts in itertools.product(*map(listed, word.words))]
         case Choice():
             return [layers for each in word.words for layers in listed(each)]
@@ -76,7 +76,7 @@ leaves = st.one_of(layer_lists.map(Run), st.builds(Window, distinct, st.integers
 words = st.recursive(
     leaves,
     lambda inner: st.one_of(
-        st.lists(inner, min_size=1, max_size=2).map(lambda parts: Sequence(tuple(parts))),
+        st.lists(inner, min_size=1, max_size=2).map(lambda parts: Concat(tuple(parts))),
         st.lists(inner, min_size=1, max_size=2).map(lambda parts: Choice(tuple(parts))),
         st.builds(Loop, inner, counts),
     ),
@@ -86,7 +86,7 @@ words = st.recursive(
 
 @settings(max_examples=150, deadline=None)
 @given(words, st.integers(1, 3), st.integers(3, 8))
-@example(Sequence((Run((0,)), Loop(Window((0, 1), 2), (0,)))), 1, 3)
+@example(Concat((Run((0,)), Loop(Window((0, 1), 2), (0,)))), 1, 3)
 def test_every_way_is_counted_once_and_has_its_number(word: Word, least: int, longest: int) -> None:
     want = Counter(layers for layers in listed(word) if least <= len(layers) <= longest)
     tree = Decisions(word, least, longest)
@@ -97,7 +97,7 @@ def test_every_way_is_counted_once_and_has_its_number(word: Word, least: int, lo
 
 @settings(max_examples=150, deadline=None)
 @given(words, st.randoms(use_true_random=False), layer_lists)
-@example(Sequence((Run((0,)), Loop(Run(()), (2,)))), random.Random(0), ())  # a loop with nothing in it
+@example(Concat((Run((0,)), Loop(Run(()), (2,)))), random.Random(0), ())  # a loop with nothing in it
 def test_what_is_read_is_what_can_be_said(word: Word, rng: random.Random, other: tuple[int, ...]) -> None:
     tree = Decisions(word, 1, 8)
     said = {layers for layers in listed(word) if 1 <= len(layers) <= 8}
@@ -118,7 +118,7 @@ SPACES_TO_ASK = [
     make_space("cola", 5, max_block=3, max_repeats=1, max_length=6),
     make_space("cola", 28),
     make_space("segments", 28),
-    compose(Sequence((Run((0,)), Blocks(range(1, 6), {1: (0, 1)}), Run((6,)))), 7),
+    compose(Concat((Run((0,)), Blocks(range(1, 6), {1: (0, 1)}), Run((6,)))), 7),
 ]
 
 
@@ -165,24 +165,24 @@ def test_small_spaces_by_hand() -> None:
 def test_the_first_and_last_layer_can_be_kept() -> None:
     inner = make_space("cola", 6).word
     assert isinstance(inner, Blocks)
-    word = Sequence((Run((0,)), Blocks(range(1, 5), dict(inner.shapes), gaps=True), Run((5,))))
+    word = Concat((Run((0,)), Blocks(range(1, 5), dict(inner.shapes), gaps=True), Run((5,))))
     space = compose(word, 6)
     chains = [space.sample(random.Random(seed)) for seed in range(50)]
     assert all(chain.layers[0] == 0 and chain.layers[-1] == 5 for chain in chains)
     assert all(len(edits) > 0 for edits in map(space.edits, chains[:5]))
 
 
-TWICE: Seq[Word] = [
+TWICE: Sequence[Word] = [
     Choice((Run((0, 1, 2)), Run((0, 1, 2)))),
-    Sequence((optional(Run((0,))), optional(Run((0,))), Run((0, 1, 2)))),
-    Sequence((Loop(Run((0,)), (1, 2)), Loop(Run((0,)), (0, 1)), Run((1, 2)))),
-    Sequence((Run((0, 1, 2)), Loop(optional(Run((2,))), (1, 2)))),
+    Concat((optional(Run((0,))), optional(Run((0,))), Run((0, 1, 2)))),
+    Concat((Loop(Run((0,)), (1, 2)), Loop(Run((0,)), (0, 1)), Run((1, 2)))),
+    Concat((Run((0, 1, 2)), Loop(optional(Run((2,))), (1, 2)))),
 ]
 
 
 @pytest.mark.parametrize("word", TWICE, ids=repr)
-def test_a_chain_that_can_be_said_twice_is_refused(word: Word) -> None:
-    with pytest.raises(InvalidInput, match="in two ways"):
+def test_a_chain_with_two_derivations_is_refused(word: Word) -> None:
+    with pytest.raises(InvalidInput, match="two derivations"):
         compose(word, 3)
 
 
@@ -196,7 +196,7 @@ def test_a_chain_that_can_be_said_twice_is_refused(word: Word) -> None:
         (lambda: Blocks((0, 1), {1: (1,)}, gaps=True), "count 0 for size 1"),
         (lambda: Window((0, 1), 9), "too large"),
         (lambda: Choice(()), "at least one word"),
-        (lambda: Sequence((3,)), "takes words"),  # type: ignore[arg-type]
+        (lambda: Concat((3,)), "takes words"),  # type: ignore[arg-type]
         (lambda: from_json({"word": "dance"}), "isn't a word of a space"),
         (lambda: from_json({"word": "loop", "of": {"word": "run", "layers": [0]}}), "incomplete"),
         (lambda: make_space("composed", 4), "needs a word"),

@@ -1,11 +1,12 @@
 """A space as a graph of questions: counting, numbering, sampling and reading of chains. Pure Python.
 
-Words (`skiploop.spaces.language`) are compiled into nodes. A node asks one question; each answer (`Option`) runs some
-layers and leads to the next node, until `END`. Loops: an option with `opens` marks the place where a loop begins, and
-a node with `times` repeats all that was run since that mark. Every sequence of legal answers gives one chain, and
-every chain must come from one sequence only, or it would be counted twice (`Decisions.check_unique`).
+The words of `skiploop.spaces.language` are compiled into a graph whose nodes are questions. Each answer (`Option`) runs
+some layers and leads to the next question, until `END`. Loops: an option with `opens` marks the place where a loop
+begins, and a node with `times` repeats all that was run since that mark. Every sequence of legal answers gives one
+chain; it is a derivation of that chain. A chain must have one derivation only, or it would be counted twice
+(`Decisions.check_unique`).
 
-How many ways lead from a node to the end with n slots is one coefficient of a polynomial. All coefficients are kept
+The number of ways from a node to the end in n slots is one coefficient of a polynomial. All coefficients are kept
 in one large integer, in digits too wide to overflow, so that adding two polynomials is one addition and running
 k more slots is one shift.
 """
@@ -23,14 +24,14 @@ from skiploop.errors import InvalidInput
 Choose = Callable[[str, tuple[str, ...]], int]
 """Answers a question: given its name and the labels of the legal answers, the index of one of them."""
 
-_SAMPLED = 64  # chains that are tried for a second way to say them
-_LISTED = 512  # up to so many chains, all are
+_SAMPLED = 64  # chains in which a second derivation is looked for
+_LISTED = 512  # up to this number of chains, in all of them
 
 
 class Buildable(Protocol):
     """A word of the language of spaces, as the graph sees it."""
 
-    def build(self, graph: Graph, then: Node, weight: int) -> Node:
+    def build(self, graph: Graph, then: Question, weight: int) -> Question:
         """The node that asks this word's first question; after its last one comes `then`."""
 
 
@@ -39,15 +40,15 @@ class Option(NamedTuple):
 
     Attributes:
         label: short text, unique among the options of its node.
-        layers: what is run at once.
+        layers: the layers that this answer runs.
         then: the next node.
-        opens: a loop begins before `layers`.
-        weight: how often `layers` are run by the loop that this option opens.
+        opens: whether a loop begins before `layers`.
+        weight: the number of times that the loop opened by this option runs `layers`.
     """
 
     label: str
     layers: tuple[int, ...]
-    then: Node
+    then: Question
     opens: bool = False
     weight: int = 1
 
@@ -60,7 +61,7 @@ class Decision(NamedTuple):
     pick: int
 
 
-class Node:
+class Question:
     """A question with its options, or the end of a loop (`times` > 0), or END."""
 
     __slots__ = ("by_layer", "costs", "first", "name", "options", "silent", "tables", "times", "total", "ways")
@@ -73,7 +74,7 @@ class Node:
         self.ways = ways  # the polynomial: digit n is the number of ways to the end in n slots
         self.total: int = sum([option.then.total for option in options])  # the ways of any length
         self.tables: dict[int, tuple[list[int], tuple[int, ...]]] = {}
-        # For reading: which layers may come next (bits; the bit before them is the end), and by which option.
+        # To read a chain: which layers may come next, as bits (the bit before them is the end), and by which option.
         self.silent = tuple([index for index, option in enumerate(options) if not option.layers])
         self.by_layer: dict[int, tuple[int, ...]] = {}
         self.first = -1 if times else 0
@@ -84,7 +85,7 @@ class Node:
             self.first |= 2 << option.layers[0] if option.layers else option.then.first
 
 
-END = Node("end", (), 0, (), 1)
+END = Question("end", (), 0, (), 1)
 END.first = END.total = 1
 
 
@@ -105,11 +106,11 @@ class Graph:
         self.largest_layer = -1
         self._bits = bits
         self._mask = (1 << (longest + 1) * bits) - 1
-        self._built: dict[tuple[int, int, int], Node] = {}
-        self._repeats: dict[tuple[int, int], Node] = {}
+        self._built: dict[tuple[int, int, int], Question] = {}
+        self._repeats: dict[tuple[int, int], Question] = {}
         self._kept: list[object] = []  # ids are keys above, so what they belong to must stay
 
-    def build(self, word: Buildable, then: Node, weight: int) -> Node:
+    def build(self, word: Buildable, then: Question, weight: int) -> Question:
         """The first node of a word that is followed by `then`."""
         key = (id(word), id(then), weight)
         if key not in self._built:
@@ -117,22 +118,22 @@ class Graph:
             self._built[key] = word.build(self, then, weight)
         return self._built[key]
 
-    def ask(self, name: str, options: Sequence[Option], weight: int) -> Node:
+    def ask(self, name: str, options: Sequence[Option], weight: int) -> Question:
         """A question; an answer's layers take `weight` slots each, times the loop that it opens itself."""
         costs = [len(option.layers) * option.weight * weight for option in options]
         ways = sum([option.then.ways << cost * self._bits for option, cost in zip(options, costs, strict=True)])
-        node = Node(name, options, 0, costs, ways & self._mask)
+        node = Question(name, options, 0, costs, ways & self._mask)
         self.most = max(self.most, node.total)
         for option in options:
             self.largest_layer = max(self.largest_layer, *option.layers, -1)
         return node
 
-    def repeat(self, times: int, then: Node) -> Node:
-        """The end of a loop that is run so often."""
+    def repeat(self, times: int, then: Question) -> Question:
+        """The end of a loop that is run `times` times in all."""
         key = (times, id(then))
         if key not in self._repeats:
             self._kept.append(then)
-            self._repeats[key] = Node("", (Option("", (), then),), times, (0,), then.ways)
+            self._repeats[key] = Question("", (Option("", (), then),), times, (0,), then.ways)
         return self._repeats[key]
 
 
@@ -183,14 +184,14 @@ class Decisions:
             node = option.then
         return tuple(layers)
 
-    def _table(self, node: Node, slots: int) -> tuple[list[int], tuple[int, ...]]:
-        """First rank, and index, of each option by which exactly so many slots can be run."""
-        found = [
+    def _table(self, node: Question, slots: int) -> tuple[list[int], tuple[int, ...]]:
+        """First rank, and index, of each option after which exactly this number of slots can be run."""
+        reachable = [
             (_digit(option.then, slots - cost, self._bits), index)
             for index, (option, cost) in enumerate(zip(node.options, node.costs, strict=True))
             if cost <= slots
         ]
-        legal = [(ways, index) for ways, index in found if ways]
+        legal = [(ways, index) for ways, index in reachable if ways]
         starts = list(accumulate([ways for ways, _ in legal], initial=0))[:-1]
         node.tables[slots] = (starts, tuple([index for _, index in legal]))
         return node.tables[slots]
@@ -208,7 +209,7 @@ class Decisions:
             legal = self._legal(node, used)
             index = legal[0]
             if len(legal) > 1:
-                labels = tuple([node.options[each].label for each in legal])
+                labels = tuple([node.options[index].label for index in legal])
                 pick = choose(node.name, labels)
                 if not 0 <= pick < len(legal):
                     raise InvalidInput(f"answer {pick!r} to {node.name!r} isn't one of 0..{len(legal) - 1}: {labels}")
@@ -221,7 +222,7 @@ class Decisions:
             node = option.then
         return tuple(layers)
 
-    def _legal(self, node: Node, used: int) -> list[int]:
+    def _legal(self, node: Question, used: int) -> list[int]:
         """The options after which some legal number of slots can still be reached."""
         return [
             index
@@ -229,7 +230,7 @@ class Decisions:
             if self._reachable(option.then, used + cost)
         ]
 
-    def _reachable(self, node: Node, used: int) -> bool:
+    def _reachable(self, node: Question, used: int) -> bool:
         low, high = max(self._least - used, 0), self._longest - used
         if high < 0:
             return False
@@ -239,11 +240,11 @@ class Decisions:
         """The questions and answers that give these layers, or None where none do."""
         if not self._least <= len(layers) <= self._longest:
             return None
-        picks = next(self._ways_to_say(layers), None)
+        picks = next(self._derivations(layers), None)
         if picks is None:
             return None
         answers = iter(picks)
-        found: list[Decision] = []
+        decisions: list[Decision] = []
         node, used = self.root, 0
         while node is not END:
             if node.times:
@@ -251,18 +252,18 @@ class Decisions:
                 continue
             index, legal = next(answers), self._legal(node, used)
             if len(legal) > 1:
-                labels = tuple([node.options[each].label for each in legal])
-                found.append(Decision(node.name, labels, legal.index(index)))
+                labels = tuple([node.options[index].label for index in legal])
+                decisions.append(Decision(node.name, labels, legal.index(index)))
             used += node.costs[index]
             node = node.options[index].then
-        return tuple(found)
+        return tuple(decisions)
 
     def accepts(self, layers: tuple[int, ...]) -> bool:
         """Whether some answers give these layers."""
-        return self._least <= len(layers) <= self._longest and next(self._ways_to_say(layers), None) is not None
+        return self._least <= len(layers) <= self._longest and next(self._derivations(layers), None) is not None
 
     def check_unique(self) -> None:
-        """Raises InvalidInput where a chain can be said in two ways: all chains of a small space, else a sample."""
+        """Raises InvalidInput where a chain has two derivations; tries all chains of a small space, else a sample."""
         if self.count <= _LISTED:
             ranks: Iterator[int] = iter(range(self.count))
         else:
@@ -270,18 +271,18 @@ class Decisions:
             ranks = (rng.randrange(self.count) for _ in range(_SAMPLED))
         for rank in ranks:
             layers = self.layers_at(rank)
-            ways = self._ways_to_say(layers)
-            next(ways)
-            if next(ways, None) is not None:
+            derivations = self._derivations(layers)
+            next(derivations)
+            if next(derivations, None) is not None:
                 raise InvalidInput(
-                    f"the chain {layers} can be said in two ways in this space, so it would be counted twice; "
+                    f"the chain {layers} has two derivations in this space, so it would be counted twice; "
                     "make the alternatives of Choice, Loop and Blocks differ in what they run"
                 )
 
-    def _ways_to_say(self, layers: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    def _derivations(self, layers: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
         """Depth first, all sequences of answers (option indices) that give these layers."""
         total = len(layers)
-        stack: list[tuple[Node, int, tuple[int, ...], tuple[int, ...]]] = [(self.root, 0, (), ())]
+        stack: list[tuple[Question, int, tuple[int, ...], tuple[int, ...]]] = [(self.root, 0, (), ())]
         while stack:
             node, slot, marks, picks = stack.pop()
             if node is END:
@@ -303,6 +304,6 @@ class Decisions:
                     stack.append((option.then, end, (*marks, slot) if option.opens else marks, (*picks, index)))
 
 
-def _digit(node: Node, slots: int, bits: int) -> int:
-    """Ways from the node to the end in exactly so many slots."""
+def _digit(node: Question, slots: int, bits: int) -> int:
+    """The number of ways from a question to the end in exactly this number of slots."""
     return node.ways >> slots * bits & ((1 << bits) - 1) if slots >= 0 else 0

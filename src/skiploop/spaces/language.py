@@ -1,19 +1,19 @@
 """The words of which search spaces are made, after DeepArchitect (arXiv 1704.08792). Pure Python, no torch.
 
     Run((0, 1, 2))                     these layers, in this order
-    Sequence((a, b))                   a, then b
+    Concat((a, b))                   a, then b
     Choice((a, b)), optional(a)        one of them; a or nothing
     Loop(a, (1, 2, 3))                 a, all of it, run once, twice or three times
     Blocks(layers, shapes, gaps)       the layers in order, cut into blocks, each skipped, run or looped
     Window(layers, width)              the layers in any order in which none moves `width` places or more
 
 A space is a word with bounds on the number of slots (`skiploop.spaces.named.compose`). Words are values: frozen,
-compared by what they say, written to JSON by `to_json` and read back by `from_json`.
+compared by value, written to JSON by `to_json` and read back by `from_json`.
 
 A word is compiled into a *tree of decisions*, written down as a graph because equal subtrees are one node: each node
-asks one question with a few answers, each answer runs some layers and leads on. What must be known of a space follows
-from that graph alone (`skiploop.spaces.decisions`): how many chains there are, the chain with a given number, whether
-a chain belongs to it, the questions that lead to it.
+asks one question with a few answers, each answer runs some layers and leads on. Everything else follows from that
+graph alone (`skiploop.spaces.decisions`): how many chains there are, the chain with a given number, whether a chain
+belongs to the space, the questions that lead to it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from skiploop.errors import InvalidInput
-from skiploop.spaces.decisions import Graph, Node, Option
+from skiploop.spaces.decisions import Graph, Option, Question
 from skiploop.validate import whole_number
 
 
@@ -33,13 +33,13 @@ class Word:
 
     kind: ClassVar[str]
 
-    def build(self, graph: Graph, then: Node, weight: int) -> Node:
+    def build(self, graph: Graph, then: Question, weight: int) -> Question:
         """The node that asks this word's first question; after its last one comes `then`.
 
         Args:
             graph: makes nodes.
             then: what follows.
-            weight: how often each layer is run, by the loops around this word.
+            weight: the number of times that the loops around this word run each layer.
         """
         raise NotImplementedError
 
@@ -62,7 +62,7 @@ class Run(Word):
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", _layers(self.layers, "Run"))
 
-    def build(self, graph: Graph, then: Node, weight: int) -> Node:
+    def build(self, graph: Graph, then: Question, weight: int) -> Question:
         return graph.ask("", [Option("", self.layers, then)], weight) if self.layers else then
 
     def parts(self) -> dict[str, Any]:
@@ -70,16 +70,16 @@ class Run(Word):
 
 
 @dataclass(frozen=True)
-class Sequence(Word):
+class Concat(Word):
     """One word after the other."""
 
     words: tuple[Word, ...]
-    kind = "sequence"
+    kind = "concat"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "words", _words(self.words, "Sequence"))
+        object.__setattr__(self, "words", _words(self.words, "Concat"))
 
-    def build(self, graph: Graph, then: Node, weight: int) -> Node:
+    def build(self, graph: Graph, then: Question, weight: int) -> Question:
         for word in reversed(self.words):
             then = graph.build(word, then, weight)
         return then
@@ -98,7 +98,7 @@ class Choice(Word):
     def __post_init__(self) -> None:
         object.__setattr__(self, "words", _words(self.words, "Choice"))
 
-    def build(self, graph: Graph, then: Node, weight: int) -> Node:
+    def build(self, graph: Graph, then: Question, weight: int) -> Question:
         options = []
         for number, word in enumerate(self.words):
             if isinstance(word, Run):  # its layers are run at once, without a node of its own
@@ -118,7 +118,7 @@ def optional(word: Word) -> Choice:
 
 @dataclass(frozen=True)
 class Loop(Word):
-    """What the word gives, all of it, run as often as one of `counts` says."""
+    """The word's layers, all of them, run as often as one of `counts` says."""
 
     word: Word
     counts: tuple[int, ...]
@@ -127,7 +127,7 @@ class Loop(Word):
     def __post_init__(self) -> None:
         object.__setattr__(self, "counts", _counts(self.counts, "Loop"))
 
-    def build(self, graph: Graph, then: Node, weight: int) -> Node:
+    def build(self, graph: Graph, then: Question, weight: int) -> Question:
         options = []
         for times in self.counts:
             if times < 2:
@@ -148,10 +148,11 @@ class Blocks(Word):
 
     Attributes:
         layers: the layers in order, all different.
-        shapes: how often a block may be run, by its number of layers; 0 skips it. What skips or runs once more
-            than one layer would be said twice (it's the same as single layers), so those are for size 1.
-        gaps: may a loop leave layers out that lie between its own? With it, layers are left out first and
-            the rest is cut into blocks (CoLa's edits); without it, blocks have no holes (PoLar's segments).
+        shapes: how often a block may be run, by its number of layers; 0 skips it. Skipping a block of several
+            layers, or running it once, is the same as doing so layer by layer: a second derivation. So the counts
+            0 and 1 are for size 1.
+        gaps: whether a loop may leave out layers that lie between its own. If so, layers are left out first and the
+            rest is cut into blocks (CoLa's edits); if not, blocks have no holes (PoLar's segments).
     """
 
     layers: tuple[int, ...]
@@ -182,16 +183,16 @@ class Blocks(Word):
         assert isinstance(self.shapes, tuple)
         return self.shapes
 
-    def build(self, graph: Graph, then: Node, weight: int) -> Node:
+    def build(self, graph: Graph, then: Question, weight: int) -> Question:
         shapes = self._shapes
-        after: Node = then  # what asks about the layers after this one
+        after: Question = then  # what asks about the layers after this one
         most = max([size for size, _ in shapes], default=1)
-        # The node for a loop that needs so many more members, by (members, times), after this layer.
-        inside: dict[tuple[int, int], Node] = {}
+        # What asks for the remaining members of an open loop after this layer, by (members, times).
+        inside: dict[tuple[int, int], Question] = {}
         loops = [times for size, counts in shapes if size > 1 for times in counts]
         for left, layer in enumerate(reversed(self.layers)):  # left: how many layers come after this one
             now = graph.ask(f"layer {layer}", self._options(graph, layer, left, after, inside), weight)
-            open_now: dict[tuple[int, int], Node] = {}
+            open_now: dict[tuple[int, int], Question] = {}
             for times in sorted(set(loops)):
                 for members in range(1, min(most - 1, left + 1) + 1):
                     options = [] if not self.gaps or members > left else [Option("out", (), inside[members, times])]
@@ -202,7 +203,7 @@ class Blocks(Word):
         return after
 
     def _options(
-        self, graph: Graph, layer: int, left: int, after: Node, inside: dict[tuple[int, int], Node]
+        self, graph: Graph, layer: int, left: int, after: Question, inside: dict[tuple[int, int], Question]
     ) -> list[Option]:
         options = []
         for size, counts in self._shapes:
@@ -235,7 +236,7 @@ class Window(Word):
         if whole_number("width", self.width, 1) > 8:
             raise InvalidInput(f"width={self.width} is too large: the questions grow as 4^width; use 1 to 8")
 
-    def build(self, graph: Graph, then: Node, weight: int) -> Node:
+    def build(self, graph: Graph, then: Question, weight: int) -> Question:
         total = len(self.layers)
         # A state is the set of the places taken so far, as bits of a whole number.
         states: list[set[int]] = [{0}]
@@ -257,7 +258,7 @@ class Window(Word):
         return nodes[0]
 
     def _free(self, place: int, taken: int) -> list[int]:
-        """What may come to this place; the one that can't wait any longer, if there is one."""
+        """The layers that may take this place; only one where it can't be placed later."""
         first, last = max(0, place - self.width + 1), min(len(self.layers) - 1, place + self.width - 1)
         if first == place - self.width + 1 and not taken >> first & 1:
             return [first]
@@ -280,7 +281,7 @@ def from_json(data: Any) -> Word:
 
 _READERS: dict[str, Any] = {
     "run": lambda data: Run(tuple(data["layers"])),
-    "sequence": lambda data: Sequence(tuple(map(from_json, data["words"]))),
+    "concat": lambda data: Concat(tuple(map(from_json, data["words"]))),
     "choice": lambda data: Choice(tuple(map(from_json, data["words"]))),
     "loop": lambda data: Loop(from_json(data["of"]), tuple(data["counts"])),
     "blocks": lambda data: Blocks(tuple(data["layers"]), tuple(map(tuple, data["shapes"])), data["gaps"]),
@@ -295,13 +296,13 @@ def _layers(layers: Iterable[int], name: str) -> tuple[int, ...]:
 
 
 def _words(words: Iterable[Word], name: str) -> tuple[Word, ...]:
-    found = tuple(words)
-    for word in found:
+    checked = tuple(words)
+    for word in checked:
         if not isinstance(word, Word):
             raise InvalidInput(f"{name}() takes words such as Run((0, 1)), not {word!r}")
-    if not found:
+    if not checked:
         raise InvalidInput(f"{name}() needs at least one word; Run(()) stands for nothing")
-    return found
+    return checked
 
 
 def _counts(counts: Iterable[int], name: str) -> tuple[int, ...]:

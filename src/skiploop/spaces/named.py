@@ -1,4 +1,4 @@
-"""Spaces by name, as the command line has them, and how to make others. Pure Python, no torch."""
+"""Spaces by name, as on the command line, and how to make others. Pure Python, no torch."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def make_space(
         name: `cola`: skips and loops of blocks; `skip`, `loop`, `early-exit`: CoLa's ablations; `per-layer`: each
             layer is run 0 to 1 + max_repeats times; `segments`: blocks of neighbours are skipped, run or run
             twice (PoLar, arXiv 2606.06574); `block`: one block of any size is run twice (RYS); `permute`:
-            every layer once, less than max_block places from its own; `composed`: what `word` says.
+            every layer once, less than max_block places from its own; `composed`: the chains of `word`.
         num_layers: number of layers L of the model.
         max_block: most slots that one edit skips, and most layers in a loop; 4 (CoLa) unless set, all layers
             for `block`.
@@ -144,18 +144,18 @@ def make_space(
 def compose(
     word: Word, num_layers: int, *, max_block: int = 4, max_repeats: int = 4, max_length: int | None = None
 ) -> Space:
-    """A space of one's own.
+    """A space made of words.
 
     Args:
-        word: what its chains are made of. No chain may be said in two ways, and the identity must be one.
+        word: what its chains are made of. No chain may have two derivations, and the identity must be among them.
         num_layers: number of layers L of the model.
         max_block: most slots of the block that one edit skips, loops or moves.
         max_repeats: most extra runs that one edit adds.
         max_length: most slots of a chain; 2 * num_layers unless set.
 
     Raises:
-        InvalidInput: where the word runs layers that don't exist, leaves out the identity, or says one
-            chain in two ways (looked for in all chains of a small space, and in a sample of a large one).
+        InvalidInput: where the word runs layers that don't exist, leaves out the identity, or has two
+            derivations of one chain (looked for in all chains of a small space, and in a sample of a large one).
     """
     total = whole_number("num_layers", num_layers, 1)
     return _checked(Space("composed", total, word, _limits(total, max_block, max_repeats, max_length)))
@@ -164,9 +164,9 @@ def compose(
 def per_layer(num_layers: int, counts: Iterable[int] = (0, 1, 2), *, max_length: int | None = None) -> Space:
     """Each layer is run as often as one of `counts` says, in ascending order; at least one is run."""
     total = whole_number("num_layers", num_layers, 1)
-    found = tuple(counts)
-    most = max([whole_number("count", count, 0) for count in found], default=1)
-    word = Blocks(tuple(range(total)), {1: found})
+    runs = tuple(counts)
+    most = max([whole_number("count", count, 0) for count in runs], default=1)
+    word = Blocks(tuple(range(total)), {1: runs})
     return compose(
         word, total, max_repeats=max(most - 1, 1), max_length=total * max(most, 1) if max_length is None else max_length
     )
@@ -189,10 +189,10 @@ def _checked(space: Space) -> Space:
             f"the identity 0-{space.num_layers - 1} isn't in this space, and every search starts there; "
             "let each layer be run once, in order"
         )
-    top = space.tree.largest_layer
+    top = space.questions.largest_layer
     if top >= space.num_layers:
         raise InvalidInput(
             f"the space runs layer {top}; a model of {space.num_layers} layers has 0..{space.num_layers - 1}"
         )
-    space.tree.check_unique()
+    space.questions.check_unique()
     return space

@@ -1,13 +1,13 @@
 """Search spaces over chains: which are legal, how many there are, which edits lead on. Pure Python, no torch.
 
-A space is a word of the language of `skiploop.spaces.language` with bounds on the number of slots. What it can do
-follows from that: it numbers its chains (`chain_at` is one to one from 0..count()-1, so that counting, listing,
-exactly uniform sampling and sampling without replacement are a few lines each, however large it is), asks for a chain
-by questions in a fixed order (`decide`, `decisions`), and lists the edits that lead from a chain to the next.
+A space is a word of the language of `skiploop.spaces.language` with bounds on the number of slots. From
+that follows what it can do. It numbers its chains: `chain_at` is one to one from 0..count()-1, so counting, listing,
+exactly uniform sampling and sampling without replacement take a few lines each, however large the space. It asks for
+a chain by questions in a fixed order (`decide`, `decisions`). It lists the edits that lead from one chain to others.
 
     per_layer(8, counts=(0, 1, 2))                 each layer is skipped, run once or run twice
     make_space("cola", 28)                         by name, one of SPACES, as the command line does
-    compose(Sequence((Run((0,)), Blocks(range(1, 7), {1: (0, 1)}), Run((7,)))), 8)     a space of your own
+    compose(Concat((Run((0,)), Blocks(range(1, 7), {1: (0, 1)}), Run((7,)))), 8)     a space of your own
 
 In CoLa's space (arXiv 2507.07996) a chain is a non-empty set of kept layers in ascending order, cut into groups; a
 group is one layer run once, or a *loop*: a block of at most `max_block` neighbouring kept layers run 2 to
@@ -33,7 +33,7 @@ from skiploop.spaces.language import Word
 from skiploop.validate import whole_number
 
 _LISTED = 1024  # chains whose edits are remembered, some kilobytes each
-_SMALL = 8192  # chains of a space that are all remembered, to know them by sight
+_SMALL = 8192  # chains of a space that are all remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +68,13 @@ class Space:
         self.num_layers = num_layers
         self.word = word
         self.limits = limits
+        self._listed: dict[tuple[int, ...], list[Edit]] = {}  # edits of the chains asked for last
+        self._by_slots: dict[int, tuple[Edit, ...]] = {}  # candidates, by the number of slots
+        self._members: frozenset[tuple[int, ...]] | None = None  # all chains, once edits of a small space are asked for
 
     def accepts(self, layers: tuple[int, ...]) -> bool:
         """Whether the chain with these layers, all in 0..L-1, is in the space."""
-        members = self.__dict__.get("_members")  # once a search has asked for edits
-        return self.tree.accepts(layers) if members is None else layers in members
+        return layers in self._members if self._members is not None else self.questions.accepts(layers)
 
     def edits(self, chain: Chain) -> list[Edit]:
         """The legal edits of a chain: results are in the space, differ from the chain and from each other.
@@ -84,13 +86,13 @@ class Space:
             return self._listed[chain.layers].copy()
         if chain not in self:
             raise self._outside(chain)
-        members = self._members
-        found: dict[tuple[int, ...], Edit] = {chain.layers: Edit("skip", 0, 1)}
+        self._remember_members()
+        by_result: dict[tuple[int, ...], Edit] = {chain.layers: Edit("skip", 0, 1)}  # the first is for the chain itself
         for edit in self._candidates_of(len(chain)):
             result = edited(chain.layers, edit)
-            if result not in found and (self.accepts(result) if members is None else result in members):
-                found[result] = edit
-        return self._keep(chain, list(found.values())[1:])
+            if result not in by_result and self.accepts(result):
+                by_result[result] = edit
+        return self._keep(chain, list(by_result.values())[1:])
 
     def _keep(self, chain: Chain, edits: list[Edit]) -> list[Edit]:
         """Remembers the edits of the last few chains: a search asks for those of one chain again and again."""
@@ -99,26 +101,18 @@ class Space:
         self._listed[chain.layers] = edits
         return edits.copy()
 
-    @cached_property
-    def _listed(self) -> dict[tuple[int, ...], list[Edit]]:
-        return {}
-
-    @cached_property
-    def _members(self) -> frozenset[tuple[int, ...]] | None:
-        """All chains of a small space: looking one up is much faster than reading it."""
-        return frozenset([chain.layers for chain in self.enumerate()]) if self.count() <= _SMALL else None
+    def _remember_members(self) -> None:
+        """Lists a small space: looking a chain up is much faster than reading it, once there are many to look up."""
+        if self._members is None and self.count() <= _SMALL:
+            self._members = frozenset([chain.layers for chain in self.enumerate()])
 
     def _candidates_of(self, slots: int) -> tuple[Edit, ...]:
         if slots not in self._by_slots:
             self._by_slots[slots] = tuple(self._candidates(slots))
         return self._by_slots[slots]
 
-    @cached_property
-    def _by_slots(self) -> dict[int, tuple[Edit, ...]]:
-        return {}
-
     def _candidates(self, slots: int) -> Iterator[Edit]:
-        """Every edit of so many slots within the limits, legal or not."""
+        """Every edit of a chain with this number of slots within the limits, legal or not."""
         sizes = range(1, min(self.limits.max_block, slots) + 1)
         if "skip" in self.edit_kinds:
             yield from (edit for size in sizes if size < slots for edit in skip_edits(size, slots))
@@ -134,17 +128,17 @@ class Space:
                     yield from (Edit("move", start, size, places) for places in range(1, most + 1))
 
     @cached_property
-    def tree(self) -> Decisions:
+    def questions(self) -> Decisions:
         """The questions that lead to a chain."""
         return Decisions(self.word, 1, self.limits.max_length)
 
     def count(self) -> int:
         """The exact number of distinct chains."""
-        return self.tree.count
+        return self.questions.count
 
     def chain_at(self, rank: int) -> Chain:
         """The chain with this number, one to one from 0..count()-1."""
-        return Chain.unchecked(self.tree.layers_at(self._check_rank(rank)), self.num_layers)
+        return Chain.unchecked(self.questions.layers_at(self._check_rank(rank)), self.num_layers)
 
     def decide(self, choose: Choose) -> Chain:
         """The chain to which a sequence of answers leads.
@@ -154,14 +148,14 @@ class Space:
                 a fixed order; returns the index of one of them. Every sequence of answers gives a chain of
                 the space, and every chain has exactly one.
         """
-        return Chain.unchecked(self.tree.decide(choose), self.num_layers)
+        return Chain.unchecked(self.questions.decide(choose), self.num_layers)
 
     def decisions(self, chain: Chain) -> tuple[Decision, ...]:
         """The questions that `decide` asks on the way to this chain, with their answers."""
-        found = self.tree.read(chain.layers) if chain.num_layers == self.num_layers else None
-        if found is None:
+        answers = self.questions.read(chain.layers) if chain.num_layers == self.num_layers else None
+        if answers is None:
             raise self._outside(chain)
-        return found
+        return answers
 
     def __contains__(self, chain: object) -> bool:
         return isinstance(chain, Chain) and chain.num_layers == self.num_layers and self.accepts(chain.layers)

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skiploop.chains.chain import Chain
-from skiploop.chains.drawing.layout import lay_out
-from skiploop.chains.drawing.program import Loop, Span, _from_edits, _from_notation, expand, program, steps
+from skiploop.chains.drawing.arrangement import arrange
+from skiploop.chains.drawing.program import Repeat, Span, _from_edits, _from_notation, expand, program, steps
 from tests.chains.test_chain import chains
 
 
@@ -33,11 +33,11 @@ def test_loops_are_properly_nested_and_inner_ones_come_first(chain: Chain) -> No
     ("text", "items"),
     [
         ("0-2", (0, 1, 2)),
-        ("0 1x2 2", (0, Loop((1,), 2), 2)),
-        ("0-1 2-3x2", (0, 1, Loop((2, 3), 2))),
-        ("(1x2 3)x2", (Loop((Loop((1,), 2), 3), 2),)),
-        ("1 1 3 1 3", (1, Loop((1, 3), 2))),  # the second loop begins at the second run of 1
-        ("1 2 1 2 3 2 3", (1, 2, 1, Loop((2, 3), 2))),
+        ("0 1x2 2", (0, Repeat((1,), 2), 2)),
+        ("0-1 2-3x2", (0, 1, Repeat((2, 3), 2))),
+        ("(1x2 3)x2", (Repeat((Repeat((1,), 2), 3), 2),)),
+        ("1 1 3 1 3", (1, Repeat((1, 3), 2))),  # the second loop begins at the second run of 1
+        ("1 2 1 2 3 2 3", (1, 2, 1, Repeat((2, 3), 2))),
     ],
 )
 def test_edits_as_programs(text: str, items: tuple[object, ...]) -> None:
@@ -46,27 +46,27 @@ def test_edits_as_programs(text: str, items: tuple[object, ...]) -> None:
 
 def test_the_simpler_of_notation_and_edits_is_drawn() -> None:
     chain = Chain.parse("0-1 5-6x2 5", 8)
-    assert _from_edits(chain) == (0, 1, 5, Loop((6, 5), 2))  # a loop with a jump in it
-    assert program(chain) == _from_notation(chain) == (0, 1, Loop((5, 6), 2), 5)
+    assert _from_edits(chain) == (0, 1, 5, Repeat((6, 5), 2))  # a loop with a jump in it
+    assert program(chain) == _from_notation(chain) == (0, 1, Repeat((5, 6), 2), 5)
     chain = Chain.parse("1 (4 2-3)x2 4", 5)
-    assert _from_notation(chain) == (1, Loop((4, 2, 3), 2), 4)
-    assert program(chain) == _from_edits(chain) == (1, 4, Loop((2, 3, 4), 2))
+    assert _from_notation(chain) == (1, Repeat((4, 2, 3), 2), 4)
+    assert program(chain) == _from_edits(chain) == (1, 4, Repeat((2, 3, 4), 2))
 
 
 def test_steps_hold_each_body_once() -> None:
-    layers, spans = steps((0, Loop((Loop((1,), 2), 3), 4)))
+    layers, spans = steps((0, Repeat((Repeat((1,), 2), 3), 4)))
     assert layers == [0, 1, 3] and spans == [Span(1, 1, 2), Span(1, 2, 4)]
 
 
 @given(chains(), st.integers(1, 40))
 def test_columns_are_all_layers_once_and_every_box_runs_its_whole_column(chain: Chain, most: int) -> None:
-    layout = lay_out(chain, most)
-    covered = [layer for column in layout.columns for layer in range(column.first, column.last + 1)]
+    arrangement = arrange(chain, most)
+    covered = [layer for column in arrangement.columns for layer in range(column.first, column.last + 1)]
     assert covered == list(range(chain.num_layers))
-    columns = [layout.columns[box.column] for box in layout.boxes]
+    columns = [arrangement.columns[box.column] for box in arrangement.boxes]
     run = {layer for column in columns for layer in range(column.first, column.last + 1)}
     assert run == set(chain)
-    for row, boxes in enumerate(layout.by_row()):
+    for row, boxes in enumerate(arrangement.by_row()):
         assert boxes and all(box.row == row for box in boxes)
         assert all(a.column < b.column for a, b in pairwise(boxes))
 
@@ -83,4 +83,4 @@ def test_columns_are_all_layers_once_and_every_box_runs_its_whole_column(chain: 
     ],
 )
 def test_only_as_much_is_compressed_as_is_needed(text: str, num_layers: int, most: int, columns: str) -> None:
-    assert " ".join(each.text for each in lay_out(Chain.parse(text, num_layers), most).columns) == columns
+    assert " ".join(each.text for each in arrange(Chain.parse(text, num_layers), most).columns) == columns

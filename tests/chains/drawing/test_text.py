@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from skiploop.chains.chain import Chain
 from skiploop.chains.drawing import draw_text
-from skiploop.chains.drawing.layout import lay_out
+from skiploop.chains.drawing.arrangement import arrange
 from skiploop.chains.drawing.listing import listed
 from skiploop.chains.drawing.program import program
 from skiploop.errors import InvalidInput
@@ -53,8 +53,8 @@ def test_color_changes_nothing_but_color(chain: Chain) -> None:
     assert re.sub(r"\x1b\[\d+m", "", text) == draw_text(chain)
     assert text.count("\x1b[2m") == text.count("\x1b[22m")
     faded = re.findall(r"\x1b\[2m(.*?)\x1b\[22m", text)
-    layout = lay_out(chain, 64)
-    assert bool(faded) == (len(layout.by_row()[0]) < len(layout.columns))
+    arrangement = arrange(chain, 64)
+    assert bool(faded) == (len(arrangement.by_row()[0]) < len(arrangement.columns))
 
 
 def test_drawings() -> None:

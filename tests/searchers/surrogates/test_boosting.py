@@ -15,11 +15,11 @@ from skiploop.errors import InvalidInput
 from skiploop.searchers import make_searcher
 from skiploop.searchers.features import OPS, Features
 from skiploop.searchers.surrogates.boosting import SurrogateSearcher, Trees
-from skiploop.testing.chainbench import Table, additive, harmful_layer, load, null
+from skiploop.testing.chainbench import AnswerTable, additive, harmful_layer, load, null
 from tests.searchers.surrogates.test_gp import best_after
 
 
-def static_tau(table: Table, seed: int, *, price: bool = True) -> float:
+def static_tau(table: AnswerTable, seed: int, *, price: bool = True) -> float:
     """Kendall's tau on all static chains but the 100 random ones that the trees are fitted to."""
     rewards = (table.rewards() if price else table.p_true).mean(axis=0)  # a price of depth can be learned anywhere
     order = np.random.default_rng(seed).permutation(len(rewards))
@@ -51,7 +51,7 @@ def test_thirty_evaluations_find_what_random_search_finds_in_a_hundred() -> None
     assert best_after(table, "surrogate", 30).mean() > best_after(table, "random", 100).mean()
 
 
-def fitted(table: Table, row: int, count: int) -> Trees:
+def fitted(table: AnswerTable, row: int, count: int) -> Trees:
     order = np.random.default_rng(0).permutation(len(table.chains))[:count]
     chains = [table.chains[column] for column in order]
     trees = Trees(Features(table.chains[0].num_layers))

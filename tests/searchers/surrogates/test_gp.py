@@ -11,10 +11,10 @@ from skiploop.errors import InvalidInput
 from skiploop.searchers import make_searcher
 from skiploop.searchers.surrogates.codes import coded, distances
 from skiploop.searchers.surrogates.posterior import Posterior, expected_improvement, kernel, normal_cdf
-from skiploop.testing.chainbench import Table, additive, harmful_layer, null
+from skiploop.testing.chainbench import AnswerTable, additive, harmful_layer, null
 
 
-def best_after(table: Table, name: str, budget: int) -> np.ndarray:
+def best_after(table: AnswerTable, name: str, budget: int) -> np.ndarray:
     """The best reward of each input."""
     found = []
     for row in range(table.inputs):

@@ -15,12 +15,12 @@ from skiploop.searchers import make_searcher
 from skiploop.searchers.features import Features
 from skiploop.searchers.trees.hybrid import HybridSearcher, HybridSettings, Regression
 from skiploop.spaces.named import make_space
-from skiploop.testing.chainbench import Table, additive, null
+from skiploop.testing.chainbench import AnswerTable, additive, null
 from tests.searchers.rewards import planted, scattered
 from tests.searchers.surrogates.test_gp import best_after
 
 
-def estimator(table: Table, row: int, correlation: float) -> Callable[[Chain], float]:
+def estimator(table: AnswerTable, row: int, correlation: float) -> Callable[[Chain], float]:
     """Says of each chain something whose correlation with its reward is as given, on another scale."""
     rewards = table.rewards()[row]
     scaled = (rewards - rewards.mean()) / rewards.std()
@@ -32,7 +32,7 @@ def estimator(table: Table, row: int, correlation: float) -> Callable[[Chain], f
     return lambda chain: float(3 + 2 * values[table.column[chain.layers]])
 
 
-def evaluations(table: Table, row: int, settings: HybridSettings, guess: Callable[[Chain], float]) -> int:
+def evaluations(table: AnswerTable, row: int, settings: HybridSettings, guess: Callable[[Chain], float]) -> int:
     """How many until one of the best 2 % of chains is found."""
     target = np.quantile(table.rewards()[row], 0.98)
     searcher = HybridSearcher(table.space, seed=row, settings=settings, estimator=guess)

@@ -11,7 +11,7 @@ import torch
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import make_searcher
-from skiploop.testing.chainbench import Table, additive, harmful_layer, load, module_reward, module_space, null
+from skiploop.testing.chainbench import AnswerTable, additive, harmful_layer, load, module_reward, module_space, null
 from skiploop.testing.chainbench.cached import build, cached
 from skiploop.testing.chainbench.modules import run_modules
 from skiploop.testing.chainbench.pointer import HOPS, LAYERS, Recipe, all_questions, held_out, train
@@ -20,11 +20,11 @@ TINY = Recipe(layer_drop=0.2, steps=3, inputs=8)
 
 
 @pytest.fixture(scope="module")
-def tiny() -> Table:
+def tiny() -> AnswerTable:
     return build(TINY)
 
 
-def test_every_cell_is_what_its_chain_computes(tiny: Table) -> None:
+def test_every_cell_is_what_its_chain_computes(tiny: AnswerTable) -> None:
     questions, answers, _ = all_questions()
     rows, _ = held_out(all_questions()[2], TINY)
     model = train(TINY)
@@ -52,7 +52,7 @@ def test_no_question_of_the_table_is_trained_on() -> None:
     assert not set(test.tolist()) & set(pool.tolist())
 
 
-def test_a_build_can_be_repeated_and_leaves_the_generator_alone(tiny: Table) -> None:
+def test_a_build_can_be_repeated_and_leaves_the_generator_alone(tiny: AnswerTable) -> None:
     torch.manual_seed(7)
     before = torch.get_rng_state()
     again = build(TINY)
@@ -61,7 +61,7 @@ def test_a_build_can_be_repeated_and_leaves_the_generator_alone(tiny: Table) -> 
 
 
 def test_the_cache_is_used_and_a_torn_file_is_built_again(
-    tmp_path: Path, tiny: Table, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, tiny: AnswerTable, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     built = []
     monkeypatch.setattr("skiploop.testing.chainbench.cached.build", lambda recipe: built.append(recipe) or tiny)
@@ -76,7 +76,7 @@ def test_the_cache_is_used_and_a_torn_file_is_built_again(
     assert "building ChainBench" in capsys.readouterr().err
 
 
-def test_rewards_are_what_they_are_said_to_be(tiny: Table) -> None:
+def test_rewards_are_what_they_are_said_to_be(tiny: AnswerTable) -> None:
     column = tiny.column[(0, 1, 1, 5)]
     p = float(tiny.answers[3, column, tiny.gold[3]])
     assert tiny.rewards("dense")[3, column] == pytest.approx(max(0, p - 0.1 * 4 / 12))

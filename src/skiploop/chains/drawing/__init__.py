@@ -1,13 +1,13 @@
 """Drawings of chains: SVG for papers and pages, text for the terminal. Pure Python.
 
-svg        `draw_svg`: a drawing for papers and pages
-text       `draw_text`: a drawing for the terminal
-program    a chain as properly nested loops
-layout     columns, passes and back edges, shared by both drawings
-geometry   coordinates of the SVG
-style      its colours and elements
-metadata   the chain inside the SVG: `read_svg`
-listing    a chain in one line, where there is no room to draw it
+svg           `draw_svg`: a drawing for papers and pages
+text          `draw_text`: a drawing for the terminal
+program       a chain as properly nested loops
+arrangement   columns, passes and back edges, shared by both drawings
+geometry      coordinates of the SVG
+style         its colours and elements
+metadata      the chain inside the SVG: `read_svg`
+listing       a chain in one line, where there is no room to draw it
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Literal
 
-from skiploop.chains.drawing.layout import Back, Box, Column, Layout, skips
+from skiploop.chains.drawing.arrangement import Arrangement, Back, Box, Column, skips
 
 Point = tuple[float, float]
 Kind = Literal["wire", "skip", "jump", "loop"]
@@ -47,14 +47,14 @@ class Geometry:
     """Where everything lies.
 
     Attributes:
-        layout: what is drawn.
+        arrangement: what is drawn.
         edges: left and right of each column.
         middles: y of the middle of each row.
         ends: x of input and output.
         bottom: y below the last row.
     """
 
-    layout: Layout
+    arrangement: Arrangement
     edges: tuple[tuple[float, float], ...]
     middles: tuple[float, ...]
     ends: tuple[float, float]
@@ -65,18 +65,18 @@ class Geometry:
         return sum(self.edges[column]) / 2
 
 
-def place(layout: Layout, top: float) -> Geometry:
+def place(arrangement: Arrangement, top: float) -> Geometry:
     """Coordinates, from y = `top` downwards."""
-    start = MARGIN * (1 + layout.margins)
-    widths = [column_width(column) for column in layout.columns]
+    start = MARGIN * (1 + arrangement.margins)
+    widths = [column_width(column) for column in arrangement.columns]
     lefts = list(accumulate((width + GAP for width in widths), initial=start + STUB))
     edges = tuple((left, left + width) for left, width in zip(lefts, widths, strict=False))
     middles, y = [], top
-    for row, boxes in enumerate(layout.by_row()):
-        y += _above(layout, row, boxes)
+    for row, boxes in enumerate(arrangement.by_row()):
+        y += _above(arrangement, row, boxes)
         middles.append(y + BOX / 2)
-        y += BOX + _below(layout, row)
-    return Geometry(layout, edges, tuple(middles), (start, edges[-1][1] + STUB), y)
+        y += BOX + _below(arrangement, row)
+    return Geometry(arrangement, edges, tuple(middles), (start, edges[-1][1] + STUB), y)
 
 
 def column_width(column: Column) -> float:
@@ -84,12 +84,12 @@ def column_width(column: Column) -> float:
     return max(28.0, 7.0 * len(column.text) + 14)
 
 
-def _above(layout: Layout, row: int, boxes: list[Box]) -> float:
-    return (RISE + 4 if skips(layout.stops(row, boxes)) else 4) + (GAP / 2 if row else 0)
+def _above(arrangement: Arrangement, row: int, boxes: list[Box]) -> float:
+    return (RISE + 4 if skips(arrangement.stops(row, boxes)) else 4) + (GAP / 2 if row else 0)
 
 
-def _below(layout: Layout, row: int) -> float:
-    tracks = layout.levels(row) + len(layout.across(row))
+def _below(arrangement: Arrangement, row: int) -> float:
+    tracks = arrangement.levels(row) + len(arrangement.across(row))
     return TRACK * tracks + 10 if tracks else 6
 
 
@@ -98,7 +98,7 @@ def _below(layout: Layout, row: int) -> float:
 
 def wires(geometry: Geometry) -> Iterator[Wire]:
     """All lines: from the input through the boxes to the output, then the loops."""
-    boxes, (start, end) = geometry.layout.boxes, geometry.ends
+    boxes, (start, end) = geometry.arrangement.boxes, geometry.ends
     first, last = boxes[0], boxes[-1]
     yield _forward(geometry, start, -1, first.column, first.row)
     for before, after in pairwise(boxes):
@@ -106,7 +106,7 @@ def wires(geometry: Geometry) -> Iterator[Wire]:
             yield _forward(geometry, geometry.edges[before.column][1], before.column, after.column, after.row)
         else:
             yield _jump(geometry, before, after)
-    columns = len(geometry.layout.columns)
+    columns = len(geometry.arrangement.columns)
     yield _forward(geometry, geometry.edges[last.column][1], last.column, columns, last.row, end)
     yield from _loops(geometry)
 
@@ -130,15 +130,15 @@ def _jump(geometry: Geometry, before: Box, after: Box) -> Wire:
     (_, x), (to, _) = geometry.edges[before.column], geometry.edges[after.column]
     y, y_to = geometry.middles[before.row], geometry.middles[after.row]
     out, back = x + GAP / 2 - 1, to - GAP / 2
-    level = y + BOX / 2 + _below(geometry.layout, before.row) + 2
+    level = y + BOX / 2 + _below(geometry.arrangement, before.row) + 2
     return Wire("jump", ((x, y), (out, y), (out, level), (back, level), (back, y_to), (to, y_to)))
 
 
 def _loops(geometry: Geometry) -> Iterator[Wire]:
-    layout = geometry.layout
+    arrangement = geometry.arrangement
     begins, ends = Counter[int](), Counter[int]()  # box -> back edges there so far; outer ones go outside
-    for back in layout.backs:
-        first, last = layout.boxes[back.first], layout.boxes[back.last]
+    for back in arrangement.backs:
+        first, last = arrangement.boxes[back.first], arrangement.boxes[back.last]
         left = geometry.centre(first.column) - _aside(begins[back.first])
         right = geometry.centre(last.column) + _aside(ends[back.last])
         begins[back.first] += 1
@@ -160,5 +160,5 @@ def _aside(before: int) -> float:
 def _track(geometry: Geometry, back: Back, row: int) -> float:
     tracks = back.level
     if back.across:
-        tracks = geometry.layout.levels(row) + geometry.layout.across(row).index(back)
+        tracks = geometry.arrangement.levels(row) + geometry.arrangement.across(row).index(back)
     return geometry.middles[row] + BOX / 2 + 11 + TRACK * tracks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from skiploop.chains.drawing.program import Item, Loop
+from skiploop.chains.drawing.program import Item, Repeat
 
 
 def listed(items: Iterable[Item], num_layers: int, *, times: str, back: str) -> list[str]:
@@ -38,7 +38,7 @@ class _Listing:
         if begun is not None:
             yield _range(begun, self.last)
 
-    def bracketed(self, loop: Loop) -> Iterator[str]:
+    def bracketed(self, loop: Repeat) -> Iterator[str]:
         """The words of a loop; what leads to its block stands before the bracket."""
         words = [*self.words(loop.body)]
         begin = int(words[0] == self.back or words[0][0] == "(")

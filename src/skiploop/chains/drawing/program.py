@@ -21,14 +21,14 @@ from skiploop.chains.chain import Chain
 
 
 @dataclass(frozen=True, slots=True)
-class Loop:
+class Repeat:
     """A block that is run `times` times in all, at least twice."""
 
     body: tuple[Item, ...]
     times: int
 
 
-Item = int | Loop
+Item = int | Repeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def _from_notation(chain: Chain) -> tuple[Item, ...]:
             continue
         what, _, times = word.partition("x")
         body = blocks.pop() if what == ")" else _range(what)
-        blocks[-1] += [Loop(tuple(body), int(times))] if times else body
+        blocks[-1] += [Repeat(tuple(body), int(times))] if times else body
     return tuple(blocks[0])
 
 
@@ -107,10 +107,10 @@ def steps(items: Iterable[Item]) -> tuple[list[int], list[Span]]:
     return layers, spans
 
 
-def _looped(body: Sequence[Item], times: int) -> Loop:
-    if len(body) == 1 and isinstance(body[0], Loop):
-        return Loop(body[0].body, body[0].times * times)
-    return Loop(tuple(body), times)
+def _looped(body: Sequence[Item], times: int) -> Repeat:
+    if len(body) == 1 and isinstance(body[0], Repeat):
+        return Repeat(body[0].body, body[0].times * times)
+    return Repeat(tuple(body), times)
 
 
 def _take(items: list[Item], slots: int) -> list[Item]:
@@ -123,13 +123,13 @@ def _take(items: list[Item], slots: int) -> list[Item]:
             taken.insert(0, item)
             slots -= size
         else:  # a single layer has one slot, so this is a loop
-            assert isinstance(item, Loop)
+            assert isinstance(item, Repeat)
             items += [*_repeated(item.body, item.times - 1), *item.body]
     return taken
 
 
 def _repeated(body: tuple[Item, ...], times: int) -> Sequence[Item]:
-    return [Loop(body, times)] if times > 1 else body
+    return [Repeat(body, times)] if times > 1 else body
 
 
 def _slots(item: Item) -> int:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 from skiploop.chains.chain import Chain
+from skiploop.chains.drawing.arrangement import Box, Column, arrange
 from skiploop.chains.drawing.geometry import BOX, MARGIN, NARROW, Geometry, Wire, place, wires
-from skiploop.chains.drawing.layout import Box, Column, lay_out
 from skiploop.chains.drawing.metadata import SVG, checked_text, metadata
 from skiploop.chains.drawing.style import line, number, rectangle, stylesheet, text, tip
 from skiploop.chains.notation import format_layers
@@ -63,8 +63,8 @@ def draw_svg(
         None if cost is None else _Cost(_checked_cost(cost, chain), Counter(chain.layers), checked_text("unit", unit))
     )
     heading = None if title is None else checked_text("title", title)
-    layout = lay_out(chain, whole_number("columns", columns, 1))
-    geometry = place(layout, MARGIN + (20 if heading else 0))
+    arrangement = arrange(chain, whole_number("columns", columns, 1))
+    geometry = place(arrangement, MARGIN + (20 if heading else 0))
     width = max(_LEAST_WIDTH, geometry.ends[1] + MARGIN)
     body = [*_passes(geometry)]
     bottom = geometry.bottom
@@ -120,19 +120,19 @@ def _passes(geometry: Geometry) -> Iterator[str]:
     drawn = list(wires(geometry))
     for wire in sorted(drawn, key=lambda wire: wire.kind != "wire"):
         yield line(wire.points, wire.kind)
-    layout = geometry.layout
-    used = {box.column for box in layout.boxes}
-    first = {box.column for box in layout.boxes if box.row == 0}
-    for column in range(len(layout.columns)):
+    arrangement = geometry.arrangement
+    used = {box.column for box in arrangement.boxes}
+    first = {box.column for box in arrangement.boxes if box.row == 0}
+    for column in range(len(arrangement.columns)):
         if column not in first:
             yield from _box(geometry, Box(column, 0), "faded" if column in used else "never", "faint-ink")
     yield from _passed(geometry)
-    again = {i for back in layout.backs for i in range(back.first, back.last + 1)}
-    for i, box in enumerate(layout.boxes):
+    again = {i for back in arrangement.backs for i in range(back.first, back.last + 1)}
+    for i, box in enumerate(arrangement.boxes):
         yield from _box(geometry, box, "again" if i in again else "box", "ink")
     start = drawn[0].points[0]
     yield f'<circle cx="{number(start[0])}" cy="{number(start[1])}" r="2.5" class="sl-tip-wire"/>'
-    out = len(layout.boxes)
+    out = len(arrangement.boxes)
     for i, wire in enumerate(drawn):
         if wire.kind in ("loop", "jump") or i == out:
             yield tip(wire.points, wire.kind)
@@ -142,17 +142,17 @@ def _passes(geometry: Geometry) -> Iterator[str]:
 
 def _passed(geometry: Geometry) -> Iterator[str]:
     """The names of layers that a later row leaves out."""
-    layout = geometry.layout
-    for row, boxes in list(enumerate(layout.by_row()))[1:]:
-        stops = layout.stops(row, boxes)
+    arrangement = geometry.arrangement
+    for row, boxes in list(enumerate(arrangement.by_row()))[1:]:
+        stops = arrangement.stops(row, boxes)
         for column in set(range(stops[0], stops[-1])).difference(stops):
-            words = layout.columns[column].text
+            words = arrangement.columns[column].text
             yield text(geometry.centre(column), geometry.middles[row] + 3, words, "faint-ink small middle")
 
 
 def _box(geometry: Geometry, box: Box, style: str, ink: str) -> Iterator[str]:
     (left, right), middle = geometry.edges[box.column], geometry.middles[box.row]
-    column = geometry.layout.columns[box.column]
+    column = geometry.arrangement.columns[box.column]
     size = (right - left, BOX)
     if len(column) > 1:  # several layers: a pile
         yield rectangle(left + 3, middle - BOX / 2 - 3, size, f"{style} pile", 4)
@@ -180,7 +180,7 @@ def _times(wire: Wire) -> Iterator[str]:
 
 def _bars(geometry: Geometry, cost: _Cost) -> Iterator[str]:
     """Per column: what this chain spends on each of its layers (filled), and one run of it (outline)."""
-    columns = geometry.layout.columns
+    columns = geometry.arrangement.columns
     spent = [cost.column(column) for column in columns]
     highest = max(max(pair) / len(column) for column, pair in zip(columns, spent, strict=True))
     base = geometry.bottom + _BARS + 22

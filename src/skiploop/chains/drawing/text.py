@@ -1,6 +1,6 @@
 """A chain as text for a terminal: `draw_text`. Pure Python.
 
-The same layout as the SVG, in characters: a bypass above what is skipped, loops below their blocks with the total
+The same arrangement as the SVG, in characters: a bypass above what is skipped, loops below their blocks with the total
 number of runs, a row of its own after each jump back. Where even that is too wide, the chain is listed instead:
 
     0..9 (10..11) [12..15]×2 16 ↰ 3 5
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 
 from skiploop.chains.chain import Chain
-from skiploop.chains.drawing.layout import Back, Box, Layout, lay_out, skips
+from skiploop.chains.drawing.arrangement import Arrangement, Back, Box, arrange, skips
 from skiploop.chains.drawing.listing import listed
 from skiploop.chains.drawing.program import program
 from skiploop.validate import whole_number
@@ -74,7 +74,7 @@ class _Grid:
         mains: line of each row's boxes.
     """
 
-    layout: Layout
+    arrangement: Arrangement
     lefts: list[int]
     widths: list[int]
     mains: list[int]
@@ -98,7 +98,7 @@ def draw_text(chain: Chain, *, width: int = 100, ascii_only: bool = False, color
     times = "x" if ascii_only else "×"
     most = min(chain.num_layers, _MOST_COLUMNS)
     while most:
-        grid = _grid(lay_out(chain, most))
+        grid = _grid(arrange(chain, most))
         if grid.lefts[-1] + 1 <= room:
             return "\n".join(_drawn(grid, ascii_only, times).rows(ascii_only, color))
         most = most * 7 // 8
@@ -106,55 +106,55 @@ def draw_text(chain: Chain, *, width: int = 100, ascii_only: bool = False, color
     return "\n".join(_wrapped(words, room))
 
 
-def _grid(layout: Layout) -> _Grid:
-    widths = [len(_name(layout, column)) for column in range(len(layout.columns))]
-    for back in layout.backs:  # inner ones first
-        first, last = layout.boxes[back.first].column, layout.boxes[back.last].column
+def _grid(arrangement: Arrangement) -> _Grid:
+    widths = [len(_name(arrangement, column)) for column in range(len(arrangement.columns))]
+    for back in arrangement.backs:  # inner ones first
+        first, last = arrangement.boxes[back.first].column, arrangement.boxes[back.last].column
         if not back.across:
             has = sum(widths[first : last + 1]) + last - first
             widths[last] += max(0, len(str(back.times)) + 3 - has)
-    lefts = list(accumulate((width + 1 for width in widths), initial=_first_left(layout)))
+    lefts = list(accumulate((width + 1 for width in widths), initial=_first_left(arrangement)))
     mains, y = [], 0
-    for row, boxes in enumerate(layout.by_row()):
-        y += (row > 0) + skips(layout.stops(row, boxes))
+    for row, boxes in enumerate(arrangement.by_row()):
+        y += (row > 0) + skips(arrangement.stops(row, boxes))
         mains.append(y)
-        y += 1 + layout.levels(row) + len(layout.across(row))
-    return _Grid(layout, lefts, widths, mains)
+        y += 1 + arrangement.levels(row) + len(arrangement.across(row))
+    return _Grid(arrangement, lefts, widths, mains)
 
 
-def _first_left(layout: Layout) -> int:
+def _first_left(arrangement: Arrangement) -> int:
     """Where the columns begin: right of all margins, and of the counts, which are written next to their margins."""
-    counts = (_margin(layout, back) + 2 + len(str(back.times)) for back in layout.backs if back.across)
-    return max([layout.margins + _START, *counts])
+    counts = (_margin(arrangement, back) + 2 + len(str(back.times)) for back in arrangement.backs if back.across)
+    return max([arrangement.margins + _START, *counts])
 
 
-def _margin(layout: Layout, back: Back) -> int:
+def _margin(arrangement: Arrangement, back: Back) -> int:
     """Where the edge of a loop over several rows goes upwards."""
-    return layout.margins - 1 - back.level
+    return arrangement.margins - 1 - back.level
 
 
-def _name(layout: Layout, column: int) -> str:
-    return layout.columns[column].text.replace("–", "..")
+def _name(arrangement: Arrangement, column: int) -> str:
+    return arrangement.columns[column].text.replace("–", "..")
 
 
 def _drawn(grid: _Grid, ascii_only: bool, times: str) -> _Canvas:
-    canvas, layout = _Canvas(), grid.layout
-    rows = layout.by_row()
+    canvas, arrangement = _Canvas(), grid.arrangement
+    rows = arrangement.by_row()
     for row, boxes in enumerate(rows):
         _row(canvas, grid, row, boxes)
         if row:
             _jump(canvas, grid, rows[row - 1][-1], boxes[0], "<" if ascii_only else "◀")
     canvas.write(grid.mains[-1], grid.lefts[-1], ">" if ascii_only else "▶")
-    for back in layout.backs:
+    for back in arrangement.backs:
         _loop(canvas, grid, back, f"{times}{back.times}")
-    for column in set(range(len(layout.columns))).difference(box.column for box in rows[0]):
-        canvas.write(grid.mains[0], grid.lefts[column], _name(layout, column), faint=True)
+    for column in set(range(len(arrangement.columns))).difference(box.column for box in rows[0]):
+        canvas.write(grid.mains[0], grid.lefts[column], _name(arrangement, column), faint=True)
     return canvas
 
 
 def _row(canvas: _Canvas, grid: _Grid, row: int, boxes: list[Box]) -> None:
     y = grid.mains[row]
-    stops = grid.layout.stops(row, boxes)
+    stops = grid.arrangement.stops(row, boxes)
     for before, after in pairwise(stops):
         x = grid.right(before) if before >= 0 else grid.lefts[0] - _START
         to = grid.lefts[after]
@@ -164,19 +164,19 @@ def _row(canvas: _Canvas, grid: _Grid, row: int, boxes: list[Box]) -> None:
             canvas.draw((y, x), (y, x + 1), (y - 1, x + 1), (y - 1, to - 1), (y, to - 1), (y, to))
     for box in boxes:
         canvas.draw((y, grid.lefts[box.column]), (y, grid.right(box.column)))
-        canvas.write(y, grid.lefts[box.column], _name(grid.layout, box.column))
+        canvas.write(y, grid.lefts[box.column], _name(grid.arrangement, box.column))
 
 
 def _jump(canvas: _Canvas, grid: _Grid, before: Box, after: Box, arrow: str) -> None:
     y, y_to = grid.mains[before.row], grid.mains[after.row]
     x, x_to = grid.right(before.column) + 1, grid.lefts[after.column] - 1
-    level = y + 1 + grid.layout.levels(before.row) + len(grid.layout.across(before.row))
+    level = y + 1 + grid.arrangement.levels(before.row) + len(grid.arrangement.across(before.row))
     canvas.draw((y, x - 1), (y, x), (level, x), (level, x_to), (y_to, x_to), (y_to, x_to + 1))
     canvas.write(level, (x + x_to) // 2, arrow)
 
 
 def _loop(canvas: _Canvas, grid: _Grid, back: Back, label: str) -> None:
-    first, last = grid.layout.boxes[back.first], grid.layout.boxes[back.last]
+    first, last = grid.arrangement.boxes[back.first], grid.arrangement.boxes[back.last]
     left, right = grid.lefts[first.column], grid.right(last.column)
     under, under_to = grid.mains[last.row], grid.mains[first.row]
     if not back.across:
@@ -187,10 +187,10 @@ def _loop(canvas: _Canvas, grid: _Grid, back: Back, label: str) -> None:
         canvas.write(track, (left + right + 1 - len(label)) // 2, label)
         return
     track, track_to = (
-        grid.mains[row] + 1 + grid.layout.levels(row) + grid.layout.across(row).index(back)
+        grid.mains[row] + 1 + grid.arrangement.levels(row) + grid.arrangement.across(row).index(back)
         for row in (last.row, first.row)
     )
-    margin = _margin(grid.layout, back)
+    margin = _margin(grid.arrangement, back)
     canvas.draw((under + 1, right), (track, right), (track, margin), (track_to, margin), (track_to, left))
     canvas.draw((track_to, left), (under_to + 1, left))
     canvas.lines[under + 1, right] |= _UP

@@ -19,11 +19,11 @@ without a model.
 from skiploop.testing.chainbench.cached import load
 from skiploop.testing.chainbench.modules import module_reward, module_space
 from skiploop.testing.chainbench.planted import additive, clustered, harmful_layer, null
-from skiploop.testing.chainbench.table import DEPTH_PRICE, Table
+from skiploop.testing.chainbench.table import DEPTH_PRICE, AnswerTable
 
 __all__ = [
     "DEPTH_PRICE",
-    "Table",
+    "AnswerTable",
     "additive",
     "clustered",
     "harmful_layer",

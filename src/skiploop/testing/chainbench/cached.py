@@ -15,7 +15,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from skiploop.errors import InvalidInput
-from skiploop.testing.chainbench.table import Table, all_chains
+from skiploop.testing.chainbench.table import AnswerTable, all_chains
 
 if TYPE_CHECKING:
     from skiploop.testing.chainbench.pointer import Recipe
@@ -29,7 +29,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
-def load(variant: str = "plain", *, cache: Path | None = None) -> Table:
+def load(variant: str = "plain", *, cache: Path | None = None) -> AnswerTable:
     """The table of one of the two models: `plain`, or `layerdrop`, trained with a layer drop of 0.2.
 
     The first use trains the model, which takes about a minute on two cores; later uses read a file of some 4 MB.
@@ -45,7 +45,7 @@ def load(variant: str = "plain", *, cache: Path | None = None) -> Table:
     return cached(Recipe(**VARIANTS[variant]), cache or _cache_folder())
 
 
-def cached(recipe: Recipe, folder: Path) -> Table:
+def cached(recipe: Recipe, folder: Path) -> AnswerTable:
     """The table of a recipe, from the cache where it is there and whole."""
     digest = hashlib.blake2b(json.dumps([_VERSION, asdict(recipe)]).encode(), digest_size=6).hexdigest()
     place = folder / f"chainbench-{digest}.npz"
@@ -57,14 +57,14 @@ def cached(recipe: Recipe, folder: Path) -> Table:
     return table
 
 
-def build(recipe: Recipe) -> Table:
+def build(recipe: Recipe) -> AnswerTable:
     """Trains and evaluates."""
     from skiploop.testing.chainbench import pointer
 
     questions, answers, hops = pointer.all_questions()
     test, _ = pointer.held_out(hops, recipe)
     model = pointer.train(recipe)
-    return Table(
+    return AnswerTable(
         all_chains(pointer.LAYERS),
         pointer.evaluate(model, questions[test]).numpy().astype(np.float32),
         answers[test].numpy(),
@@ -73,7 +73,7 @@ def build(recipe: Recipe) -> Table:
     )
 
 
-def _read(place: Path, recipe: Recipe) -> Table | None:
+def _read(place: Path, recipe: Recipe) -> AnswerTable | None:
     """The cached table, or None where there is none or it is damaged."""
     try:
         # Opened here, because numpy leaves a damaged file open.
@@ -84,10 +84,10 @@ def _read(place: Path, recipe: Recipe) -> Table | None:
     chains = all_chains(6)
     if answers.shape[:2] != (len(gold), len(chains)) or len(gold) != recipe.inputs:
         return None
-    return Table(chains, answers, gold, levels, features)
+    return AnswerTable(chains, answers, gold, levels, features)
 
 
-def _write(place: Path, table: Table) -> None:
+def _write(place: Path, table: AnswerTable) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=place.parent, suffix=".tmp", delete=False) as file:
         np.savez_compressed(file, **{name: getattr(table, name) for name in _ARRAYS})

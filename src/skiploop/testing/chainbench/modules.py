@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.spaces.language import Loop, Run, Sequence
+from skiploop.spaces.language import Concat, Loop, Run
 from skiploop.spaces.named import compose
 from skiploop.spaces.space import Space
 from skiploop.validate import whole_number
@@ -20,7 +20,7 @@ INPUT, INCREMENT, OUTPUT = range(3)
 def module_space(most: int = 8) -> Space:
     """The chains `input`, 0 to `most` increments, `output`: one for each number."""
     counts = tuple(range(whole_number("most", most, 1) + 1))
-    return compose(Sequence((Run((INPUT,)), Loop(Run((INCREMENT,)), counts), Run((OUTPUT,)))), 3, max_length=most + 2)
+    return compose(Concat((Run((INPUT,)), Loop(Run((INCREMENT,)), counts), Run((OUTPUT,)))), 3, max_length=most + 2)
 
 
 def run_modules(chain: Chain) -> int | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from skiploop.chains.chain import Chain
-from skiploop.testing.chainbench.table import COUNTS, Floats, Table, all_chains
+from skiploop.testing.chainbench.table import COUNTS, AnswerTable, Floats, all_chains
 from skiploop.validate import whole_number
 
 
-def additive(num_layers: int, seed: int = 0, *, inputs: int = 40, noise: float = 0.0) -> Table:
+def additive(num_layers: int, seed: int = 0, *, inputs: int = 40, noise: float = 0.0) -> AnswerTable:
     """Each layer adds an effect of its own for each number of runs; the best chain takes the best number of each.
 
     p(true) = sigmoid(sum of the effects of all layers), where the effects of an input are half shared by all
@@ -34,7 +34,7 @@ def additive(num_layers: int, seed: int = 0, *, inputs: int = 40, noise: float =
 
 def clustered(
     num_layers: int, clusters: int = 6, seed: int = 0, *, inputs: int = 200, own: float = 0.3, scatter: float = 0.3
-) -> Table:
+) -> AnswerTable:
     """Inputs of several kinds, each kind with best chains of its own, and features that tell the kinds apart.
 
     p(true) = sigmoid(2 * sum of the effects of all layers): those of the kind, and a share of the input's own.
@@ -59,12 +59,12 @@ def clustered(
     centres /= np.linalg.norm(centres, axis=1, keepdims=True)
     features = centres[kinds] + scatter / 4 * rng.normal(size=(inputs, 16))
     table = _two_answers(chains, 1 / (1 + np.exp(-2 * sums)), features)
-    return Table(table.chains, table.answers, table.gold, kinds, features)
+    return AnswerTable(table.chains, table.answers, table.gold, kinds, features)
 
 
 def harmful_layer(
     num_layers: int, layer: int, *, inputs: int = 40, share: float = 1.0, seed: int = 0, keeps: float = 0.3
-) -> Table:
+) -> AnswerTable:
     """One layer spoils inputs; the chains without it are right, unless they leave out too much.
 
     Args:
@@ -86,7 +86,7 @@ def harmful_layer(
     return _two_answers(chains, np.where(wrong, 0.1, 0.9), needed.astype(np.float64))
 
 
-def null(num_layers: int, seed: int = 0, *, inputs: int = 40, answers: int = 4) -> Table:
+def null(num_layers: int, seed: int = 0, *, inputs: int = 40, answers: int = 4) -> AnswerTable:
     """Answers that have nothing to do with the question: a search finds the right one by chance alone."""
     chains = all_chains(num_layers)
     rng = np.random.default_rng(seed)
@@ -94,13 +94,13 @@ def null(num_layers: int, seed: int = 0, *, inputs: int = 40, answers: int = 4) 
     odds = np.exp(scores - scores.max(axis=2, keepdims=True))
     gold = rng.integers(0, answers, inputs)
     zeros = np.zeros((inputs, 1))
-    return Table(chains, odds / odds.sum(axis=2, keepdims=True), gold, np.ones(inputs, dtype=np.int64), zeros)
+    return AnswerTable(chains, odds / odds.sum(axis=2, keepdims=True), gold, np.ones(inputs, dtype=np.int64), zeros)
 
 
 def _runs(chain: Chain) -> list[int]:
     return [chain.layers.count(layer) for layer in range(chain.num_layers)]
 
 
-def _two_answers(chains: tuple[Chain, ...], p_true: Floats, features: Floats) -> Table:
+def _two_answers(chains: tuple[Chain, ...], p_true: Floats, features: Floats) -> AnswerTable:
     ones = np.ones(len(p_true), dtype=np.int64)
-    return Table(chains, np.stack([1 - p_true, p_true], axis=2), ones, ones, features)
+    return AnswerTable(chains, np.stack([1 - p_true, p_true], axis=2), ones, ones, features)

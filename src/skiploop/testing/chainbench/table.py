@@ -35,7 +35,7 @@ def all_chains(num_layers: int) -> tuple[Chain, ...]:
 
 
 @dataclass(frozen=True)
-class Table:
+class AnswerTable:
     """What each chain answers on each input.
 
     Attributes:

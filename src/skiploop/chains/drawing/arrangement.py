@@ -65,7 +65,7 @@ class Back:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class Arrangement:
     """What is drawn of a chain.
 
     Attributes:
@@ -122,8 +122,8 @@ def skips(stops: list[int]) -> bool:
     return any(after > before + 1 for before, after in pairwise(stops))
 
 
-def lay_out(chain: Chain, most: int) -> Layout:
-    """The layout with at most `most` columns, where that is possible: what differs can't share one."""
+def arrange(chain: Chain, most: int) -> Arrangement:
+    """The arrangement with at most `most` columns, where that is possible: what differs can't share one."""
     layers, spans = steps(program(chain))
     rows = _rows(layers)
     columns = _compressed(_stretches(chain.num_layers, layers, rows, spans), set(layers), most)
@@ -135,7 +135,7 @@ def lay_out(chain: Chain, most: int) -> Layout:
         if not boxes or boxes[-1] != Box(column, row):
             boxes.append(Box(column, row))
         place.append(len(boxes) - 1)
-    return Layout(chain, tuple(columns), tuple(boxes), _backs(spans, place, boxes), rows[-1] + 1)
+    return Arrangement(chain, tuple(columns), tuple(boxes), _backs(spans, place, boxes), rows[-1] + 1)
 
 
 def _rows(layers: list[int]) -> list[int]:
