@@ -13,17 +13,17 @@ from skiploop.analysis.subject import Evaluate, Pair
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import make_searcher
-from skiploop.testing.chainbench import Table, harmful_layer, null
+from skiploop.testing.chainbench import AnswerTable, harmful_layer, null
 
 QUICK = EditSettings(resamples=9999)
 
 
-def over(table: Table) -> Evaluate:
+def over(table: AnswerTable) -> Evaluate:
     rewards = table.rewards("binary")
     return lambda pairs: [float(rewards[int(name), table.column[chain.layers]]) for name, chain in pairs]
 
 
-def found_by_search(table: Table, budget: int = 60) -> list[Finding]:
+def found_by_search(table: AnswerTable, budget: int = 60) -> list[Finding]:
     """For each input the right chain that a search finds: the shortest, as in a study."""
     evaluate, findings = over(table), []
     for row in range(table.inputs):
@@ -41,7 +41,7 @@ def found_by_search(table: Table, budget: int = 60) -> list[Finding]:
     return findings
 
 
-def effects_on(table: Table, settings: EditSettings = QUICK) -> tuple[EditEffect, ...]:
+def effects_on(table: AnswerTable, settings: EditSettings = QUICK) -> tuple[EditEffect, ...]:
     names = [str(row) for row in range(table.inputs)]
     layers = table.space.num_layers
     return layer_effects(names, edits_of(table.space), over(table), num_layers=layers, settings=settings)

@@ -176,7 +176,7 @@ def test_where_inputs_come_in_kinds_the_embedding_is_what_helps() -> None:
 def test_features_that_say_nothing_add_nothing() -> None:
     table = chainbench.clustered(6, 6, inputs=200)
     noise = np.random.default_rng(5).normal(size=table.features.shape)
-    blind = chainbench.Table(table.chains, table.answers, table.gold, table.levels, noise)
+    blind = chainbench.AnswerTable(table.chains, table.answers, table.gold, table.levels, noise)
     best = benchmark().measure(blind, earlier=60, budget=10)
     mean, error = benchmark().difference(best, "memory", "unweighted", 10)
     assert mean < 2 * error
