@@ -166,6 +166,14 @@ def test_bad_input_is_one_message_and_exit_code_2(words: list[str], message: str
     assert message in json.loads(asked.stdout)["error"] and asked.exit_code == 2
 
 
+def test_show_says_that_static_chains_have_no_single_inputs(tmp_path: Path) -> None:
+    flags = ("--static", "--train", 4, "--test", 4, "--budget", 4, "--no-references")
+    assert call("search", *flags, "--out", tmp_path / "s", obj=tools()).exit_code == 0
+    assert json.loads(call("show", tmp_path / "s", "--json").stdout)["kind"] == "static"
+    done = call("show", tmp_path / "s", "--input", "e2")
+    assert done.exit_code == 2 and "--input is for a study with chains per input" in done.stderr
+
+
 def test_show_refuses_what_is_no_study(tmp_path: Path) -> None:
     done = call("show", tmp_path)
     assert done.exit_code == 2 and str(tmp_path) in done.stderr

@@ -71,6 +71,7 @@ TESTED_BY = {
             "full_study/run",
             "full_study/settings",
             "studies/full_record",
+            "studies/open_folder",
         ),
         *("reporting/study_terminal", "reporting/terminal"),
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from skiploop.cli.app import Json, print_json
 from skiploop.cli.flags import command
 from skiploop.cli.search import show_found
 from skiploop.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from skiploop.studies.search import Study
 
 
 @command
@@ -21,26 +24,28 @@ def show(
 ) -> None:
     """Show a study, also one that is still running: figures, or one input in full."""
     from skiploop.cli.study import show_full
-    from skiploop.reporting.terminal import input_json, make_console, print_input
-    from skiploop.studies.folder import read_run
-    from skiploop.studies.full_record import is_full, load_full
-    from skiploop.studies.search import load_study
-    from skiploop.studies.static.study import is_static, load_static
+    from skiploop.studies.full_record import FullStudy
+    from skiploop.studies.open_folder import open_folder
+    from skiploop.studies.search import Study
 
-    if is_full(run):
-        show_full(load_full(run), json)
-        return
-    if is_static(read_run(run)):
-        show_found(load_static(run), json)
-        return
-    study = load_study(run)
-    if input_id is None:
-        show_found(study, json)
-        return
+    found = open_folder(run)
+    if input_id is not None:
+        if not isinstance(found, Study):
+            raise InvalidInput(f"--input is for a study with chains per input, which {run} isn't; leave it out")
+        _show_input(found, input_id, json)
+    elif isinstance(found, FullStudy):
+        show_full(found, json)
+    else:
+        show_found(found, json)
+
+
+def _show_input(study: Study, input_id: str, json: bool) -> None:
+    from skiploop.reporting.terminal import input_json, make_console, print_input
+
     found = [result for result in study.inputs if result.example["id"] == input_id]
     if not found:
         known = ", ".join(result.example["id"] for result in study.inputs[:5])
-        raise InvalidInput(f"{run} has no input {input_id!r}; it has {known}, ...")
+        raise InvalidInput(f"{study.out} has no input {input_id!r}; it has {known}, ...")
     if json:
         print_json(input_json(found[0]))
     else:

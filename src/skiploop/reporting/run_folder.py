@@ -15,9 +15,10 @@ from skiploop.errors import InvalidInput
 from skiploop.storage.files import Line, read_json
 from skiploop.storage.journal import JsonlJournal
 from skiploop.studies.folder import read_inputs, read_run
-from skiploop.studies.full_record import is_full, load_full, read_analyses
+from skiploop.studies.full_record import FullStudy, read_analyses
+from skiploop.studies.open_folder import open_folder
 from skiploop.studies.search import Study, load_study
-from skiploop.studies.static.study import StaticStudy, is_static, load_static
+from skiploop.studies.static.study import StaticStudy, load_static
 
 ABLATION = "ablation.json"
 
@@ -92,18 +93,17 @@ class RunFolder:
 def open_run(path: str | Path) -> RunFolder:
     """A run from its folder; InvalidInput where there is none, or where static chains aren't finished."""
     place = Path(path)
-    if is_full(place):
-        search, full = place / "search", load_full(place)
-        if not (search / "run.json").is_file():
-            raise InvalidInput(f"the search of {place} hasn't begun; give its `skiploop study` command again")
-        return RunFolder(search, read_run(search), load_study(search), place, full.record["parts"], full.parts)
     if (place / ABLATION).is_file():
         both = place / "cola"
-        found = {"ablation": read_json(place / ABLATION), "analyses": read_analyses(both / "analysis")}
-        return RunFolder(both, read_run(both), load_study(both), place, figures=found)
-    run = read_run(place)
-    study = load_static(place) if is_static(run) else load_study(place)
-    return RunFolder(place, run, study, figures={"analyses": read_analyses(place / "analysis")})
+        figures = {"ablation": read_json(place / ABLATION), "analyses": read_analyses(both / "analysis")}
+        return RunFolder(both, read_run(both), load_study(both), place, figures=figures)
+    found = open_folder(place)
+    if not isinstance(found, FullStudy):
+        return RunFolder(place, found.run, found, figures={"analyses": read_analyses(place / "analysis")})
+    search = place / "search"
+    if not (search / "run.json").is_file():
+        raise InvalidInput(f"the search of {place} hasn't begun; give its `skiploop study` command again")
+    return RunFolder(search, read_run(search), load_study(search), place, found.record["parts"], found.parts)
 
 
 def _read(place: Path) -> dict[str, Any] | None:

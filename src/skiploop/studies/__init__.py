@@ -14,6 +14,7 @@ figures           the figures of a study
 format_failures   answers that can't be read, before and after
 warm_start        chains that are tried first
 progress          how far a study is
+open_folder       a study of any kind from its folder
 full_record       a full study's folder, read
 static/           one chain for all inputs
 controls/         sampling and voting at equal layer calls, options moved

@@ -133,7 +133,7 @@ def load_study(path: str | Path) -> Study:
     """A study from its folder, as far as it is; one that is running can be read, too."""
     out = Path(path)
     run = read_run(out)
-    if "static" in run["settings"]:
+    if run["kind"] == "static":
         raise InvalidInput(f"{out} holds a study of one chain for all inputs; read it with load_static")
     lines = _flat(JsonlJournal(out / "journal.jsonl"))
     verified = _flat(JsonlJournal(out / "verified.jsonl"))

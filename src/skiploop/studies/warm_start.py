@@ -67,7 +67,7 @@ def from_file(path: Path, space: Space) -> list[Chain]:
 def from_study(path: Path, space: Space, examples: Sequence[Example], most: int = MOST) -> list[Chain]:
     """The chains of a finished study that were right on the most inputs, of equally many the shortest first."""
     run = read_run(path)
-    if "static" in run["settings"]:
+    if run["kind"] == "static":
         raise InvalidInput(
             f"--warm-start {path} holds a study of one chain for all inputs; write its chain into a JSON list instead"
         )

@@ -122,7 +122,7 @@ def load_static(path: str | Path) -> StaticStudy:
     """A finished study of static chains."""
     out = Path(path)
     run = read_run(out)
-    if not is_static(run):
+    if run["kind"] != "static":
         raise InvalidInput(f"{out} holds a study with chains per input; read it with load_study")
     if not (out / "summary.json").exists():
         raise InvalidInput(f"the study in {out} isn't finished; give its command again to go on")
@@ -144,11 +144,6 @@ def rewards_on_test(path: str | Path) -> dict[str, dict[str, float]]:
         name: {each: rewards[each, tuple(row["chain"])] for each in tested}
         for name, row in study.summary["chosen"].items()
     }
-
-
-def is_static(run: dict[str, Any]) -> bool:
-    """Whether a run.json is of a study of static chains."""
-    return "static" in run["settings"]
 
 
 class _Work:
