@@ -56,6 +56,13 @@ def test_the_architecture_page_has_the_layers_of_the_contract() -> None:
     assert below_all == {name for line in layers for name in line if below_all & set(line)}
 
 
+@pytest.mark.parametrize("package", ["skiploop", "skiploop.searchers", "skiploop.tasks"])
+def test_the_api_page_has_every_public_name_once(package: str) -> None:
+    page = (ROOT / "docs" / "api" / f"{package.rpartition('.')[2]}.md").read_text(encoding="utf-8")
+    public = set(import_module(package).__all__) - {"__version__"}
+    assert sorted(re.findall(rf"^::: {package}\.(\w+)$", page, re.MULTILINE)) == sorted(public)
+
+
 def test_a_name_that_is_gone_is_noticed() -> None:
     assert exists("skiploop.chains.chain.Chain.parse")
     assert not exists("skiploop.chains.gone")
