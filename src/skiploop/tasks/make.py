@@ -136,14 +136,7 @@ def _parse_spec(spec: str) -> tuple[str, Path | None]:
             "The task 'rg' needs the name of a data set of reasoning-gym: rg:NAME, such as rg:chain_sum."
         )
     if name not in FORMATS:
-        known = ", ".join([*(n for n in FORMATS if n != "jsonl"), "jsonl:PATH", "rg:NAME"])
-        close = get_close_matches(name.strip().casefold().replace("_", "-"), FORMATS, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        if Path(spec).suffix in (".json", ".jsonl"):
-            hint = f" For a file of your own write {'jsonl:' + spec!r}."
-        raise InvalidInput(
-            f"Unknown task {spec!r}.{hint} Known are: {known}; NAME:PATH reads a local file in NAME's format."
-        )
+        raise _unknown_task(spec, name)
     if colon and not rest.strip():
         raise InvalidInput(f"The task {spec!r} has no path after the colon.")
     if name == "jsonl" and not rest:
@@ -151,6 +144,17 @@ def _parse_spec(spec: str) -> tuple[str, Path | None]:
     if name == "nano" and rest:
         raise InvalidInput("The task 'nano' takes no path; to read a file of your own write jsonl:PATH.")
     return name, Path(rest).expanduser() if rest else None
+
+
+def _unknown_task(spec: str, name: str) -> InvalidInput:
+    known = ", ".join([*(n for n in FORMATS if n != "jsonl"), "jsonl:PATH", "rg:NAME"])
+    close = get_close_matches(name.strip().casefold().replace("_", "-"), FORMATS, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    if Path(spec).suffix in (".json", ".jsonl"):
+        hint = f" For a file of your own write {'jsonl:' + spec!r}."
+    return InvalidInput(
+        f"Unknown task {spec!r}.{hint} Known are: {known}; NAME:PATH reads a local file in NAME's format."
+    )
 
 
 def _rows(name: str, path: Path | None, split: str | None) -> tuple[list[Row], str]:
@@ -197,13 +201,7 @@ def _settle(draft: Task, form: Format, examples: list[Example], template: str | 
     if scoring is None:
         scoring = _default_scoring(draft.name, examples)
     if template is None:
-        template = form.template
-        asked = [e for e in examples if not e.prompt]
-        if scoring != "choice" and template == PLAIN and any(e.choices for e in asked):
-            template = WITH_OPTIONS
-            _check_mixed(draft.name, asked)
-        # Prompts that are all the data's own followed no template that is known here.
-        template = template if asked else "{question}"
+        template = _default_template(draft.name, form, [e for e in examples if not e.prompt], scoring)
         prompts = [e.prompt or render(template, e.question, e.choices) for e in examples]
     else:
         check_template(template, has_options=all(e.choices for e in examples))
@@ -214,6 +212,16 @@ def _settle(draft: Task, form: Format, examples: list[Example], template: str | 
             )
     done = [replace(e, prompt=prompt, answer=_answer(e, scoring)) for e, prompt in zip(examples, prompts, strict=True)]
     return replace(draft, examples=tuple(done), scoring=scoring, prompt_template=template)
+
+
+def _default_template(name: str, form: Format, asked: list[Example], scoring: str) -> str:
+    """The format's template, with the options where they have to be listed; `asked`: examples without a prompt."""
+    if not asked:
+        return "{question}"  # prompts that are all the data's own follow no template that is known here
+    if form.template != PLAIN or scoring == "choice" or not any(e.choices for e in asked):
+        return form.template
+    _check_mixed(name, asked)
+    return WITH_OPTIONS
 
 
 def _default_scoring(name: str, examples: list[Example]) -> str:
