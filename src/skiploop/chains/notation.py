@@ -101,7 +101,7 @@ def _repeat(block: list[int], times: str | None, word: str, limit: int) -> list[
 
 
 def repeats(layers: tuple[int, ...]) -> Iterator[tuple[int, int, int]]:
-    """All (start, size, times): a block of that size from that slot is run at most so many (>= 2) times."""
+    """All (start, size, times): a block of that size from that slot is run at most this number (>= 2) of times."""
     later: dict[int, list[int]] = {}  # layer -> slots seen so far, which are those to the right
     equal: dict[int, int] = {}  # distance d -> number of slots from here that equal the slot d further on
     for start in range(len(layers) - 1, -1, -1):

@@ -1,6 +1,6 @@
 """A model and an engine without torch: every answer is a hash of prompt and chain.
 
-`python -m skiploop.testing.fakes OUT [SECONDS]` runs a study with an engine that takes so long for each call; the
+`python -m skiploop.testing.fakes OUT [SECONDS]` runs a study with an engine that takes that long for each call; the
 tests that kill a study start it.
 """
 

@@ -57,7 +57,7 @@ def draw_svg(
         cost: one number for each layer of the model, such as milliseconds; adds a bar per layer.
         unit: of the cost, such as "ms".
         title: a heading; without one there is only the notation below.
-        columns: at most so many boxes in a row, where that is possible: long plain stretches become one box.
+        columns: the largest number of boxes in a row, where that is possible: long plain stretches become one box.
     """
     priced = (
         None if cost is None else _Cost(_checked_cost(cost, chain), Counter(chain.layers), checked_text("unit", unit))

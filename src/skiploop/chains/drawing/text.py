@@ -89,7 +89,7 @@ def draw_text(chain: Chain, *, width: int = 100, ascii_only: bool = False, color
 
     Args:
         chain: what to draw.
-        width: at most so many characters in a line: long plain stretches become `13..62`, and a chain that is still
+        width: the most characters in a line: long plain stretches become `13..62`, and a chain that is still
             too wide is listed instead of drawn.
         ascii_only: for terminals without box-drawing characters.
         color: with terminal codes that dim the layers that aren't run.

@@ -34,7 +34,7 @@ class EvolutionSettings:
     """The two numbers of the algorithm.
 
     Attributes:
-        population: P, how many chains are alive; so many random ones near the identity are the first.
+        population: P, how many chains are alive; the first ones are random chains near the identity.
         sample: S, how many of them compete to be the parent; more of them mean more greed (at most P count).
         changes: how many small changes make a child.
     """
@@ -48,7 +48,7 @@ class EvolutionSettings:
 
 
 class EvolutionSearcher(LearningSearcher[EvolutionSettings]):
-    """Asks for small changes of the best of a few chains that aren't old.
+    """Asks for small changes of good chains among those asked last.
 
     Args:
         space: where the chains come from.

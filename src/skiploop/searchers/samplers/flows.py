@@ -100,7 +100,7 @@ class Policy:
         return min(int(sums.searchsorted(rng.random() * sums[-1], side="right")), len(sums) - 1)
 
     def learn(self, batch: Sequence[Trajectory], log_rewards: NDArray[np.float64], pace: float = 1.0) -> float:
-        """One step of Adam, at so much of the learning rates, on the trajectory balance of a batch.
+        """One step of Adam, at the share `pace` of the learning rates, on the trajectory balance of a batch.
 
         Returns:
             The mean loss before the step.

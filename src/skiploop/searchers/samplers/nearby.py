@@ -1,9 +1,9 @@
-"""Random chains near the identity: an honest opponent in spaces where uniform chains are far from anything useful.
+"""Random chains near the identity: an honest baseline in spaces where uniform chains are far from anything useful.
 
 A uniform chain of a large space has many edits (19 on average in CoLa's space at 28 layers), and hardly any such chain
 works. This searcher draws the number of edits first, few more often than many, and then the edits one after another,
-uniformly among the legal ones. It learns nothing from rewards, so what another searcher finds beyond it is
-owed to what that searcher learned.
+uniformly among the legal ones. It ignores rewards, so what another searcher finds beyond it is due
+to what that searcher learned.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Uniform random search without replacement: the peer that every other searcher is compared with.
+"""Uniform random search without replacement: the baseline of every other searcher.
 
 A lazy Fisher-Yates shuffle of the space's ranks: each chain is drawn once, in exactly uniform order, in
-constant memory a draw. Nothing is drawn in vain, so a small space is exhausted to its last chain at full
+constant memory a draw. No draw is wasted, so a small space is exhausted to its last chain at full
 speed.
 """
 

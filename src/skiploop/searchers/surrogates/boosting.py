@@ -56,13 +56,13 @@ _PARAMETERS = {
 
 @dataclass(frozen=True, slots=True)
 class SurrogateSettings:
-    """How much is learned before what.
+    """How much is asked before the first fit, and between fits.
 
     Attributes:
         warmup: chains a few edits from the identity that are asked before anything is learned.
         candidates: made for each fit in a space too large to list.
         explore: probability of a candidate drawn by its place in the ranking instead of the first.
-        growth: the trees are fitted again when there are so many times as many rewards as at the last fit.
+        growth: the trees are refitted when the number of rewards has grown by this factor since the last fit.
         doubt: standard errors by which an operation's mean contribution must be clearly negative to be pruned.
     """
 
@@ -83,7 +83,7 @@ class SurrogateSearcher(LearningSearcher[SurrogateSettings]):
     Args:
         space: the chains to search.
         seed: seeds this searcher's own generator.
-        settings: how much is learned before what.
+        settings: how much is asked before the first fit, and between fits.
 
     Raises:
         InvalidInput: where LightGBM isn't installed.

@@ -12,7 +12,7 @@ the expected gain in hypervolume of the front of (reward, shortness), which has 
 depth is known beforehand: a chain as good as the best one, but shorter, is worth finding too.
 
 The process grows by a row with each chain that is asked; every few rewards, and when a new best chain is found, it is
-made anew, with other candidates (`skiploop.searchers.surrogates.posterior`).
+refitted, with other candidates (`skiploop.searchers.surrogates.posterior`).
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class GPSettings:
 
 @dataclass(slots=True)
 class _Fit:
-    """The process as it was last made anew, and what it says of the candidates."""
+    """The process as it was last fitted, and what it says of the candidates."""
 
     posterior: Posterior
     rows: list[Layers]
@@ -70,7 +70,7 @@ class _Fit:
     place: dict[Layers, int]  # of each column
     open: Floats  # [m]: 0, or -inf where the candidate is known
     depths: Floats  # [m]
-    told: int  # rewards known when it was made
+    told: int  # rewards known when it was fitted
     best: float  # reward, then
 
 
@@ -118,7 +118,7 @@ class GPSearcher(LearningSearcher[GPSettings]):
         if not self._can_learn() or known <= self.settings.warmup or len(self._pending) >= _BELIEVED:
             return self._any()
         if self._fit is None or self._is_stale(self._fit):
-            self._fit = self._made_anew()
+            self._fit = self._refitted()
         best = self._most_promising(self._fit)
         return self._any() if best is None else best
 
@@ -135,14 +135,14 @@ class GPSearcher(LearningSearcher[GPSettings]):
         return enough or fit.posterior.full or max(self._rewards.values()) > fit.best
 
     def _best_by_depth(self) -> Floats:
-        """The best reward of a chain of at most so many slots, or the lowest reward there is, for 1..max_length."""
+        """For 1..max_length slots: the best reward of chains with at most that many, else the lowest reward of all."""
         found = np.full(self.space.max_length, min(self._rewards.values()))
         for layers, reward in self._rewards.items():
             found[len(layers) - 1] = max(found[len(layers) - 1], reward)
         best: Floats = np.maximum.accumulate(found)
         return best
 
-    def _made_anew(self) -> _Fit:
+    def _refitted(self) -> _Fit:
         rows, columns = self._remembered(), self._candidates()
         (first, second), (_, across) = coded(rows, self.space.num_layers), coded(columns, self.space.num_layers)
         between = distances(first, second)

@@ -5,8 +5,8 @@ depend on earlier answers (Optuna calls that define-by-run). A sampler may propo
 for about a quarter of its trials. Such a trial is told from memory and another one is asked for, a few times;
 then a chain is drawn uniformly. So every chain asked is new, and an evaluation is never wasted.
 
-Trials cost more the more of them there are. After `trials` of them Optuna isn't asked any more, and what is left comes
-in uniform order.
+The cost of a trial grows with their number. After `trials` of them Optuna is no longer asked, and the
+chains that are left come in uniform order.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class TPESettings:
     Attributes:
         warmup: trials before anything is learned, half of them a few edits from the identity, half uniform chains.
         candidates: answers that are weighed for each question.
-        trials: after so many, Optuna isn't asked any more.
+        trials: after this number, Optuna is no longer asked.
     """
 
     warmup: int = 10
@@ -54,7 +54,7 @@ class NSGA2Settings:
 
     Attributes:
         population: trials in a generation; half of the first are a few edits from the identity, half uniform chains.
-        trials: after so many, Optuna isn't asked any more.
+        trials: after this number, Optuna is no longer asked.
     """
 
     population: int = 16

@@ -5,7 +5,7 @@ the rows, and H = R^-1 K(rows, columns), the posterior at the columns is
 
     mean = H' z   with R z = targets,        variance = 1 - (sum of squares of each column of H),
 
-and a further row appends one to R, to z and to H: what costs n^2 m when made anew costs n m then (Rasmussen and
+and a further row appends one to R, to z and to H: a refit costs n^2 m, a further row n m (Rasmussen and
 Williams, 2006, algorithm 2.1 and appendix A.3). A row whose target isn't known yet is believed to come out as expected
 ("kriging believer", Ginsbourger et al. 2010): that is z = 0 there, whatever the targets of the others are.
 """

@@ -4,10 +4,10 @@ A node that n simulations went through, with rewards W in all, is worth
 
     V = w * V_est + (1 - w) * W / n,    w = c_v * trust / (n + c_v * trust)
 
-where V_est comes from a model of the reward: a function that is given, or one that is fitted on the way. Nothing is
-walked down: each simulation takes the best leaf of the whole tree, a chain that isn't evaluated yet, or an evaluated
-one that may have another few children, which are then proposed one after another, so that each promises much and
-differs from its siblings. How many children a node may have grows with its visits (progressive widening).
+where V_est comes from a model of the reward: a function that is given, or one that is fitted on the way. There is no
+walk down the tree: each simulation takes the best leaf of the whole tree, a chain that isn't evaluated yet, or an
+evaluated one that may have another few children, which are then proposed one after another, so that each promises much
+and differs from its siblings. How many children a node may have grows with its visits (progressive widening).
 
 An estimate is trusted as far as it was right before: `trust` is the correlation of what was expected of the chains
 when they were asked with the rewards that came, less what chance gives, and drawn towards `first_trust` while there are
@@ -207,7 +207,7 @@ class HybridSearcher(TreeSearcher[HybridSettings]):
         return chosen
 
     def _learn(self) -> None:
-        """Fits what is fitted, judges the estimates by what came of them, and values all nodes anew."""
+        """Refits the model, compares earlier estimates with the rewards that came, and computes all values again."""
         told = sorted(self._rewards)  # in an order that doesn't depend on that of the tells
         self._next_fit = math.ceil(max(len(told) + 1, len(told) * _GROWTH))
         if not self.settings.estimate_weight:

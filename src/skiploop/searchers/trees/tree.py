@@ -33,7 +33,7 @@ from skiploop.searchers.protocol import checked
 from skiploop.spaces.space import Space
 from skiploop.validate import SHARE, numbers, whole_number
 
-# A node lists its unexplored edits, which takes kilobytes, at so many children or draws that failed.
+# A node lists its unexplored edits, which takes kilobytes, from this number of children or of failed draws on.
 _FEW_CHILDREN = 4
 _FEW_DRAWS = 8
 
@@ -212,7 +212,7 @@ class TreeSearcher(SearcherBase[Settings]):
     def tell(self, chain: Chain, reward: float) -> None:
         """Backs up the reward along the path on which the chain was asked, or keeps it for later."""
         number = checked(self.space, chain, reward)
-        if chain.layers not in self._rewards:  # the first word counts: telling twice is harmless
+        if chain.layers not in self._rewards:  # the first reward counts: telling twice is harmless
             self._rewards[chain.layers] = number
             self._back_up(self._pending.pop(chain.layers, []), chain.layers)
 
