@@ -55,7 +55,7 @@ class Decoder:
         """Prompt, and the expected answer where there is one."""
         if request.expected is None:
             return tuple(self.model.encode(request.prompt)), ()
-        prompt, answer = self.model.encode_pair(request.prompt, request.expected)
+        prompt, answer = self.model.encode_pair(request.prompt, request.expected, move_space=False)
         return tuple(prompt), tuple(answer)
 
     def _result(self, request: Request, row: DecodeRow, answer: tuple[int, ...]) -> Result:

@@ -221,7 +221,7 @@ class Engine:
 
     def _layouts(self, request: Request, *, packed: bool) -> list[Layout]:
         if request.expected is not None:
-            prompt, answer = self._encode_pair(request.prompt, request.expected)
+            prompt, answer = self._encode_pair(request.prompt, request.expected, move_space=False)
             return [lay_out(prompt, [[*answer, self.model.eos_ids[0]]])]
         pairs = [self._encode_pair(request.prompt, continuation) for continuation in request.continuations]
         prompts = {tuple(prompt) for prompt, _ in pairs}

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from transformers import GenerationConfig
 
 from skiploop.chains.chain import Chain
 from skiploop.engine.request import Request, Result
 from skiploop.engine.sampling import draw_token
+from skiploop.models.ends import own_settings_aside
 from skiploop.models.layered import LayeredModel
 from skiploop.models.replay import run_chain
 
@@ -33,7 +33,7 @@ class PlainEngine:
         if request.continuations:
             return self._score(request)
         if request.expected is not None:
-            _, expected = self.model.encode_pair(request.prompt, request.expected)
+            _, expected = self.model.encode_pair(request.prompt, request.expected, move_space=False)
             emitted = self._generate(request, len(expected) + 1)
             ended = len(emitted) > len(expected) and emitted[len(expected)] in self.model.eos_ids
             return Result(matched=ended and emitted[: len(expected)] == expected)
@@ -89,15 +89,9 @@ def greedy(model: LayeredModel, prompts: list[list[int]], chain: Chain, max_new_
     """
     ids = torch.tensor(prompts, device=model.device)
     pad = model.eos_ids[0] if model.eos_ids else 0
-    own = model.hf.generation_config
-    # Swapped, not passed: the settings that a passed config leaves open are filled in from the model's own.
-    model.hf.generation_config = GenerationConfig(pad_token_id=pad, eos_token_id=list(model.eos_ids) or None)
-    try:
-        with run_chain(model.hf, chain):
-            output = model.hf.generate(
-                input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=max_new_tokens, do_sample=False
-            )
-    finally:
-        model.hf.generation_config = own
+    with run_chain(model.hf, chain), own_settings_aside(model.hf, model.eos_ids, pad):
+        output = model.hf.generate(
+            input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=max_new_tokens, do_sample=False
+        )
     emitted: list[list[int]] = output[:, ids.shape[1] :].tolist()
     return emitted

@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput, UnsupportedModel
 from skiploop.models.check import CheckReport, check_model
+from skiploop.models.ends import end_tokens, own_settings_aside
 from skiploop.models.loading import fingerprint, load
 from skiploop.models.replay import find_layers, run_chain
 
@@ -96,35 +97,66 @@ class LayeredModel:
 
     @property
     def eos_ids(self) -> tuple[int, ...]:
-        """Tokens that end a generation, the model's own first."""
-        config = getattr(self.hf, "generation_config", None)
-        ids = getattr(config, "eos_token_id", None)
-        if ids is None and self.tokenizer is not None:
-            ids = self.tokenizer.eos_token_id
-        return tuple(ids) if isinstance(ids, list | tuple) else () if ids is None else (int(ids),)
+        """Tokens that end a generation, the model's own first (`skiploop.models.ends.end_tokens`)."""
+        return end_tokens(self.hf, self.tokenizer)
 
     def check(self) -> CheckReport:
         """Refuse the model if chains can't be exact on it (`skiploop.models.check.check_model`)."""
         return check_model(self.hf)
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of a prompt, with the tokenizer's special tokens (a leading BOS where the model has one)."""
-        # Not verbose: the caller refuses a text that is too long (`require_room`), so a warning here is of no use.
+        """Token ids of a prompt, with the tokenizer's special tokens (a leading BOS where the model has one).
+
+        What a tokenizer appends, such as an end token after fine-tuning, is taken off where the model generates, as
+        something is to follow.
+
+        Raises:
+            InvalidInput: the text has no tokens, or one that the model has no embedding for.
+        """
+        # Not verbose: a text beyond the context is the caller's to refuse (`require_room`), not to warn about.
         ids = list(self._tokenizer()(text, verbose=False)["input_ids"])
+        if self._appended and tuple(ids[-len(self._appended) :]) == self._appended:
+            ids = ids[: -len(self._appended)]
         if not ids:
             raise InvalidInput(f"the prompt {text!r} has no tokens; a model needs at least one to start from")
-        return ids
+        return self._known(ids)
 
-    def encode_pair(self, prompt: str, continuation: str) -> tuple[list[int], list[int]]:
+    def encode_pair(self, prompt: str, continuation: str, *, move_space: bool = True) -> tuple[list[int], list[int]]:
         """Token ids of a prompt and of what follows it, as they are when both are tokenised together.
 
-        Where a token straddles the border both are tokenised on their own.
+        White space at the end of the prompt becomes the beginning of the continuation, as in lm-evaluation-harness:
+        most tokenizers have one token for a word with the space before it. Not so with `move_space=False`, for what is
+        to follow exactly this prompt in generation. Where a token straddles the border both are tokenised on their own.
         """
+        kept = prompt.rstrip() if move_space else prompt
+        if kept and kept != prompt:
+            prompt, continuation = kept, prompt[len(kept) :] + continuation
         before = self.encode(prompt)
         whole = self.encode(prompt + continuation)
         if len(whole) > len(before) and whole[: len(before)] == before:
             return before, whole[len(before) :]
-        return before, list(self._tokenizer()(continuation, add_special_tokens=False)["input_ids"])
+        return before, self._known(list(self._tokenizer()(continuation, add_special_tokens=False)["input_ids"]))
+
+    @cached_property
+    def _appended(self) -> tuple[int, ...]:
+        """Special tokens that the tokenizer puts behind a text, where the model goes on from there."""
+        if not self.hf.can_generate():
+            return ()
+        tokenizer = self._tokenizer()
+        bare, whole = (list(tokenizer("a", add_special_tokens=added)["input_ids"]) for added in (False, True))
+        starts = [i for i in range(len(whole) - len(bare) + 1) if whole[i : i + len(bare)] == bare]
+        return tuple(whole[starts[0] + len(bare) :]) if bare and starts else ()
+
+    def _known(self, ids: list[int]) -> list[int]:
+        rows = self.hf.get_input_embeddings().weight.shape[0]
+        beyond = max(ids, default=0)
+        if beyond >= rows:
+            token = self._tokenizer().convert_ids_to_tokens(beyond)
+            raise InvalidInput(
+                f"the tokenizer of {self.name} gives the token {token!r} the id {beyond}, and the model has embeddings "
+                f"for {rows} tokens only: they don't belong together; use the tokenizer of this checkpoint"
+            )
+        return ids
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of token ids, special tokens left out."""
@@ -163,7 +195,8 @@ class LayeredModel:
             **settings: passed on to `generate`, e.g. `num_beams=4` or `do_sample=True, temperature=0.7`.
 
         Raises:
-            InvalidInput: numbers of chains and prompts differ, or a prompt leaves no room for the answer.
+            InvalidInput: numbers of chains and prompts differ, a prompt leaves no room for the answer, or a setting
+                would give something else than one text for each prompt.
         """
         texts = [prompts] if isinstance(prompts, str) else list(prompts)
         if chain is None or isinstance(chain, Chain):
@@ -172,6 +205,7 @@ class LayeredModel:
             chains = list(chain)
         if len(chains) != len(texts):
             raise InvalidInput(f"{len(texts)} prompts and {len(chains)} chains; give one chain, or one for each prompt")
+        _refuse_other_forms(settings)
         self.require_generation()
         for text in texts:
             self.require_room(text, max_new_tokens)
@@ -216,24 +250,38 @@ class LayeredModel:
             )
 
     def _generate(self, prompts: list[str], chain: Chain, max_new_tokens: int, settings: dict[str, Any]) -> list[str]:
-        tokenizer = self._tokenizer()
-        batch = tokenizer(prompts, padding=True, padding_side="left", return_tensors="pt").to(self.device)
-        inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
-        # None, because transformers warns about sampling settings of the checkpoint that aren't used.
-        greedy = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
-        if settings.get("do_sample"):
-            greedy = {}
-        with torch.inference_mode(), run_chain(self.hf, chain):
+        rows = [self.encode(prompt) for prompt in prompts]
+        longest, ends = max(map(len, rows)), self.eos_ids
+        pad = ends[0] if ends else 0  # never looked at: padding is masked
+        ids = torch.tensor([[pad] * (longest - len(row)) + row for row in rows], device=self.device)  # [B, T]
+        mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=self.device)
+        with torch.inference_mode(), run_chain(self.hf, chain), own_settings_aside(self.hf, ends, pad):
             output = self.hf.generate(
-                **inputs,
-                max_new_tokens=max_new_tokens,
-                pad_token_id=tokenizer.pad_token_id,
-                **{**greedy, **settings},
+                input_ids=ids, attention_mask=mask, max_new_tokens=max_new_tokens, **{"do_sample": False, **settings}
             )
-        new = output[:, inputs["input_ids"].shape[1] :]
-        return cast(list[str], tokenizer.batch_decode(new, skip_special_tokens=True))
+        return [self._text_of(row, new) for row, new in zip(rows, output[:, longest:].tolist(), strict=True)]
+
+    def _text_of(self, prompt: Sequence[int], new: list[int]) -> str:
+        """The text of new tokens up to the one that ends it."""
+        ends = set(self.eos_ids)
+        return self.decode_after(prompt, new[: next((i for i, token in enumerate(new) if token in ends), len(new))])
 
     def _tokenizer(self) -> Any:
         if self.tokenizer is None:
             raise InvalidInput(f"the model {self.name} was wrapped without a tokenizer; pass one to LayeredModel")
         return self.tokenizer
+
+
+def _refuse_other_forms(settings: dict[str, Any]) -> None:
+    """Raises InvalidInput for settings of `generate` after which there isn't one text for each prompt."""
+    if (several := settings.get("num_return_sequences", 1)) != 1:
+        raise InvalidInput(
+            f"num_return_sequences={several!r} would give several texts for a prompt, and `generate` gives one; "
+            "give the prompt several times, or use run_chain and the model's own generate"
+        )
+    for name, value in settings.items():
+        if value and name.startswith(("return_dict", "output_", "return_legacy", "streamer")):
+            raise InvalidInput(
+                f"{name}={value!r} changes the form of the output, and `generate` returns texts; use run_chain and the "
+                "model's own generate"
+            )
