@@ -49,7 +49,8 @@ def check_model(model: PreTrainedModel) -> CheckReport:
         with torch.inference_mode():
             _check_identity(model, num_layers)
             # Bidirectional models have a `generate` too, and no cache can make it consistent.
-            consistent = model.can_generate() and _cache_error(model) <= _tolerance(model)
+            with _refusing(f"its own generation, without any chain{_misnumbered(model)}", model):
+                consistent = model.can_generate() and _cache_error(model) <= _tolerance(model)
             chains = probe_chains(num_layers)
             for chain in chains:
                 _check_chain(model, chain, cached=consistent)
@@ -90,6 +91,17 @@ def _batch(model: PreTrainedModel) -> dict[str, torch.Tensor]:
     return batch
 
 
+def _misnumbered(model: PreTrainedModel) -> str:
+    """A hint where layers were taken out and the others kept their numbers, by which a cache finds its entries."""
+    for place, layer in enumerate(find_layers(model)):
+        numbers = {
+            module.layer_idx for module in layer.modules() if isinstance(getattr(module, "layer_idx", None), int)
+        }
+        if numbers and place not in numbers:
+            return f" (layer {place} has the layer_idx {min(numbers)}; where layers were removed, renumber the others)"
+    return ""
+
+
 def _logits(output: Any) -> torch.Tensor:
     logits = output.logits if hasattr(output, "logits") else output.last_hidden_state
     if not isinstance(logits, torch.Tensor):
@@ -99,7 +111,8 @@ def _logits(output: Any) -> torch.Tensor:
 
 def _check_identity(model: PreTrainedModel, num_layers: int) -> None:
     batch = _batch(model)
-    own = _logits(model(**batch))
+    with _refusing(f"its own forward, without any chain{_misnumbered(model)}", model):
+        own = _logits(model(**batch))
     if not bool(torch.isfinite(own).all()):
         raise InvalidInput(
             f"the model's own logits are not finite (NaN or infinite) in {own.dtype}; the checkpoint may be damaged, "

@@ -1,6 +1,6 @@
 """From a name to a loaded model: the embedded one, a local folder, or the Hugging Face hub.
 
-Only safetensors checkpoints are read, and no code from a repository is run unless the caller asks for it.
+Only safetensors checkpoints and GGUF files are read; no code of a repository is run unless the caller asks for it.
 """
 
 from __future__ import annotations
@@ -9,16 +9,24 @@ import hashlib
 import json
 from dataclasses import dataclass
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
-from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from skiploop.errors import InvalidInput, UnsupportedModel
+from skiploop.models.files import check_config, check_index, check_weights, first_line
 
 DTYPES = ("auto", "float32", "bfloat16", "float16", "float64")
 
@@ -41,36 +49,87 @@ def load(
     revision: str | None = None,
     attn_implementation: str | None = None,
     trust_remote_code: bool = False,
+    allow_missing: bool = False,
 ) -> Loaded:
-    """Load `nano`, a folder with a checkpoint, or a model of the hub (`owner/name`).
+    """Loads `nano`, a folder with a checkpoint, a GGUF file, a folder with an adapter, or a model of the hub.
 
     Raises:
-        InvalidInput: there is nothing under that name, the folder holds no model, or the dtype or device isn't
-            available.
+        InvalidInput: the name leads nowhere, the folder holds no model or a damaged one, weights are missing, a package
+            that the checkpoint needs isn't installed, the dtype or device isn't there.
         UnsupportedModel: an encoder-decoder.
     """
-    place = nano_folder() if name == "nano" else name
-    _refuse_non_model(name, place)
-    common = {"revision": revision, "trust_remote_code": trust_remote_code}
-    config = _load(name, AutoConfig.from_pretrained, place, **common)
+    place = _place(name)
+    if (Path(place) / "adapter_config.json").is_file() and not (Path(place) / "config.json").is_file():
+        settings = {"dtype": dtype, "device": device, "attn_implementation": attn_implementation}
+        return _load_adapter(name, place, **settings, trust_remote_code=trust_remote_code, allow_missing=allow_missing)
+    folder, extra = _gguf(name, place)
+    common = {"revision": revision, "trust_remote_code": trust_remote_code} | extra
+    if not extra:
+        found = _read(name, "config.json", PreTrainedConfig.get_config_dict, folder, revision=revision)[0]
+        check_config(name, found, trusted=trust_remote_code)
+        check_index(name, folder, revision)
+    config = _read(name, "config.json", AutoConfig.from_pretrained, folder, **common)
     if getattr(config, "is_encoder_decoder", False):
         raise UnsupportedModel(
             f"{name} ({config.model_type}) is an encoder-decoder: it has two stacks of layers and cross-attention "
             "between them; use a decoder-only or an encoder-only model"
         )
     causal = config.model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and not _is_encoder(config)
-    model = _load(
+    kernel = {"attn_implementation": attn_implementation} if attn_implementation else {}
+    model, info = _read(
         name,
+        "config.json or the weights",
         (AutoModelForCausalLM if causal or trust_remote_code else AutoModel).from_pretrained,
-        place,
+        folder,
         dtype=_dtype(dtype),
         use_safetensors=True,
-        **({"attn_implementation": attn_implementation} if attn_implementation else {}),
+        output_loading_info=True,
+        **kernel,
         **common,
     )
-    tokenizer = _load(name, AutoTokenizer.from_pretrained, place, **common)
-    loaded = getattr(model.config, "_commit_hash", None) or revision or ("local" if Path(place).exists() else "main")
-    return Loaded(model.to(_device(device)).eval(), tokenizer, name, str(loaded))
+    check_weights(name, model, info, allow_missing=allow_missing)
+    tokenizer = _read(name, "the tokenizer's files", AutoTokenizer.from_pretrained, folder, **common)
+    commit = getattr(model.config, "_commit_hash", None) or revision or ("local" if Path(place).exists() else "main")
+    return Loaded(_moved(model, device), tokenizer, name, str(commit))
+
+
+def _load_adapter(name: str, place: str, **settings: Any) -> Loaded:
+    """A base model with the adapter of a PEFT folder merged into its weights."""
+    if find_spec("peft") is None:
+        raise InvalidInput(
+            f"the folder {name!r} holds an adapter, no whole model; to run it on its base: pip install 'skiploop[peft]'"
+        )
+    import peft
+
+    adapter = _read(name, "the adapter (adapter_config.json)", peft.PeftConfig.from_pretrained, place)
+    base = str(adapter.base_model_name_or_path)
+    if not base or base == "None":
+        raise InvalidInput(f"the adapter in {name!r} names no base model in adapter_config.json; add it there")
+    loaded = load(base, **settings)
+    on_top = _read(name, "the adapter (adapter_model.safetensors)", peft.PeftModel.from_pretrained, loaded.model, place)
+    merged = _read(name, "the adapter", on_top.merge_and_unload)
+    return Loaded(merged.eval(), loaded.tokenizer, name, loaded.revision)
+
+
+def _gguf(name: str, place: str) -> tuple[str, dict[str, str]]:
+    """The folder, and the name of a GGUF file in it where that is what was given."""
+    path = Path(place)
+    if path.is_dir() and not (path / "config.json").is_file():
+        found = sorted(path.glob("*.gguf"))
+        if len(found) > 1:
+            names = ", ".join(each.name for each in found[:4])
+            raise InvalidInput(
+                f"the folder {name!r} holds {len(found)} GGUF files ({names}); give the one that is meant"
+            )
+        path = found[0] if found else path
+    if path.suffix != ".gguf":
+        return place, {}
+    missing = [package for package in ("gguf", "accelerate") if find_spec(package) is None]
+    if missing:
+        raise InvalidInput(
+            f"{name!r} is a GGUF file; reading it needs {' and '.join(missing)}: pip install 'skiploop[gguf]'"
+        )
+    return str(path.parent), {"gguf_file": path.name}
 
 
 def nano_folder() -> str:
@@ -97,34 +156,53 @@ def _is_encoder(config: Any) -> bool:
     return hasattr(config, "is_decoder") and not config.is_decoder and "CausalLM" not in architectures[0]
 
 
-def _refuse_non_model(name: str, place: str) -> None:
-    path = Path(place)
-    if path.is_dir() and not (path / "config.json").is_file():
+def _place(name: str) -> str:
+    """The folder or file of a name; a name of the hub as it is."""
+    if name == "nano":
+        return nano_folder()
+    path = Path(name).expanduser()
+    if path.is_dir() and not any((path / file).is_file() for file in ("config.json", "adapter_config.json")):
+        if not any(path.glob("*.gguf")):
+            raise InvalidInput(
+                f"the folder {name!r} holds no model: there is no config.json in it; give a folder written by "
+                "save_pretrained, a hub name such as Qwen/Qwen3-0.6B, or nano"
+            )
+    elif path.is_file() and path.suffix != ".gguf":
         raise InvalidInput(
-            f"the folder {name!r} holds no model: there is no config.json in it; give a folder written by "
-            "save_pretrained, a hub name such as Qwen/Qwen3-0.6B, or nano"
+            f"{name!r} is a file; give the folder that holds config.json and model.safetensors, or a .gguf file"
         )
-    if path.is_file():
-        raise InvalidInput(f"{name!r} is a file; give the folder that holds config.json and model.safetensors")
-    looks_local = place.startswith((".", "/", "~")) or place.count("/") > 1
+    looks_local = name.startswith((".", "/", "~")) or name.count("/") > 1
     if looks_local and not path.exists():
         raise InvalidInput(f"there is no folder {name!r}; give an existing one, a hub name, or nano")
+    return str(path) if path.exists() else name
 
 
-def _load(name: str, loader: Any, place: str, **settings: Any) -> Any:
+def _read(name: str, what: str, reader: Any, *given: Any, **settings: Any) -> Any:
+    """Calls a reader of transformers; whatever it dies of becomes one line that names the file and the cause."""
     previous = transformers.logging.get_verbosity()
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     try:
-        return loader(place, **settings)
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        return reader(*given, **settings)
+    except (InvalidInput, UnsupportedModel):
+        raise
+    except BaseException as error:
+        # Damaged and hostile files make transformers, torch and tokenizers raise nearly anything, up to a panic of
+        # tokenizers' own language, which isn't an Exception.
+        if isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit)):
+            raise
         raise InvalidInput(
-            f"can't load the model {name!r}: {reason} (a model is nano, a folder written by save_pretrained with "
-            "safetensors weights, or a name on the Hugging Face hub, which needs a network or a local copy)"
+            f"can't load the model {name!r}: {what}: {first_line(error)} (known are: nano, a folder written by "
+            "save_pretrained with safetensors weights, a GGUF file, or a name on the Hugging Face hub, for which there "
+            "must be network or a local copy)"
         ) from error
     finally:
         transformers.logging.set_verbosity(previous)
+
+
+def _moved(model: PreTrainedModel, device: str | None) -> Any:
+    """On the device, for inference; where accelerate has placed it already, it stays."""
+    return (model if getattr(model, "hf_device_map", None) else model.to(_device(device))).eval()
 
 
 def _dtype(dtype: str | None) -> Any:

@@ -131,6 +131,15 @@ class Probe(nn.Module):
         self.index = index
         object.__setattr__(self, "session", session)  # not a submodule
         self.training = layer.training
+        self._register_state_dict_hook(_without_probe)
+        self._register_load_state_dict_pre_hook(_with_probe)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> nn.Module:
+        # A copy of the model is a model of its own, outside of this context.
+        return copy.deepcopy(self.layer, memo)
+
+    def __reduce__(self) -> Any:
+        return _itself, (self.layer,)
 
     def __getattr__(self, name: str) -> Any:
         # Some models read an attribute of the layer (its attention type, say) before they call it.
@@ -141,6 +150,23 @@ class Probe(nn.Module):
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         return self.session.on_call(self.index, args, kwargs)
+
+
+def _itself(layer: nn.Module) -> nn.Module:
+    return layer
+
+
+def _without_probe(probe: nn.Module, state: dict[str, Any], prefix: str, _metadata: Any) -> None:
+    """Names in a state dict are the model's own, so that what is saved under a chain can be loaded without one."""
+    inner = f"{prefix}layer."
+    for key in [key for key in state if key.startswith(inner)]:
+        state[prefix + key.removeprefix(inner)] = state.pop(key)
+
+
+def _with_probe(state: dict[str, Any], prefix: str, *_: Any) -> None:
+    inner = f"{prefix}layer."
+    for key in [key for key in state if key.startswith(prefix) and not key.startswith(inner)]:
+        state[inner + key.removeprefix(prefix)] = state.pop(key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +315,8 @@ def run_chain(model: PreTrainedModel, chain: Chain) -> Iterator[PreTrainedModel]
     of no use outside it. If hidden states or attentions are requested, there is one entry for each
     slot, on models that collect them by hooks (those of transformers 5); a few older architectures (GPT-J, GPT-Neo,
     BLOOM, MPT, CodeGen, Mamba) collect hidden states in a loop of their own and get the embeddings instead. While the
-    context is open the model belongs to one thread, and the keys of its `state_dict` are longer.
+    context is open the model belongs to one thread; its `state_dict`, what `save_pretrained` writes, and a copy of it
+    are the model's own, without the chain.
 
     Args:
         model: any decoder-only or encoder-only model of transformers with one stack of layers.

@@ -1,0 +1,142 @@
+"""What is refused of a checkpoint's files before and after transformers reads them.
+
+Before: sizes that no model has (they would fill memory before anything is checked), index files that name anything
+but safetensors in the same folder, attention kernels that would be code from elsewhere. After: weights that the files
+didn't have. transformers fills those up with random numbers and logs a table; a study on them would run to its end on
+noise.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel
+from transformers.utils import cached_file
+
+from skiploop.errors import InvalidInput
+
+LARGEST = {
+    "num_hidden_layers": 4096,
+    "num_attention_heads": 2**14,
+    "num_key_value_heads": 2**14,
+    "head_dim": 2**16,
+    "hidden_size": 2**18,
+    "intermediate_size": 2**22,
+    "vocab_size": 2**24,
+    "num_experts": 2**16,
+    "num_local_experts": 2**16,
+}
+"""The largest sizes in a config that are read; far above those of any model."""
+
+_NAMED = 4  # names in a message
+_INDEX = "model.safetensors.index.json"
+
+
+def check_config(name: str, config: Any, *, trusted: bool) -> None:
+    """Raises InvalidInput for sizes in config.json that no model has, and for attention code from elsewhere."""
+    if not isinstance(config, Mapping):
+        raise InvalidInput(f"can't load the model {name!r}: config.json doesn't hold a JSON object; was it edited?")
+    for place, section in (("", config), *((f"{key}.", value) for key, value in config.items())):
+        if not isinstance(section, Mapping):
+            continue
+        for size, largest in LARGEST.items():
+            value = section.get(size)
+            if value is None or isinstance(value, list):  # a size for each layer
+                continue
+            if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= largest:
+                raise InvalidInput(
+                    f"can't load the model {name!r}: {place}{size} in config.json is {value!r:.60}; a whole number "
+                    f"from 1 to {largest} is read"
+                )
+    kernel = config.get("_attn_implementation", config.get("attn_implementation"))
+    if isinstance(kernel, str) and "/" in kernel and not trusted:
+        raise InvalidInput(
+            f"can't load the model {name!r}: its config.json asks for the attention kernel {kernel!r}, which is code "
+            "from elsewhere; give attn_implementation, or --trust-remote-code if you trust it"
+        )
+
+
+def check_index(name: str, place: str, revision: str | None) -> None:
+    """Raises InvalidInput where the index of the weights names anything but safetensors files beside it."""
+    try:
+        path = cached_file(
+            place, _INDEX, revision=revision, _raise_exceptions_for_missing_entries=False,
+            _raise_exceptions_for_connection_errors=False, _raise_exceptions_for_gated_repo=False,
+        )  # fmt: skip
+        index = None if path is None else json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InvalidInput(f"can't load the model {name!r}: {_INDEX} can't be read: {first_line(error)}") from error
+    if index is None:
+        return
+    files = index.get("weight_map") if isinstance(index, dict) else None
+    if not isinstance(files, dict) or not files:
+        raise InvalidInput(f"can't load the model {name!r}: {_INDEX} has no weight_map; was the download interrupted?")
+    for file in files.values():
+        if not isinstance(file, str) or not re.fullmatch(r"[^/\\]+\.safetensors", file):
+            raise InvalidInput(
+                f"can't load the model {name!r}: {_INDEX} names {file!r:.80}; only safetensors files in the same "
+                "folder are read, no pickles and nothing from elsewhere"
+            )
+
+
+def check_weights(
+    name: str, model: PreTrainedModel, info: Mapping[str, Iterable[Any]], *, allow_missing: bool = False
+) -> None:
+    """Raises InvalidInput where the checkpoint and its config disagree on which tensors there are.
+
+    Args:
+        name: the model's, for the message.
+        model: as loaded.
+        info: transformers' report of the loading; tied weights and buffers that are computed anew are not in it.
+        allow_missing: run the model as it is, with random numbers in place of what is missing.
+    """
+    if allow_missing:
+        return
+    generates = model.can_generate()
+    missing = [key for key in info["missing_keys"] if generates or not _unused(key)]
+    # Shapes differ: (name, shape in the file, shape in the model).
+    mismatched = [f"{key} {tuple(there)} for {tuple(here)}" for key, there, here in info.get("mismatched_keys") or ()]
+    unexpected = [key for key in info["unexpected_keys"] if _matters(key, model, generates)]
+    for what, keys in (
+        ("lacks weights that its config.json asks for", missing),
+        ("has weights of other shapes than its config.json says", mismatched),
+        ("has weights that its config.json has no place for", unexpected),
+    ):
+        if keys:
+            raise InvalidInput(
+                f"the checkpoint {name!r} {what}: {_listed(keys)}. transformers would go on with random or missing "
+                "layers; download it again, correct config.json, or pass --allow-missing to run it all the same"
+            )
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text that says something, or its type."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:300] if lines else type(error).__name__
+
+
+def _unused(key: str) -> bool:
+    """A pooler on top of an encoder has no part in its hidden states, and is often not in the file."""
+    return ".pooler." in f".{key}" or key.startswith("pooler")
+
+
+def _matters(key: str, model: PreTrainedModel, generates: bool) -> bool:
+    """Whether a tensor that found no place means that something else was meant to be loaded.
+
+    Not where it is a buffer that the model computes itself (rotary frequencies, causal masks of old checkpoints), or
+    the head of another task on an encoder that is loaded without one.
+    """
+    buffers = {path.rpartition(".")[2] for path, _ in model.named_buffers()}
+    if key.rpartition(".")[2] in buffers | {"inv_freq", "masked_bias", "position_ids"}:
+        return False
+    return generates or re.search(r"\.\d+\.", key) is not None
+
+
+def _listed(keys: Iterable[str]) -> str:
+    names = sorted(keys)
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
