@@ -71,7 +71,7 @@ def test_weights_of_another_shape_are_refused(folder: Path) -> None:
         return weights | {name: weights[name][:-1].clone()}
 
     rewrite(folder, shortened)
-    with pytest.raises(InvalidInput, match="config.json or the weights"):
+    with pytest.raises(InvalidInput, match=r"config\.json or the weights"):
         LayeredModel.from_pretrained(str(folder))
 
 

@@ -94,9 +94,8 @@ def _batch(model: PreTrainedModel) -> dict[str, torch.Tensor]:
 def _misnumbered(model: PreTrainedModel) -> str:
     """A hint where layers were taken out and the others kept their numbers, by which a cache finds its entries."""
     for place, layer in enumerate(find_layers(model)):
-        numbers = {
-            module.layer_idx for module in layer.modules() if isinstance(getattr(module, "layer_idx", None), int)
-        }
+        given = [getattr(module, "layer_idx", None) for module in layer.modules()]
+        numbers = {number for number in given if isinstance(number, int)}
         if numbers and place not in numbers:
             return f" (layer {place} has the layer_idx {min(numbers)}; where layers were removed, renumber the others)"
     return ""

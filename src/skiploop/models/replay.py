@@ -131,8 +131,8 @@ class Probe(nn.Module):
         self.index = index
         object.__setattr__(self, "session", session)  # not a submodule
         self.training = layer.training
-        self._register_state_dict_hook(_without_probe)
-        self._register_load_state_dict_pre_hook(_with_probe)
+        self.register_state_dict_post_hook(_without_probe)
+        self.register_load_state_dict_pre_hook(_with_probe)  # type: ignore[no-untyped-call]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> nn.Module:
         # A copy of the model is a model of its own, outside of this context.
@@ -156,14 +156,14 @@ def _itself(layer: nn.Module) -> nn.Module:
     return layer
 
 
-def _without_probe(probe: nn.Module, state: dict[str, Any], prefix: str, _metadata: Any) -> None:
+def _without_probe(_probe: nn.Module, state: dict[str, Any], prefix: str, _metadata: Any) -> None:
     """Names in a state dict are the model's own, so that what is saved under a chain can be loaded without one."""
     inner = f"{prefix}layer."
     for key in [key for key in state if key.startswith(inner)]:
         state[prefix + key.removeprefix(inner)] = state.pop(key)
 
 
-def _with_probe(state: dict[str, Any], prefix: str, *_: Any) -> None:
+def _with_probe(_probe: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
     inner = f"{prefix}layer."
     for key in [key for key in state if key.startswith(prefix) and not key.startswith(inner)]:
         state[inner + key.removeprefix(prefix)] = state.pop(key)
