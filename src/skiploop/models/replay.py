@@ -131,7 +131,7 @@ class Probe(nn.Module):
         self.index = index
         object.__setattr__(self, "session", session)  # not a submodule
         self.training = layer.training
-        self.register_state_dict_post_hook(_without_probe)
+        self.register_state_dict_post_hook(_without_probe)  # type: ignore[no-untyped-call]
         self.register_load_state_dict_pre_hook(_with_probe)  # type: ignore[no-untyped-call]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> nn.Module:
