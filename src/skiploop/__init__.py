@@ -21,7 +21,7 @@ Only chains, requests and errors are imported at once. Everything else is import
     storage/      files that survive a kill
     nano/         the embedded pretrained model
     testing/      what tests of searchers, also of other people's, need
-    flag          what the command line says of a setting
+    settings/     how settings describe themselves
     validate      checks of values that users give
     errors        the two exceptions
 """

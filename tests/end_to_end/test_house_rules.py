@@ -56,7 +56,7 @@ TESTED_BY = {
     "chains/test_chain": ("chains/edits", "chains/notation", "errors"),
     "cli/test_main": (
         *("cli/ablate", "cli/analyze", "cli/app", "cli/call", "cli/draw", "cli/flags", "cli/model", "cli/progress"),
-        *("cli/search", "cli/show", "cli/study", "cli/values", "engine/open", "flag", "tasks/options"),
+        *("cli/search", "cli/show", "cli/study", "cli/values", "engine/open", "settings/flag", "tasks/options"),
     ),
     "conformance/test_chains": ("models/check", "models/recorded_calls", "models/slots", "models/unroll"),
     "conformance/test_engine": ("engine/decode_calls", "engine/engine", "engine/prefix", "engine/selftest"),
@@ -75,7 +75,8 @@ TESTED_BY = {
         ),
         *("reporting/study_terminal", "reporting/terminal"),
     ),
-    "models/test_layered": ("models/loading", "models/replay"),
+    "models/test_layered": ("models/replay",),
+    "models/test_loading": ("models/files",),
     "reporting/test_analyses": (
         *("reporting/sections/ablation", "reporting/sections/analyses", "reporting/sections/layers"),
         *("reporting/sections/states", "reporting/sentences/analyses"),
@@ -119,7 +120,7 @@ TESTED_BY = {
         *("testing/chainbench/pointer", "testing/chainbench/table"),
     ),
 }
-LOOSE = {"__init__", "__main__", "_version", "errors", "flag", "validate"}
+LOOSE = {"__init__", "__main__", "_version", "errors", "validate"}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -12,7 +12,7 @@ import typer
 from skiploop.cli.app import print_json
 from skiploop.cli.call import Call
 from skiploop.cli.flags import Only, command
-from skiploop.flag import Flag
+from skiploop.settings.flag import Flag
 from skiploop.studies.settings import EngineSettings
 
 

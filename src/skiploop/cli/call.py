@@ -12,7 +12,7 @@ import typer
 
 from skiploop.cli.values import set_threads
 from skiploop.errors import InvalidInput
-from skiploop.flag import MODEL, Flag
+from skiploop.settings.flag import MODEL, Flag
 
 if TYPE_CHECKING:
     from skiploop.engine.request import Runner

@@ -13,7 +13,7 @@ from skiploop.cli.app import Json, print_json
 from skiploop.cli.flags import command
 from skiploop.cli.values import terminal, write_file
 from skiploop.errors import InvalidInput
-from skiploop.flag import Flag
+from skiploop.settings.flag import Flag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

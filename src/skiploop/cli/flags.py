@@ -22,7 +22,7 @@ from skiploop.cli.app import app, errors
 from skiploop.cli.call import Call, Tools
 from skiploop.cli.values import READERS, constants
 from skiploop.errors import InvalidInput
-from skiploop.flag import Flag
+from skiploop.settings.flag import Flag
 
 _LEFT = object()  # a field that wasn't given keeps its default
 _SIMPLE = (bool, int, float, str, Path)

@@ -11,7 +11,7 @@ from skiploop.cli.call import Call, Model
 from skiploop.cli.flags import Only, command
 from skiploop.studies.settings import EngineSettings
 
-Opening = Annotated[EngineSettings, Only("dtype", "device", "trust_remote_code")]
+Opening = Annotated[EngineSettings, Only("dtype", "device", "trust_remote_code", "allow_missing")]
 
 
 @command
@@ -74,6 +74,4 @@ def _open(model: str, engine: EngineSettings, call: Call) -> Any:
         return opened
     from skiploop.models.layered import LayeredModel
 
-    return LayeredModel.from_pretrained(
-        opened, dtype=engine.dtype, device=engine.device, trust_remote_code=engine.trust_remote_code
-    )
+    return LayeredModel.from_pretrained(opened, **engine.opening)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from skiploop.cli.app import print_json
 from skiploop.cli.call import Call, Model, Out, TaskName
 from skiploop.cli.flags import Switch, command
-from skiploop.flag import STATIC
+from skiploop.settings.flag import STATIC
 from skiploop.studies.settings import StudySettings
 from skiploop.studies.static.settings import StaticSettings
 from skiploop.tasks.options import TaskOptions

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
 from skiploop.errors import InvalidInput
-from skiploop.flag import ANALYSES, STATIC, Flag
+from skiploop.settings.flag import ANALYSES, STATIC, Flag
 from skiploop.studies.controls.settings import SamplingSettings
 from skiploop.studies.settings import StudySettings
 from skiploop.studies.static.settings import StaticSettings

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import fields
 from functools import cached_property
 from typing import Any, cast
 
@@ -17,7 +18,7 @@ from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput, UnsupportedModel
 from skiploop.models.check import CheckReport, check_model
 from skiploop.models.ends import end_tokens, own_settings_aside
-from skiploop.models.loading import fingerprint, load
+from skiploop.models.loading import Opening, fingerprint, load
 from skiploop.models.replay import find_layers, run_chain
 
 _GENERATE_BATCH = 64  # prompts that LayeredModel.generate runs together
@@ -54,14 +55,18 @@ class LayeredModel:
         """Load `nano`, a local folder, or a hub model.
 
         Args:
-            name: what to load.
-            **settings: `dtype`, `device`, `revision`, `attn_implementation`, `trust_remote_code` (off).
+            name: what to load. **settings: `dtype`, `device`, `revision`, `attn_implementation`, `trust_remote_code`
+            (off), `allow_missing` (off);
+                see `skiploop.models.loading.Opening`.
 
         Raises:
             InvalidInput: nothing can be loaded under that name; the message says what can.
             UnsupportedModel: an encoder-decoder, or no stack of layers was found.
         """
-        loaded = load(name, **settings)
+        known = [field.name for field in fields(Opening)]
+        if unknown := sorted(set(settings).difference(known)):
+            raise InvalidInput(f"unknown setting {unknown[0]!r} of opening a model; there are {', '.join(known)}")
+        loaded = load(name, Opening(**settings))
         return cls(loaded.model, loaded.tokenizer, name=loaded.name, revision=loaded.revision)
 
     @property

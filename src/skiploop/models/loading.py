@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -41,16 +41,28 @@ class Loaded:
     revision: str
 
 
-def load(
-    name: str,
-    *,
-    dtype: str | None = None,
-    device: str | None = None,
-    revision: str | None = None,
-    attn_implementation: str | None = None,
-    trust_remote_code: bool = False,
-    allow_missing: bool = False,
-) -> Loaded:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """How a checkpoint is opened.
+
+    Attributes:
+        dtype: one of `DTYPES`; None: the checkpoint's own.
+        device: None: a GPU where there is one.
+        revision: of a model of the hub.
+        attn_implementation: None: transformers' choice.
+        trust_remote_code: may the checkpoint bring its own Python code?
+        allow_missing: run one that lacks weights, with random numbers in their place?
+    """
+
+    dtype: str | None = None
+    device: str | None = None
+    revision: str | None = None
+    attn_implementation: str | None = None
+    trust_remote_code: bool = False
+    allow_missing: bool = False
+
+
+def load(name: str, opening: Opening | None = None) -> Loaded:
     """Loads `nano`, a folder with a checkpoint, a GGUF file, a folder with an adapter, or a model of the hub.
 
     Raises:
@@ -58,16 +70,16 @@ def load(
             that the checkpoint needs isn't installed, the dtype or device isn't there.
         UnsupportedModel: an encoder-decoder.
     """
+    opening = opening or Opening()
     place = _place(name)
     if (Path(place) / "adapter_config.json").is_file() and not (Path(place) / "config.json").is_file():
-        settings = {"dtype": dtype, "device": device, "attn_implementation": attn_implementation}
-        return _load_adapter(name, place, **settings, trust_remote_code=trust_remote_code, allow_missing=allow_missing)
+        return _load_adapter(name, place, replace(opening, revision=None))
     folder, extra = _gguf(name, place)
-    common = {"revision": revision, "trust_remote_code": trust_remote_code} | extra
+    common = {"revision": opening.revision, "trust_remote_code": opening.trust_remote_code} | extra
     if not extra:
-        found = _read(name, "config.json", PreTrainedConfig.get_config_dict, folder, revision=revision)[0]
-        check_config(name, found, trusted=trust_remote_code)
-        check_index(name, folder, revision)
+        found = _read(name, "config.json", PreTrainedConfig.get_config_dict, folder, revision=opening.revision)[0]
+        check_config(name, found, trusted=opening.trust_remote_code)
+        check_index(name, folder, opening.revision)
     config = _read(name, "config.json", AutoConfig.from_pretrained, folder, **common)
     if getattr(config, "is_encoder_decoder", False):
         raise UnsupportedModel(
@@ -75,25 +87,27 @@ def load(
             "between them; use a decoder-only or an encoder-only model"
         )
     causal = config.model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and not _is_encoder(config)
-    kernel = {"attn_implementation": attn_implementation} if attn_implementation else {}
+    kernel = {"attn_implementation": opening.attn_implementation} if opening.attn_implementation else {}
     model, info = _read(
         name,
         "config.json or the weights",
-        (AutoModelForCausalLM if causal or trust_remote_code else AutoModel).from_pretrained,
+        (AutoModelForCausalLM if causal or opening.trust_remote_code else AutoModel).from_pretrained,
         folder,
-        dtype=_dtype(dtype),
+        dtype=_dtype(opening.dtype),
         use_safetensors=True,
         output_loading_info=True,
         **kernel,
         **common,
     )
-    check_weights(name, model, info, allow_missing=allow_missing)
+    check_weights(name, model, info, allow_missing=opening.allow_missing)
     tokenizer = _read(name, "the tokenizer's files", AutoTokenizer.from_pretrained, folder, **common)
-    commit = getattr(model.config, "_commit_hash", None) or revision or ("local" if Path(place).exists() else "main")
-    return Loaded(_moved(model, device), tokenizer, name, str(commit))
+    commit = (
+        getattr(model.config, "_commit_hash", None) or opening.revision or ("local" if Path(place).exists() else "main")
+    )
+    return Loaded(_moved(model, opening.device), tokenizer, name, str(commit))
 
 
-def _load_adapter(name: str, place: str, **settings: Any) -> Loaded:
+def _load_adapter(name: str, place: str, opening: Opening) -> Loaded:
     """A base model with the adapter of a PEFT folder merged into its weights."""
     if find_spec("peft") is None:
         raise InvalidInput(
@@ -105,7 +119,7 @@ def _load_adapter(name: str, place: str, **settings: Any) -> Loaded:
     base = str(adapter.base_model_name_or_path)
     if not base or base == "None":
         raise InvalidInput(f"the adapter in {name!r} names no base model in adapter_config.json; add it there")
-    loaded = load(base, **settings)
+    loaded = load(base, opening)
     on_top = _read(name, "the adapter (adapter_model.safetensors)", peft.PeftModel.from_pretrained, loaded.model, place)
     merged = _read(name, "the adapter", on_top.merge_and_unload)
     return Loaded(merged.eval(), loaded.tokenizer, name, loaded.revision)

@@ -44,9 +44,7 @@ def open_model(name: str, settings: EngineSettings) -> Any:
     """A model by name, checked: chains on it are exact."""
     from skiploop.models.layered import LayeredModel  # imports torch
 
-    model = LayeredModel.from_pretrained(
-        name, dtype=settings.dtype, device=settings.device, trust_remote_code=settings.trust_remote_code
-    )
+    model = LayeredModel.from_pretrained(name, **settings.opening)
     model.require_generation()
     model.check()
     return model

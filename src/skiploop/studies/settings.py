@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.flag import MODEL, SEARCHER, STUDY, Flag
+from skiploop.settings.flag import MODEL, SEARCHER, STUDY, Flag
 from skiploop.validate import whole_number
 
 if TYPE_CHECKING:
@@ -143,6 +143,7 @@ class EngineSettings:
         dtype: of the weights; None: the checkpoint's own.
         device: None: a GPU where there is one.
         trust_remote_code: may the model bring its own Python code?
+        allow_missing: run a checkpoint that lacks weights, with random numbers in their place?
     """
 
     engine: Annotated[str, Flag("auto; compiled: for long runs; plain: one chain after another.", panel=MODEL)] = "auto"
@@ -153,6 +154,13 @@ class EngineSettings:
     ] = None
     device: Annotated[str | None, Flag("cpu, cuda, cuda:1 (default: a GPU where there is one).", panel=MODEL)] = None
     trust_remote_code: Annotated[bool, Flag("Run Python code that the model brings.", panel=MODEL)] = False
+    allow_missing: Annotated[bool, Flag("Run a checkpoint that lacks weights: they are random.", panel=MODEL)] = False
+
+    @property
+    def opening(self) -> dict[str, Any]:
+        """How a model that is given by name is opened, for `LayeredModel.from_pretrained`."""
+        names = ("dtype", "device", "trust_remote_code", "allow_missing")
+        return {name: getattr(self, name) for name in names}
 
     def __post_init__(self) -> None:
         whole_number("per_call", self.per_call, 1)

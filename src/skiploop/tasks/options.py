@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from skiploop.flag import TASK, Flag
+from skiploop.settings.flag import TASK, Flag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

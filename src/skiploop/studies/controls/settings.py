@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from skiploop.errors import InvalidInput
-from skiploop.flag import SAMPLING, Flag
+from skiploop.settings.flag import SAMPLING, Flag
 from skiploop.validate import whole_number
 
 TEMPERATURES = (0.3, 0.7, 1.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from skiploop.flag import STATIC, Flag
+from skiploop.settings.flag import STATIC, Flag
 from skiploop.validate import whole_number
 
 
