@@ -10,7 +10,7 @@ import pytest
 
 import skiploop.reporting.sections.order as sections_module
 from skiploop.errors import InvalidInput
-from skiploop.reporting import Column, Section, Table, build, render_page
+from skiploop.reporting import Column, ReportTable, Section, build, render_page
 from skiploop.reporting.page.tree import most_visited, rebuild
 from skiploop.reporting.parts import Cell
 from skiploop.reporting.run_folder import RunFolder, open_run
@@ -33,19 +33,20 @@ def test_the_numbers_are_those_of_the_summary(nano: Study) -> None:
     headline = run["sections"]["headline"]
     assert headline["data"] == summary
     accuracy, oracle = cells(headline, 0), cells(headline, 1)
-    assert accuracy["search"] == {"value": summary["base_accuracy"], "interval": summary["base_accuracy_interval"]}
+    assert accuracy["identity"] == {"value": summary["base_accuracy"], "interval": summary["base_accuracy_interval"]}
     assert oracle["search"] == {"value": summary["oracle_accuracy"], "interval": summary["oracle_accuracy_interval"]}
-    assert oracle["beside it"]["value"] == summary["random_oracle_accuracy"]
+    for arm in ("random", "nearby"):
+        assert oracle[f"{arm} chains"]["value"] == summary[f"{arm}_oracle_accuracy"]
     groups = run["sections"]["groups"]
     assert [row["oracle"]["value"] for row in groups["tables"][0]["rows"][:-1]] == [
         row["oracle_accuracy"] for row in summary["by_level"]
     ]
 
 
-def test_the_excess_in_the_headline_is_that_of_the_summary(tmp_path: Path) -> None:
+def test_the_excess_in_the_report_is_that_of_the_summary(tmp_path: Path) -> None:
     study = fake_study(tmp_path / "s", 50)
-    rows = build([tmp_path / "s"]).to_json()["runs"][0]["sections"]["headline"]["tables"][0]["rows"]
-    (row,) = [each for each in rows if each["what that is"] == "a wrong answer hit"]
+    rows = build([tmp_path / "s"]).to_json()["runs"][0]["sections"]["peers"]["tables"][0]["rows"]
+    (row,) = [each for each in rows if each["search less"] == "control"]
     assert row["difference"] == {"value": study.summary["excess"], "interval": study.summary["excess_interval"]}
     assert row["inputs"] == study.summary["control_inputs"]
 
@@ -128,10 +129,10 @@ def test_a_section_is_added_by_one_function_that_reads_a_part_of_the_folder(
         found = folder.part("controls", "votes")
         if found is None:
             return None
-        table = Table("Votes.", (Column("accuracy", "share"),), ((Cell(found["accuracy"], (0.1, 0.9)),),))
+        table = ReportTable("Votes.", (Column("accuracy", "share"),), ((Cell(found["accuracy"], (0.1, 0.9)),),))
         return Section("votes", "Votes", tables=(table,), data=found)
 
-    monkeypatch.setattr(sections_module, "SECTIONS", (votes,))
+    monkeypatch.setattr(sections_module, "GROUPS", {"Votes": (votes,)})
     fake_study(tmp_path / "s")
     assert build([tmp_path / "s"]).runs[0].sections == ()
     (tmp_path / "s" / "controls").mkdir()

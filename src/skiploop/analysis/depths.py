@@ -27,12 +27,14 @@ class Transition:
         search: in the search arm.
         random: in the random arm; None without one.
         difference: search - random on the same inputs.
+        nearby: in the nearby arm; None without one.
     """
 
     name: str
     search: Measured
     random: Measured | None
     difference: Measured | None
+    nearby: Measured | None
 
     def to_json(self) -> dict[str, Any]:
         """Ready for JSON."""
@@ -52,6 +54,7 @@ class DepthGroup:
         right: the same over inputs for which some chain is right.
         evaluated: mean over inputs of the mean depth of all chains that the search evaluated, without the identity.
         random: of the random arm's best chains; None without one.
+        nearby: likewise.
     """
 
     kind: str
@@ -61,6 +64,7 @@ class DepthGroup:
     right: Measured
     evaluated: Measured
     random: Measured | None
+    nearby: Measured | None
 
     def to_json(self) -> dict[str, Any]:
         """Ready for JSON."""
@@ -75,13 +79,15 @@ def transitions(study: Study) -> tuple[Transition, ...]:
 
 def _transition(name: str, inputs: Sequence[InputResult]) -> Transition:
     search = measured_share(sum(each.transition() == name for each in inputs), len(inputs))
+    near = [each for each in inputs if "nearby" in each.arms]
+    nearby = measured_share(sum(each.transition("nearby") == name for each in near), len(near)) if near else None
     both = [each for each in inputs if "random" in each.arms]
     if not both:
-        return Transition(name, search, None, None)
+        return Transition(name, search, None, None, nearby)
     first = [each.transition() == name for each in both]
     second = [each.transition("random") == name for each in both]
     difference = measured_difference(paired_counts(first, second))
-    return Transition(name, search, measured_share(sum(second), len(second)), difference)
+    return Transition(name, search, measured_share(sum(second), len(second)), difference, nearby)
 
 
 def depths(study: Study) -> tuple[DepthGroup, ...]:
@@ -119,7 +125,9 @@ def _verdict(result: InputResult) -> str:
 
 def _depth_group(kind: str, name: str, inputs: Sequence[InputResult]) -> DepthGroup:
     tried = [[len(chain) for chain, _ in each.search.evaluations[1:]] for each in inputs]
-    random = [len(each.arms["random"].best[0]) for each in inputs if "random" in each.arms]
+    random, nearby = (
+        [len(each.arms[arm].best[0]) for each in inputs if arm in each.arms] for arm in ("random", "nearby")
+    )
     return DepthGroup(
         kind,
         name,
@@ -128,4 +136,5 @@ def _depth_group(kind: str, name: str, inputs: Sequence[InputResult]) -> DepthGr
         right=measured_mean([len(each.search.best[0]) for each in inputs if each.search.right]),
         evaluated=measured_mean([sum(each) / len(each) for each in tried if each]),
         random=measured_mean(random) if random else None,
+        nearby=measured_mean(nearby) if nearby else None,
     )

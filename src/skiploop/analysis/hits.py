@@ -25,7 +25,7 @@ class Curve:
 
     Attributes:
         name: the arm; "search, control inputs" for the search where the control is run.
-        arm: search, random or control.
+        arm: search, random, nearby or control.
         inputs: "all" or "control".
         budgets: k, ascending.
         shares: for each k.
@@ -86,6 +86,8 @@ def hits(study: Study) -> Hits:
     control = tuple(each for each in inputs if "control" in each.arms)
     groups = [("search", "search", "all", inputs)]
     groups += [("random", "random", "all", random)] * bool(random)
+    nearby = tuple(each for each in inputs if "nearby" in each.arms)
+    groups += [("nearby", "nearby", "all", nearby)] * bool(nearby)
     if control:
         groups.append(("search, control inputs", "search", "control", control))
         groups.append(("control", "control", "control", control))

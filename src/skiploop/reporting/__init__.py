@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from skiploop.reporting.build import Report, build
 from skiploop.reporting.page.page import render_page, write_figures
-from skiploop.reporting.parts import Cell, Column, Figure, Section, Table
+from skiploop.reporting.parts import Cell, Column, Figure, ReportTable, Section
 
-__all__ = ["Cell", "Column", "Figure", "Report", "Section", "Table", "build", "render_page", "write_figures"]
+__all__ = ["Cell", "Column", "Figure", "Report", "ReportTable", "Section", "build", "render_page", "write_figures"]

@@ -11,6 +11,7 @@ from typing import Any
 from skiploop.errors import InvalidInput
 from skiploop.reporting.parts import Section
 from skiploop.reporting.run_folder import RunFolder, open_run
+from skiploop.reporting.sections.answer import Answer, answer
 from skiploop.reporting.sections.comparison import compare
 from skiploop.reporting.sections.order import sections
 from skiploop.reporting.sentences.search import Reading, read_run_out
@@ -23,13 +24,15 @@ class RunReport:
     Attributes:
         name: of the run, different from that of every other one.
         folder: where it is from.
-        reading: what it shows and what it doesn't.
+        reading: what it shows and what it doesn't, at length.
+        answer: the same in short, with its pictures: what the page begins with.
         sections: those that it has something for.
     """
 
     name: str
     folder: RunFolder
     reading: Reading
+    answer: Answer
     sections: tuple[Section, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -77,8 +80,13 @@ def build(paths: Sequence[str | Path]) -> Report:
         raise InvalidInput(f"{twice[0]} is given twice; give each run once")
     folders = [open_run(path) for path in paths]
     names = _names(folders)
-    runs = [RunReport(n, f, read_run_out(f), sections(f)) for n, f in zip(names, folders, strict=True)]
+    runs = [_run_report(folder, name) for folder, name in zip(folders, names, strict=True)]
     return Report(tuple(runs), compare(folders, names))
+
+
+def _run_report(folder: RunFolder, name: str) -> RunReport:
+    reading = read_run_out(folder)
+    return RunReport(name, folder, reading, answer(folder, reading), sections(folder))
 
 
 def _names(folders: Sequence[RunFolder]) -> list[str]:

@@ -24,11 +24,13 @@ FORMATS = ("svg", "pdf", "png")
 # Can be told apart by people with colour blindness, as far as they meet in one figure; marks and dashes differ, too.
 COLOURS = {
     "ink": "#1c2128", "muted": "#5f6873", "grid": "#dde2e8", "search": "#0a62b8", "random": "#c2570c",
-    "control": "#00805d", "evaluated": "#868f9a", "five": "#7b3f98", "twenty": "#a87800",
+    "nearby": "#a8236e", "control": "#00805d", "evaluated": "#868f9a", "five": "#7b3f98", "twenty": "#a87800",
+    "skip": "#3a7fbf", "loop": "#c9702f",
 }  # fmt: skip
 DARK = {
     "ink": "#e8ebef", "muted": "#a3acb8", "grid": "#323a45", "search": "#63adf5", "random": "#f59a5f",
-    "control": "#3cc79b", "evaluated": "#8b95a2", "five": "#cf92ee", "twenty": "#dcb84a",
+    "nearby": "#f48cc3", "control": "#3cc79b", "evaluated": "#8b95a2", "five": "#cf92ee", "twenty": "#dcb84a",
+    "skip": "#6fa9dd", "loop": "#e8975a",
 }  # fmt: skip
 _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "skiploop", "pdf.fonttype": 42, "text.parse_math": False, "font.family": "DejaVu Sans",

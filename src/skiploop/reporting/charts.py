@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 Draw = Callable[["Canvas"], None]
 MARKS = {
-    "ink": "o", "search": "o", "random": "s", "control": "^", "evaluated": "D", "five": "^", "twenty": "s",
+    "ink": "o", "search": "o", "random": "s", "nearby": "D", "control": "^", "evaluated": "v", "five": "^",
+    "twenty": "s", "skip": "o", "loop": "s",
 }  # fmt: skip
 _DASHES: dict[str, Any] = {
-    "search": "-", "random": (0, (5, 2)), "control": (0, (1.5, 1.5)), "evaluated": (0, (4, 1.5, 1, 1.5)),
+    "search": "-", "random": (0, (5, 2)), "nearby": (0, (3, 1.2)), "control": (0, (1.5, 1.5)),
+    "evaluated": (0, (4, 1.5, 1, 1.5)), "skip": "-", "loop": "-", "ink": "-",
     "five": (0, (1.5, 1.5)), "twenty": (0, (5, 2)),
 }  # fmt: skip
 _TEXT_CELLS = 16  # columns of a heat map up to which numbers are written into it
@@ -59,6 +61,72 @@ def dots(rows: Sequence[str], series: Sequence[Series], *, axis: str, percent: b
     return draw
 
 
+def arms(panels: Mapping[str, Sequence[Series]]) -> Draw:
+    """A row for each arm: its share with its interval, and both in numbers; panels share the axis.
+
+    Args:
+        panels: title of a panel -> series of one value each.
+    """
+
+    def draw(canvas: Canvas) -> None:
+        heights = [len(rows) + 0.4 for rows in panels.values()]
+        grid = canvas.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+        for axes, (title, rows) in zip(grid, panels.items(), strict=True):
+            for y, each in enumerate(rows):
+                share = each.values[0]
+                if share is not None and share.value is not None:
+                    _whiskers(axes, each, [(share, y)], horizontal=True)
+                    axes.text(1.04, y, _share_words(share), transform=axes.get_yaxis_transform(), va="center")
+            axes.set_title(title)
+            axes.set_yticks(range(len(rows)), [each.label for each in rows])
+            axes.set_ylim(len(rows) - 0.5, -0.5)
+            axes.tick_params(axis="y", length=0)
+            axes.grid(axis="x")
+            axes.set_xlim(-0.015, 1.015)
+            _percent(axes.xaxis)
+
+    return draw
+
+
+def _share_words(share: Measured) -> str:
+    ends = "" if share.interval is None else f" ({100 * share.interval[0]:.0f}–{100 * share.interval[1]:.0f})"
+    return f"{100 * (share.value or 0.0):.0f} %{ends}"
+
+
+def skips_and_loops(skipped: Sequence[Series], looped: Sequence[Series]) -> Draw:
+    """Bars over the layers, loops up and skips down, with intervals, and a mark at what was tried.
+
+    Args:
+        skipped: shares of right chains that leave each layer out, and of all chains tried.
+        looped: likewise of those that run it more than once.
+    """
+
+    def draw(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        for sign, (right, tried), style in ((1, looped, "loop"), (-1, skipped, "skip")):
+            for layer, share in enumerate(right.values):
+                if share is not None and share.interval is not None:
+                    axes.vlines(layer, *(sign * end for end in share.interval), color=COLOURS["ink"], linewidth=0.8)
+            heights = [sign * _plain(share) for share in right.values]
+            axes.bar(range(len(heights)), heights, width=0.72, color=COLOURS[style], label=right.label)
+            marks = [sign * _plain(share) for share in tried.values]
+            label = tried.label if sign > 0 else None  # one legend entry for both directions
+            axes.plot(range(len(marks)), marks, "_", color=COLOURS["muted"], markersize=9, label=label)
+        axes.axhline(0, color=COLOURS["muted"], linewidth=0.8)
+        axes.set_xlabel("layer")
+        axes.set_ylabel("share of chains")
+        axes.grid(axis="y")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{abs(100 * value):.0f} %")
+        _layers(axes, len(skipped[0].values), most=16)
+        _legend(canvas, axes, [*looped, skipped[0]])
+
+    return draw
+
+
+def _plain(share: Measured | None) -> float:
+    return 0.0 if share is None or share.value is None else share.value
+
+
 def curves(found: Sequence[Curve], *, axis: str) -> Draw:
     """Shares by budget, as steps with a band."""
 
@@ -83,7 +151,7 @@ def curves(found: Sequence[Curve], *, axis: str) -> Draw:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PlottedLine:
     """A curve over any positions; `style` is a name of `MARKS`."""
 
     label: str
@@ -102,7 +170,7 @@ class Level:
 
 
 def lines(
-    found: Sequence[Line], levels: Sequence[Level] = (), *, axes_names: tuple[str, str], percent: bool = False,
+    found: Sequence[PlottedLine], levels: Sequence[Level] = (), *, axes_names: tuple[str, str], percent: bool = False,
     doubling: bool = False,
 ) -> Draw:  # fmt: skip
     """Curves with bands, and lines across; `doubling` puts 1, 2, 4, ... at equal distances."""
@@ -192,9 +260,12 @@ class Heat:
 
 
 def heat_maps(
-    maps: Sequence[Heat], *, middle: float, axes_names: tuple[str, str], bar: str, digits: int = 1, share: bool = False
+    maps: Sequence[Heat], *, middle: float, axes_names: tuple[str, str], bar: str, share: bool = False
 ) -> Draw:
-    """Heat maps below each other on one scale; blue below `middle`, orange above, like skips and loops."""
+    """Heat maps below each other on one scale; blue below `middle`, orange above, like skips and loops.
+
+    With `share` the values are shares, which are written into the cells where there are few.
+    """
 
     def draw(canvas: Canvas) -> None:
         from matplotlib.cm import ScalarMappable
@@ -208,7 +279,7 @@ def heat_maps(
         )
         grid = canvas.subplots(len(maps), 1, sharex=True, squeeze=False)[:, 0]
         for axes, each in zip(grid, maps, strict=True):
-            _cells(axes, each, lambda v: colours(norm(v)), digits, share)
+            _cells(axes, each, lambda v: colours(norm(v)), share)
             axes.set_title(each.title)
             axes.set_ylabel(axes_names[1])
         grid[-1].set_xlabel(axes_names[0])
@@ -223,7 +294,7 @@ def heat_maps(
     return draw
 
 
-def _cells(axes: Axes, heat: Heat, colour: Callable[[float], Any], digits: int, share: bool) -> None:
+def _cells(axes: Axes, heat: Heat, colour: Callable[[float], Any], share: bool) -> None:
     from matplotlib.patches import Rectangle
 
     columns = max(map(len, heat.values))
@@ -233,10 +304,9 @@ def _cells(axes: Axes, heat: Heat, colour: Callable[[float], Any], digits: int, 
                 continue
             filled = colour(value)
             axes.add_patch(Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, facecolor=filled, linewidth=0))
-            if columns <= _TEXT_CELLS:
+            if share and columns <= _TEXT_CELLS:
                 ink = "#fefefe" if sum(filled[:3]) / 3 < _DARK_CELL else "#16191e"
-                words = f"{100 * value:.0f}" if share else f"{value:.{digits}f}"
-                axes.text(x, y, words, ha="center", va="center", color=ink, fontsize=7.5)
+                axes.text(x, y, f"{100 * value:.0f}", ha="center", va="center", color=ink, fontsize=7.5)
     axes.set_xlim(-0.5, columns - 0.5)
     axes.set_ylim(len(heat.values) - 0.5, -0.5)
     axes.set_yticks(range(len(heat.rows)), heat.rows)
@@ -272,8 +342,9 @@ def _columns(labels: Sequence[str]) -> int:
     return 1
 
 
-def _layers(axes: Axes, count: int) -> None:
-    step = next(step for step in (1, 2, 4, 5, 10, 20, 50, 100) if count / step <= 32 or step == 100)
+def _layers(axes: Axes, count: int, most: int = 32) -> None:
+    """Layers along the x axis, at most so many of them with a number."""
+    step = next(step for step in (1, 2, 4, 5, 10, 20, 50, 100) if count / step <= most or step == 100)
     axes.set_xticks(range(0, count, step))
     axes.set_xlim(-0.5, count - 0.5)
 

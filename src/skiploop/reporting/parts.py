@@ -53,7 +53,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ReportTable:
     """A table.
 
     Attributes:
@@ -107,14 +107,18 @@ class Section:
         tables: below the text.
         figures: below the tables.
         data: the numbers behind it, ready for JSON.
+        hint: what it answers, in a few words; stands beside the title, also while the section is folded.
+        group: of the page that it belongs to; `skiploop.reporting.sections.order` sets it.
     """
 
     name: str
     title: str
     text: tuple[str, ...] = ()
-    tables: tuple[Table, ...] = ()
+    tables: tuple[ReportTable, ...] = ()
     figures: tuple[Figure, ...] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
+    hint: str = ""
+    group: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Title, text, tables and data; figures are drawn from these."""

@@ -11,22 +11,24 @@ from skiploop.chains.drawing import draw_svg
 from skiploop.reporting import numbers
 from skiploop.reporting.page.tree import SHOWN, draw_tree, rebuild
 from skiploop.reporting.run_folder import RunFolder
+from skiploop.reporting.sections.arms import ARM_NAMES
 from skiploop.storage.files import Line
 from skiploop.studies.results import TRANSITIONS, ArmResult, InputResult
 
 MOST = 100  # inputs in a page
 _DRAWN = 400  # evaluations of an arm that are plotted
 _WIDTH, _HEIGHT = 560.0, 44.0  # of an arm's plot
-_TITLES = {"search": "search", "random": "random chains", "nearby": "chains near the identity", "control": "control"}
+_COLUMNS = 24  # of a drawing, so that a deep model's fits on a page
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """An SVG with what it shows, and a remark."""
+    """SVGs with what they show, and a remark; `arm` gives them a colour and a mark."""
 
+    arm: str
     title: str
     remark: str
-    svg: str
+    svgs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,7 @@ class InputView:
     gold: str
     said: str
     right: bool
-    chains: tuple[Drawn, ...]
-    plots: tuple[Drawn, ...]
+    arms: tuple[Drawn, ...]
     tree: Drawn | None
 
 
@@ -103,8 +104,7 @@ def _view(folder: RunFolder, result: InputResult, lines: Sequence[Line]) -> Inpu
         gold=example["answer"],
         said="(no answer)" if said is None else said,
         right=result.base_right,
-        chains=tuple(_best(name, arm) for name, arm in result.arms.items() if name == "search" or arm.right),
-        plots=tuple(_plot(name, arm, result.depth) for name, arm in result.arms.items() if len(arm.evaluations) > 1),
+        arms=tuple(_arm(name, arm, result.depth) for name, arm in result.arms.items()),
         tree=_tree(folder, lines),
     )
 
@@ -112,16 +112,16 @@ def _view(folder: RunFolder, result: InputResult, lines: Sequence[Line]) -> Inpu
 # Chains
 
 
-def _best(name: str, arm: ArmResult) -> Drawn:
+def _arm(name: str, arm: ArmResult, depth: int) -> Drawn:
+    """The best chain, where one hits or the search has none better than the identity, and all evaluations."""
     chain, _ = arm.best
-    aim = "" if arm.target is None else f", for the wrong answer “{_short(arm.target)}”"
-    verdict = "hit" if arm.right and name == "control" else "right" if arm.right else "nothing right was found"
-    remark = f"depth {len(chain)}, {verdict}; {arm.hits} of {len(arm.evaluations) - 1} other chains hit"
-    return Drawn(f"best chain of the {_arm(name)}{aim}", remark, chain_svg(chain))
-
-
-def _arm(name: str) -> str:
-    return "random arm" if name == "random" else name
+    aim = "" if arm.target is None else f" for “{_short(arm.target)}”"
+    tried = len(arm.evaluations) - 1
+    cut = f", the first {_DRAWN} shown" if tried >= _DRAWN else ""
+    best = f"best depth {len(chain)}, " if arm.right else ""
+    drawings = (chain_svg(chain),) if arm.right or name == "search" else ()
+    plots = (_plot(name, arm, depth),) if tried else ()
+    return Drawn(name, f"{ARM_NAMES[name]}{aim}", f"{best}{arm.hits} of {tried} hit{cut}", (*drawings, *plots))
 
 
 def _short(text: str, most: int = 60) -> str:
@@ -131,7 +131,7 @@ def _short(text: str, most: int = 60) -> str:
 
 def chain_svg(chain: Chain) -> str:
     """A drawing for a page that brings the drawing's rules once, without the ids of a document of its own."""
-    svg = draw_svg(chain)
+    svg = draw_svg(chain, columns=_COLUMNS)
     for element in ("title", "desc", "metadata", "style"):
         svg = re.sub(rf"<{element}\b[^>]*>.*?</{element}>\n?", "", svg, flags=re.DOTALL)
     svg = re.sub(r'<rect [^>]*class="sl-paper"/>\n', "", svg, count=1)  # the page's own ground
@@ -142,7 +142,7 @@ def chain_svg(chain: Chain) -> str:
 # Evaluations
 
 
-def _plot(name: str, arm: ArmResult, depth: int) -> Drawn:
+def _plot(name: str, arm: ArmResult, depth: int) -> str:
     """Depth by order, a dot for each evaluation; two paths, so that hundreds of dots stay small."""
     shown = arm.evaluations[:_DRAWN]
     highest = max(depth, *(len(chain) for chain, _ in shown))
@@ -152,14 +152,12 @@ def _plot(name: str, arm: ArmResult, depth: int) -> Drawn:
         x, y = 6 + number * across, _y(len(chain), highest)
         paths[reward >= 1].append(f"M{x:.1f} {y:.1f}h0")
     level = _y(depth, highest)
-    label = f"{_TITLES[name]}: depth of {numbers.plural(len(shown), 'evaluation')} in order"
-    svg = (
+    label = f"{ARM_NAMES[name]}: depth of {numbers.plural(len(shown), 'evaluation')} in order"
+    return (
         f'<svg class="order {name}" viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" role="img" aria-label="{label}">'
         f'<path class="level" d="M0 {level:.1f}H{_WIDTH:g}"/>'
         f'<path class="miss" d="{"".join(paths[False])}"/><path class="hit" d="{"".join(paths[True])}"/></svg>'
     )
-    cut = "" if len(shown) == len(arm.evaluations) else f", the first {_DRAWN}"
-    return Drawn(_TITLES[name], f"{len(arm.evaluations)} evaluations{cut}; depths up to {highest}", svg)
 
 
 def _y(depth: int, highest: int) -> float:
@@ -174,6 +172,5 @@ def _tree(folder: RunFolder, lines: Sequence[Line]) -> Drawn | None:
     visited = sum(node.visits > 0 for node in nodes)
     if not visited:  # no tree, or nothing but the identity
         return None
-    cut = f"{SHOWN} of {visited}, the right and most visited ones;" if visited > SHOWN else f"all {visited} nodes;"
-    remark = f"{cut} size: visits; filled: right; point at one for its chain"
-    return Drawn("tree of the search", remark, draw_tree(nodes, folder.run["model"]["num_layers"]))
+    cut = f"{SHOWN} of {visited} nodes" if visited > SHOWN else f"{visited} nodes"
+    return Drawn("search", "tree", f"{cut}; point at one", (draw_tree(nodes, folder.run["model"]["num_layers"]),))

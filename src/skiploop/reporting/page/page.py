@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import re
+from collections.abc import Sequence
 from importlib.resources import files
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,10 @@ from skiploop.reporting import numbers
 from skiploop.reporting.build import Report, RunReport
 from skiploop.reporting.canvas import COLOURS, DARK, FORMATS, figure_files, inline_svg, require_matplotlib
 from skiploop.reporting.page.explorer import MOST, explore
-from skiploop.reporting.parts import Cell, Column, Figure
+from skiploop.reporting.page.glossary import Glossary
+from skiploop.reporting.page.paths import without_paths
+from skiploop.reporting.page.settings import facts, subtitle, title_of, what
+from skiploop.reporting.parts import Cell, Column, Figure, Section
 from skiploop.reporting.sections.search import NAMES
 from skiploop.validate import whole_number
 
@@ -31,6 +35,8 @@ _BADGES = {
     "still_wrong": "still wrong",
     "identity_best": "identity best",
 }
+
+_UNITS = {"share": "%", "points": "points"}
 
 
 def render_page(report: Report, *, title: str | None = None, inputs: int = MOST) -> str:
@@ -45,17 +51,19 @@ def render_page(report: Report, *, title: str | None = None, inputs: int = MOST)
         InvalidInput: matplotlib or jinja2 isn't installed.
     """
     require_matplotlib()
-    template = _environment().get_template("page.html")
-    style, script = _asset("style.css"), _asset("filter.js")
+    glossary = Glossary()
+    template = _environment(glossary).get_template("page.html")
+    style, script = _asset("style.css"), _asset("page.js")
     most = max(1, whole_number("inputs", inputs, 1) // len(report.runs))
     page = template.render(
-        title=title or _title(report),
+        title=title or title_of(report),
         version=__version__,
         style=f"{_palette()}\n{style}\n{_drawings()}",
         script=script,
         script_hash=_hash(script),
         report=report,
         several=len(report.runs) > 1,
+        glossary=glossary,
         explorers=[explore(run.folder, most) for run in report.runs],
     )
     return str(page)
@@ -93,7 +101,7 @@ def write_figures(report: Report, folder: Path, *, force: bool = False) -> list[
 
 def figures(run: RunReport) -> list[Figure]:
     """All figures of a run, in order."""
-    return [figure for section in run.sections for figure in section.figures]
+    return [*run.answer.figures, *(figure for section in run.sections for figure in section.figures)]
 
 
 def slug(name: str) -> str:
@@ -101,18 +109,10 @@ def slug(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower() or "run"
 
 
-def _title(report: Report) -> str:
-    runs = report.runs
-    if len(runs) > 1:
-        return f"{len(runs)} runs side by side"
-    run = runs[0].folder.run
-    return f"{run['model']['name']} on {run['task']['name']}"
-
-
 # What the template needs
 
 
-def _environment() -> Any:
+def _environment(glossary: Glossary) -> Any:
     try:
         from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
     except ImportError:
@@ -124,18 +124,27 @@ def _environment() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"setting": setting}
+    environment.filters |= {"terms": glossary.mark, "local": without_paths}
     environment.globals |= {
-        "cell": shown_cell, "draw": drawn, "transitions": NAMES, "badges": _BADGES, "subtitle": subtitle,
-        "facts": facts,
+        "units": _UNITS,
+        "cell": shown_cell, "draw": drawn, "groups": grouped, "transitions": NAMES, "badges": _BADGES, "what": what,
+        "subtitle": subtitle, "facts": facts,
     }  # fmt: skip
     return environment
 
 
 def shown_cell(cell: Cell, column: Column) -> tuple[str, str]:
-    """A cell's value and its interval, as they are written."""
+    """A cell's value and its interval, as they are written; 31 to 83 as 31–83 where no minus sign can be meant."""
     kind = cell.kind or column.kind
-    return numbers.value(cell.value, kind), numbers.interval(cell.interval, kind)
+    value, ends = numbers.value(cell.value, kind), numbers.interval(cell.interval, kind)
+    if kind == column.kind == "share":  # the heading has the unit
+        value = value.replace("\u00a0%", "")
+    return without_paths(value) if kind == "text" else value, ends.replace(" to ", "–") if kind == "share" else ends
+
+
+def grouped(sections: Sequence[Section]) -> list[tuple[str, str, list[Section]]]:
+    """The sections by their group: its name, its anchor and what is in it."""
+    return [(name, slug(name), list(own)) for name, own in groupby(sections, key=lambda section: section.group)]
 
 
 def drawn(figure: Figure, prefix: str) -> Any:
@@ -143,35 +152,6 @@ def drawn(figure: Figure, prefix: str) -> Any:
     from markupsafe import Markup
 
     return Markup(inline_svg(figure, f"{prefix}-{figure.name}"))
-
-
-def subtitle(run: RunReport) -> str:
-    """What was run, in a line."""
-    folder = run.folder
-    settings, summary = folder.run["settings"], folder.summary
-    search = settings["search"]
-    what = f"{search['searcher']} in the space “{settings['space']['name']}”, seed {search['seed']}"
-    if folder.static is not None:
-        split = f"{summary['train_inputs']} training and {summary['test_inputs']} test inputs"
-        return f"One chain for all inputs: {what}, {search['budget']} chains, {split}"
-    inputs = numbers.plural(summary["inputs"], "input")
-    return f"Chains per input: {what}, {search['budget']} evaluations an input, {inputs}"
-
-
-def facts(run: RunReport) -> dict[str, dict[str, Any]]:
-    """run.json by its parts, for the table of settings."""
-    parts = {key: value for key, value in run.folder.run.items() if isinstance(value, dict)}
-    rest = {key: value for key, value in run.folder.run.items() if not isinstance(value, dict)}
-    return {**parts, "study": rest}
-
-
-def setting(value: Any) -> str:
-    """A setting's value."""
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {setting(each)}" for key, each in value.items()) or "none"
-    if isinstance(value, float):
-        return f"{value:g}"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _asset(name: str) -> str:

@@ -1,9 +1,11 @@
 """Sections of the report, one subject a file.
 
-order        which sections there are, and in which order
-headline     what comes first
+answer       what comes first: verdict, four sentences, two pictures
+order        which sections there are, in which order and group
+arms         what the arms are called, and what holds in them
+headline     the figures of every arm
 search       a search's figures
-peers        what the baselines find
+peers        the search less the baselines and the control; format
 static       one chain for all inputs
 controls     sampling, voting, options moved
 ablation     skip-only, loop-only, both

@@ -18,7 +18,7 @@ from skiploop.analysis.figures import (
 )
 from skiploop.reporting import numbers
 from skiploop.reporting.charts import Series, by_layer, dots
-from skiploop.reporting.parts import Cell, Column, Figure, Kind, Section, Table, difference, measured
+from skiploop.reporting.parts import Cell, Column, Figure, Kind, ReportTable, Section, difference, measured
 from skiploop.reporting.run_folder import RunFolder
 from skiploop.reporting.sentences.controls import edit_line
 from skiploop.stats.measured import Measured, measured_mean
@@ -47,12 +47,9 @@ def difficulty_section(folder: RunFolder) -> Section | None:
     found = from_json(DifficultyFigures, data)
     seeds = found.settings.seeds
     text = (
-        f"For each input the searcher was run with {seeds} seeds until some chain was right; the model as it is counts "
-        f"as the first evaluation. Where none was right within {found.budget} the count is censored and stands as "
-        f"{found.budget + 1}: the true one is larger. “Retest” is the rank correlation between two seeds. Over "
-        "all inputs it would be high by construction, since all seeds agree on what the model gets right by itself. "
-        "Read the last row. It was selected by its outcome: a check, not an estimate. A difficulty is one of this "
-        "searcher at this budget.",
+        f"The searcher was run with {seeds} seeds until some chain was right; where none was within {found.budget} "
+        f"the count is censored and stands as {found.budget + 1}. Retest is the rank correlation between two seeds. "
+        "The last row was selected by its outcome: a check, not an estimate.",
     )
     columns = (
         Column("inputs"), Column("n", "count"), Column("mean evaluations", "number"), Column("censored", "share"),
@@ -65,23 +62,24 @@ def difficulty_section(folder: RunFolder) -> Section | None:
         own = (group.retest, group.spearman_brown, group.level) if name != "all" else ()
         cells = [measured(figure) for figure in (group.evaluations, group.censored, *own)]
         rows.append((Cell(title), Cell(group.evaluations.count), *cells, *[Cell(None)] * (5 - len(cells))))
-    caption = "Bootstrap intervals over inputs; for the correlation with the level Bonett and Wright's."
+    caption = "Bootstrap intervals over inputs, Bonett and Wright's for the level."
     shown = [(f"level {level}", values) for level, values in _by_level(found.inputs).items()]
-    figures: tuple[Figure, ...] = ()
-    if len(shown) > 1:
-        means = tuple(measured_mean(values) for _, values in shown)
-        figures = (
-            Figure(
-                "difficulty",
-                f"Mean number of evaluations until some chain is right, by level; censored ones count as "
-                f"{found.budget + 1}.",
-                "Dots with intervals: mean evaluations to the first success by level.",
-                dots([f"{name} ({len(values)})" for name, values in shown],
-                     [Series("evaluations", "search", means)], axis="mean evaluations to the first success"),
-                (6.6, 1.0 + 0.36 * len(shown)),
-            ),
-        )  # fmt: skip
-    return Section("difficulty", "Difficulty", text, (Table(caption, columns, tuple(rows)),), figures, _bare(data))
+    figures = (_difficulty_figure(shown, found.budget),) if len(shown) > 1 else ()
+    tables = (ReportTable(caption, columns, tuple(rows)),)
+    hint = "how many evaluations does an input need?"
+    return Section("difficulty", "Difficulty", text, tables, figures, _bare(data), hint)
+
+
+def _difficulty_figure(shown: Sequence[tuple[str, list[float]]], budget: int) -> Figure:
+    means = tuple(measured_mean(values) for _, values in shown)
+    return Figure(
+        "difficulty",
+        f"Mean evaluations until some chain is right, by level (inputs); censored ones count as {budget + 1}.",
+        "Dots with intervals: mean evaluations to the first success by level.",
+        dots([f"{name} ({len(values)})" for name, values in shown],
+             [Series("evaluations", "search", means)], axis="mean evaluations to the first success"),
+        (6.6, 1.0 + 0.36 * len(shown)),
+    )  # fmt: skip
 
 
 def _by_level(lines: Sequence[InputDifficulty]) -> dict[int, list[float]]:
@@ -107,39 +105,31 @@ def edit_section(folder: RunFolder) -> Section | None:
     found = from_json(EditFigures, data)
     corrected, shorter = found.corrected, found.shorter
     text = (
-        f"Nothing is selected here: each edit of one layer is done alone on all {found.n} inputs, right and wrong "
-        f"ones, and compared with the model as it is. {numbers.proper(edit_line(data))} "
-        "To be counted an edit must hold up against the number of edits that were tried, twice over: by a bootstrap "
-        "interval and by an exact test.",
-        f"Of the chains that were found, {corrected.n} correct an input, {corrected.one_edit} of these by a "
-        f"single edit; {shorter.n} are shorter and right, {shorter.one_edit} of these by a single edit. Delta "
-        "debugging leaves out what isn't needed. These chains were chosen because they are right on that very input: "
-        "undoing anything can only spoil that, so that edits look necessary even where answers are random. They "
-        "describe chains, and are no evidence that an edit helps.",
+        f"Each edit of one layer is done alone on all {found.n} inputs. {numbers.proper(edit_line(data))}",
+        f"Of the chains found, {corrected.n} correct an input ({corrected.one_edit} by a single edit) and "
+        f"{shorter.n} are shorter and right ({shorter.one_edit} by a single edit). They were chosen because they "
+        "are right on that very input, so that edits look necessary even where answers are random: they are "
+        "no evidence that an edit helps.",
     )
     figures = (_effect_figure(found),) if found.effects else ()
     tables = [_chain_table(corrected, shorter)]
     sets = _minimal_sets(found.inputs)
     if sets:
         columns = (Column("minimal sufficient edits", "chain"), Column("corrected inputs", "count"))
-        tables.append(
-            Table(
-                "What is left of the correcting chains, most frequent first.",
-                columns,
-                tuple(sets),
-                folded=len(sets) > 8,
-            )
-        )
-    if found.effects:
-        tables.append(_effect_table(found.effects))
-    return Section("edits", "Which edits do the work", text, tuple(tables), figures, _bare(data))
+        caption = "What delta debugging leaves of the correcting chains, most frequent first."
+        tables.append(ReportTable(caption, columns, tuple(sets), folded=len(sets) > 8))
+    counted = [effect for effect in found.effects if effect.counts]
+    if counted:
+        tables.append(_effect_table(counted))
+    hint = "which single skip or loop helps or hurts?"
+    return Section("edits", "Which edits do the work", text, tuple(tables), figures, _bare(data), hint)
 
 
 def _effect_figure(found: EditFigures) -> Figure:
     effects = found.effects
     layers = 1 + max(effect.layer for effect in effects)
     panels: dict[str, list[Series]] = {}
-    for kind, title, style in (("skip", "layer skipped", "search"), ("loop", "layer run twice", "random")):
+    for kind, title, style in (("skip", "layer skipped", "skip"), ("loop", "layer run twice", "loop")):
         values: list[Measured | None] = [None] * layers
         for effect in effects:
             if effect.kind == kind:
@@ -149,30 +139,30 @@ def _effect_figure(found: EditFigures) -> Figure:
     level = 100 * effects[0].level
     return Figure(
         "edit-effects",
-        f"Change of the mean reward over all {found.n} inputs when one layer is skipped or run twice; above 0 it "
-        f"helps. Lines are {level:.2f} % intervals, so that all of them hold together with 95 %.",
+        f"Change of the mean reward over all {found.n} inputs; above 0 the edit helps. Lines are {level:.2f} % "
+        "intervals, which hold together with 95 %.",
         "Dots with intervals over layers: effect of skipping and of repeating each layer.",
         by_layer(panels, axis="change", percent=True, level=0),
         (6.6, 1.0 + 1.9 * len(panels)),
     )
 
 
-def _effect_table(effects: Sequence[EditEffect]) -> Table:
+def _effect_table(effects: Sequence[EditEffect]) -> ReportTable:
     columns = (
-        Column("edit", "chain"), Column("change", "points"), Column("p", "p"), Column("Holm", "p"), Column("counts"),
+        Column("edit", "chain"), Column("change", "points"), Column("Holm's p", "p"), Column("counts"),
     )  # fmt: skip
     rows = tuple(
         (
-            Cell(each.edit), Cell(each.value, each.interval, each.counts), Cell(each.p), Cell(each.p_holm),
-            Cell(("helps" if (each.value or 0) > 0 else "hurts") if each.counts else ""),
+            Cell(each.edit), Cell(each.value, each.interval, True), Cell(each.p_holm),
+            Cell("helps" if (each.value or 0) > 0 else "hurts"),
         )
         for each in effects
     )  # fmt: skip
-    caption = f"Effects over {effects[0].count} inputs, with {100 * effects[0].level:.2f} % intervals."
-    return Table(caption, columns, rows, folded=True)
+    caption = f"Edits that hold up against the number tried, with {100 * effects[0].level:.2f} % intervals."
+    return ReportTable(caption, columns, rows)
 
 
-def _chain_table(corrected: CorrectedChains, shorter: ShorterChains) -> Table:
+def _chain_table(corrected: CorrectedChains, shorter: ShorterChains) -> ReportTable:
     columns = (Column("of the chains that were found"), Column("figure", "number"), Column("chains", "count"))
     number: Kind = "number"
     shown: list[tuple[str, Measured, Kind]] = [
@@ -185,7 +175,7 @@ def _chain_table(corrected: CorrectedChains, shorter: ShorterChains) -> Table:
         ("edits whose undoing spoils it, shorter chains of several", shorter.needed, "share"),
     ]
     rows = tuple((Cell(name), measured(each, kind), Cell(each.count)) for name, each, kind in shown)
-    return Table("Within found chains; no evidence of an effect (see above).", columns, rows)
+    return ReportTable("Within the chains found.", columns, rows)
 
 
 def _minimal_sets(inputs: Sequence[InputEdits]) -> list[tuple[Cell, ...]]:
@@ -208,16 +198,15 @@ def robustness_section(folder: RunFolder) -> Section | None:
     found = from_json(RobustnessFigures, data)
     text = (
         f"Of each right chain at most {found.settings.neighbours} neighbours, one edit away, were tried on the "
-        "same input. If a correction is a property of a region of chains, neighbours have it, too; if it is a lucky "
-        "draw, they don't. The identity isn't counted as a neighbour, and the best chain is the shortest right one "
-        "tried, so that its figure is too low; a chain drawn from all right ones has no such bias. Rows differ in "
-        "their inputs: random chains are right on easy ones. Only the differences compare the same inputs.",
+        "same input. Where a region of chains is right, neighbours are, too; a lucky draw has none. The best chain is "
+        "the shortest right one, so its figure is too low. Rows differ in their inputs: only the differences compare "
+        "the same ones.",
     )
     groups: dict[str, NeighbourGroup] = {title: getattr(found, name) for name, title in _CHAINS.items()}
     shown = {title: group for title, group in groups.items() if group.depth is not None}
     columns = (
         Column("chains"), Column("inputs", "count"), Column("neighbours right", "share"),
-        Column("random chains right there", "share"), Column("mean depth", "number"),
+        Column("random chains right", "share"), Column("mean depth", "number"),
     )  # fmt: skip
     rows = tuple(
         (Cell(title), Cell(group.reward.count), measured(group.reward), measured(group.chance), Cell(group.depth))
@@ -228,12 +217,12 @@ def robustness_section(folder: RunFolder) -> Section | None:
     gaps = tuple(
         (Cell(title), Cell(gap.count), difference(gap)) for title, gap in compared.items() if gap.value is not None
     )
-    tables = [Table("Mean over inputs of the share of right neighbours; bootstrap intervals.", columns, rows)]
+    tables = [ReportTable("Means over inputs; bootstrap intervals.", columns, rows)]
     if gaps:
-        tables.append(Table("Paired by input; bold: the interval excludes 0.", pairs, gaps))
+        tables.append(ReportTable("Paired by input; bold: the interval excludes 0.", pairs, gaps))
     figure = Figure(
         "robustness",
-        "Share of neighbours that are right, too; in brackets the number of inputs.",
+        "Share of neighbours that are right, too (inputs).",
         "Dots with intervals: share of right neighbours by kind of chain.",
         dots([f"{title} ({group.reward.count})" for title, group in shown.items()],
              [Series("right", "search", tuple(group.reward for group in shown.values()))],
@@ -241,4 +230,5 @@ def robustness_section(folder: RunFolder) -> Section | None:
         (6.6, 1.0 + 0.34 * len(shown)),
     )  # fmt: skip
     figures = (figure,) if shown else ()
-    return Section("robustness", "Are neighbours right, too", text, tuple(tables), figures, _bare(data))
+    hint = "a region of chains, or a lucky draw?"
+    return Section("robustness", "Neighbours of right chains", text, tuple(tables), figures, _bare(data), hint)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from skiploop.reporting.parts import Cell, Column, Section, Table, difference
+from skiploop.reporting.parts import Cell, Column, ReportTable, Section, difference
 from skiploop.reporting.run_folder import RunFolder
 from skiploop.stats.measured import Measured, measured_difference
 from skiploop.stats.shares import PairedCounts, mcnemar, paired_counts, wilson
@@ -40,11 +40,9 @@ def compare(folders: Sequence[RunFolder], names: Sequence[str]) -> Section | Non
         whole = [(folder.held_out, name) for folder, name in others if folder.whole is not None]
         found += [pair for part, name in whole if part is not None for pair in _pairs(first[0].held_out, part, name)]
     apart = [name for folder, name in others if not _same_inputs(first[0], folder)]
-    text = ["Differences between runs count where the same inputs are compared in pairs, not where two columns differ."]
+    text = ["Compare runs by the pairs on the same inputs, not by two columns that differ."]
     if apart:
-        text.append(
-            f"Not paired with {first[1]}: {', '.join(apart)}. The inputs, or the kind of the run, aren't the same."
-        )
+        text.append(f"Not paired with {first[1]}: {', '.join(apart)}, with other inputs or of another kind.")
     tables = [table for each in (False, True) if (table := _table(folders, names, static=each))]
     if found:
         tables.append(_pair_table(found, first[1]))
@@ -55,7 +53,7 @@ def compare(folders: Sequence[RunFolder], names: Sequence[str]) -> Section | Non
 # Side by side
 
 
-def _table(folders: Sequence[RunFolder], names: Sequence[str], *, static: bool) -> Table | None:
+def _table(folders: Sequence[RunFolder], names: Sequence[str], *, static: bool) -> ReportTable | None:
     runs = [(folder.held_out if static else folder, name) for folder, name in zip(folders, names, strict=True)]
     own = [(folder, name) for folder, name in runs if folder is not None and (folder.static is not None) == static]
     if not own:
@@ -65,14 +63,14 @@ def _table(folders: Sequence[RunFolder], names: Sequence[str], *, static: bool) 
             Column("run"), Column("model"), Column("test inputs", "count"), Column("identity", "share"),
             Column("chosen by search", "share"), Column("difference", "points"), Column("depth", "count"),
         )  # fmt: skip
-        return Table("Runs of one chain for all inputs.", found, tuple(_static_row(*each) for each in own))
+        return ReportTable("One chain for all inputs.", found, tuple(_static_row(*each) for each in own))
     columns = (
         Column("run"), Column("model"), Column("searcher, space"), Column("budget", "count"), Column("inputs", "count"),
-        Column("accuracy as it is", "share"), Column("oracle", "share"),
-        Column("random oracle", "share"), Column("excess over control", "points"), Column("mean best depth", "number"),
+        Column("accuracy", "share"), Column("oracle", "share"), Column("random oracle", "share"),
+        Column("excess", "points"), Column("mean best depth", "number"),
     )  # fmt: skip
-    caption = "Runs of chains per input. Oracle figures need the gold answer and grow with the budget."
-    return Table(caption, columns, tuple(_study_row(*each) for each in own))
+    caption = "Chains per input. Oracle figures grow with the budget."
+    return ReportTable(caption, columns, tuple(_study_row(*each) for each in own))
 
 
 def _study_row(folder: RunFolder, name: str) -> tuple[Cell, ...]:
@@ -159,13 +157,10 @@ def _outcomes(folder: RunFolder) -> dict[str, dict[str, bool]]:
     }
 
 
-def _pair_table(pairs: Sequence[Pair], first: str) -> Table:
+def _pair_table(pairs: Sequence[Pair], first: str) -> ReportTable:
     columns = (
         Column("run"), Column("figure"), Column("difference", "points"), Column("p", "p"), Column("inputs", "count"),
     )  # fmt: skip
-    caption = (
-        f"Each run against {first} on the same inputs: difference in points with Newcombe's paired interval, and "
-        "McNemar's exact test, not corrected for their number. Oracle accuracies compare only at equal budgets."
-    )
+    caption = f"Each run less {first}: Newcombe's paired interval, McNemar's exact p, not corrected for their number."
     rows = [(Cell(e.run), Cell(e.figure), difference(e.difference), Cell(e.p), Cell(e.difference.count)) for e in pairs]
-    return Table(caption, columns, tuple(rows))
+    return ReportTable(caption, columns, tuple(rows))

@@ -1,4 +1,4 @@
-"""All sections of a report, in their order. To add one, write a function and put it into the tuple.
+"""All sections of a report, in their order and groups. To add one, write a function and put it into its group.
 
 A section function takes a `RunFolder` and returns a `Section`, or None where the run has nothing for it:
 
@@ -6,16 +6,19 @@ A section function takes a `RunFolder` and returns a `Section`, or None where th
         found = folder.part("controls", "votes")      # RUN/controls/votes.json
         if found is None:
             return None
-        table = Table("Accuracy at equal layer calls.", (Column("votes", "count"), Column("accuracy", "share")), rows)
-        return Section("votes", "Sampling and voting", ("What it is, in plain words.",), (table,), data=found)
+        columns = (Column("votes", "count"), Column("accuracy", "share"))
+        table = ReportTable("Accuracy at equal layer calls.", columns, rows)
+        return Section("votes", "Voting", ("What it is, in plain words.",), (table,), data=found, hint="does it pay?")
 
 It reads what a study, a control or an analysis has left in the folder, and runs no model. `data` goes into `--json`;
-every figure in it belongs into a table with its interval, too.
+the figures in it that a reader needs stand in a table with their intervals. Sections are folded on the page, so the
+hint says which question a section answers. Texts explain what is particular to a section; terms are the glossary's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from skiploop.reporting.parts import Section
 from skiploop.reporting.run_folder import RunFolder
@@ -29,31 +32,20 @@ from skiploop.reporting.sections.search import budget_section, depth_section, gr
 from skiploop.reporting.sections.states import lens_section, similarity_section
 from skiploop.reporting.sections.static import block_section, chosen_section, influence_section
 
-SECTIONS: tuple[Callable[[RunFolder], Section | None], ...] = (
-    headline,
-    peer_section,
-    sampling_section,
-    chosen_section,
-    options_section,
-    ablation_section,
-    transition_section,
-    budget_section,
-    format_section,
-    group_section,
-    depth_section,
-    usage_section,
-    rate_section,
-    shortest_section,
-    edit_section,
-    robustness_section,
-    difficulty_section,
-    similarity_section,
-    lens_section,
-    block_section,
-    influence_section,
-)
+GROUPS: dict[str, tuple[Callable[[RunFolder], Section | None], ...]] = {
+    "Search": (headline, transition_section, budget_section, group_section, depth_section),
+    "Baselines and controls": (peer_section, sampling_section, options_section, ablation_section, format_section),
+    "One chain for all inputs": (chosen_section, block_section, influence_section),
+    "Layers": (rate_section, usage_section, shortest_section),
+    "Analyses": (edit_section, robustness_section, difficulty_section, similarity_section, lens_section),
+}
 
 
 def sections(folder: RunFolder) -> tuple[Section, ...]:
-    """The sections that this run has something for."""
-    return tuple(section for each in SECTIONS if (section := each(folder)) is not None)
+    """The sections that this run has something for, each with its group."""
+    return tuple(
+        replace(section, group=group)
+        for group, functions in GROUPS.items()
+        for each in functions
+        if (section := each(folder)) is not None
+    )

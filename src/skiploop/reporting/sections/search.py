@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from skiploop.analysis.depths import DepthGroup, depths, transitions
-from skiploop.analysis.hits import hits
+from skiploop.analysis.depths import DepthGroup, Transition, depths, transitions
+from skiploop.analysis.hits import Curve, hits
 from skiploop.reporting import numbers
 from skiploop.reporting.charts import Series, curves, dots
-from skiploop.reporting.parts import Cell, Column, Figure, Section, Table, counted, difference, measured
+from skiploop.reporting.parts import Cell, Column, Figure, ReportTable, Section, counted, difference, measured
 from skiploop.reporting.run_folder import RunFolder
+from skiploop.reporting.sections.arms import ARM_NAMES, arm_series
+from skiploop.stats.measured import Measured
 from skiploop.studies.search import Study
 
 NAMES = {
@@ -18,6 +21,7 @@ NAMES = {
     "still_wrong": "wrong, and so is every chain tried",
     "identity_best": "right, no shorter chain found",
 }
+_SHOWN = ("search", "random", "nearby")
 
 
 def transition_section(folder: RunFolder) -> Section | None:
@@ -25,31 +29,32 @@ def transition_section(folder: RunFolder) -> Section | None:
     if (study := _with_inputs(folder)) is None:
         return None
     found = transitions(study)
+    arms = [arm for arm in _SHOWN if _of(found[0], arm) is not None]
     columns = (
-        Column("the model as it is"), Column("search", "share"), Column("random chains", "share"),
-        Column("difference", "points"),
+        Column("the identity is"), *(Column(ARM_NAMES[arm], "share") for arm in arms),
+        Column("search less random", "points"),
     )  # fmt: skip
-    rows = [
-        (Cell(NAMES[each.name]), measured(each.search), measured(each.random), difference(each.difference))
+    rows = tuple(
+        (Cell(NAMES[each.name]), *(measured(_of(each, arm)) for arm in arms), difference(each.difference))
         for each in found
-    ]
-    series = [Series("search", "search", tuple(each.search for each in found))]
-    if found[0].random is not None:
-        series.append(Series("random chains", "random", tuple(each.random for each in found)))
+    )
+    series = [arm_series(arm, [_of(each, arm) for each in found]) for arm in arms]
     figure = Figure(
         "transitions",
-        "What a search that is told the answer makes of the inputs. “Not found” depends on budget and searcher.",
+        "What becomes of the inputs in each arm; the identity's verdict first.",
         "Dots with intervals: the shares of the four transitions.",
-        dots([_broken(NAMES[each.name]) for each in found], series, axis="share of inputs", percent=True),
+        dots([NAMES[each.name].replace(", ", ",\n") for each in found], series, axis="share of inputs", percent=True),
         (6.6, 3.0),
     )
     data = {"transitions": [each.to_json() for each in found]}
-    table = Table(f"Shares of {numbers.plural(len(study.inputs), 'input')}, which sum to 1.", columns, tuple(rows))
-    return Section("transitions", "Transitions", tables=(table,), figures=(figure,), data=data)
+    table = ReportTable(f"Shares of {numbers.plural(len(study.inputs), 'input')}.", columns, rows)
+    hint = "what became of each input?"
+    return Section("transitions", "Transitions", (), (table,), (figure,), data, hint)
 
 
-def _broken(name: str) -> str:
-    return name.replace(", ", ",\n")
+def _of(found: Transition | DepthGroup, arm: str) -> Measured | None:
+    share: Measured | None = getattr(found, "best" if arm == "search" and isinstance(found, DepthGroup) else arm)
+    return share
 
 
 def budget_section(folder: RunFolder) -> Section | None:
@@ -57,49 +62,30 @@ def budget_section(folder: RunFolder) -> Section | None:
     if (study := _with_inputs(folder)) is None:
         return None
     found = hits(study)
-    text = [
-        "With every further chain the chance grows that one of them is right, whoever proposes it. So an oracle "
-        "accuracy says little without its budget, and without the curve of a search that knows less."
-    ]
-    if found.against_random is not None and found.against_random_p is not None:
-        text.append(
-            f"At the whole budget the search has a hit on {numbers.points(found.against_random.value)} more inputs "
-            "than "
-            f"random chains (95 %: {numbers.interval(found.against_random.interval, 'points')}; McNemar's exact "
-            f"p {_p(found.against_random_p)})."
-        )
     everywhere = [each for each in found.curves if each.inputs == "all"]
     where_wrong = [each for each in found.curves if each.inputs == "control"]
     figures = [_budget_figure("budget", everywhere, "oracle accuracy", "all inputs")]
     if where_wrong:
-        where = "inputs that the model gets wrong and on which the control is run"
-        figures.append(_budget_figure("budget-control", where_wrong, "share with a hit", where))
+        figures.append(_budget_figure("budget-control", where_wrong, "share with a hit", "inputs of the control"))
     columns = (Column("arm"), Column("hits", "count"), Column("chains", "count"), Column("mean share", "share"))
     rows = [(Cell(e.name), Cell(e.hits), Cell(e.chains), measured(e.share)) for e in found.shares]
-    caption = (
-        "Share of the evaluated chains, without the identity, that reach the arm's target: the right answer, and for "
-        "the control one particular wrong answer. A mean over inputs of each input's share."
-    )
+    caption = "Share of an arm's chains, the identity left out, that reach its target: a mean over inputs."
     if found.share_difference is not None:
         ends = found.share_difference.interval
-        caption += f" Search minus control: {numbers.points(found.share_difference.value, ends)}."
-    table = Table(caption, columns, tuple(rows))
-    return Section("budget", "Hits and budget", tuple(text), (table,), tuple(figures), found.to_json())
+        caption += f" Search less control: {numbers.points(found.share_difference.value, ends)}."
+    table = ReportTable(caption, columns, tuple(rows))
+    text = ("Each further chain is another chance to be right, whoever proposes it.",)
+    hint = "how much does more search find?"
+    return Section("budget", "Hits and budget", text, (table,), tuple(figures), found.to_json(), hint)
 
 
-def _p(p: float) -> str:
-    return numbers.value(p, "p") if p < 0.001 else f"= {numbers.value(p, 'p')}"
-
-
-def _budget_figure(name: str, found: Any, axis: str, where: str) -> Figure:
+def _budget_figure(name: str, found: Sequence[Curve], axis: str, where: str) -> Figure:
     return Figure(
         name,
-        f"Share of inputs with a hit after so many evaluations, over {where} "
-        f"({numbers.plural(found[0].shares[0].count, 'input')}). Bands are 95 % intervals at each budget, not of a "
-        "whole "
-        "curve.",
+        f"Hits by number of evaluations, {where} ({found[0].shares[0].count}); bands are intervals at each number.",
         f"Step curves with bands: {axis} by number of evaluations.",
         curves(found, axis=axis),
+        (6.6, 2.8),
     )
 
 
@@ -110,46 +96,39 @@ def depth_section(folder: RunFolder) -> Section | None:
     found = depths(study)
     layers = study.run["model"]["num_layers"]
     text = (
-        f"The identity has depth {layers}. The best chain of an input has the highest reward, then the least depth; "
-        "where nothing is right it is the identity. It was picked with the gold answer, and its depth isn't a speed: "
-        "the whole budget was spent to find it. What a search evaluates is what its searcher likes, so beside the best "
-        "chains stands the mean depth of all chains that it evaluated.",
+        f"The identity has depth {layers}. Best chains were picked with the gold answer, and depth isn't speed: the "
+        "whole budget was spent to find them. Where best chains follow all that was tried, depth follows the searcher.",
     )
+    peers = [arm for arm in _SHOWN[1:] if _of(found[0], arm) is not None]
     columns = (
         Column("inputs by"), Column("inputs", "count"), Column("best chains", "number"),
-        Column("where some chain is right", "number"), Column("all evaluated", "number"),
-        Column("random, best", "number"),
+        Column("where some is right", "number"), Column("all tried", "number"),
+        *(Column(f"{ARM_NAMES[arm]}, best", "number") for arm in peers),
     )  # fmt: skip
-    rows = tuple(_depth_row(each) for each in found)
-    caption = (
-        "Mean depths with bootstrap intervals over inputs. Without one: fewer than 5 inputs, or all depths are equal, "
-        "beyond which a bootstrap can't see."
-    )
+    rows = tuple(_depth_row(each, peers) for each in found if each.kind != "family")
     shown = [each for each in found if each.kind in ("all", "level")]
     shown = shown if len(shown) > 2 else shown[:1]
-    series = [
-        Series("best chains", "search", tuple(each.best for each in shown)),
-        Series("all evaluated", "evaluated", tuple(each.evaluated for each in shown)),
-    ]
-    if shown[0].random is not None:
-        series.append(Series("random arm, best", "random", tuple(each.random for each in shown)))
+    series = [arm_series(arm, [_of(each, arm) for each in shown]) for arm in ("search", *peers)]
+    series.insert(1, Series("all tried by the search", "evaluated", tuple(each.evaluated for each in shown)))
     figure = Figure(
         "depths",
-        f"Mean depth by level; the identity has {layers}. Where blue follows grey, depth follows the searcher.",
+        f"Mean depth of the best chains by level; the identity has {layers}.",
         "Dots with intervals: mean depth of best and of all evaluated chains by level.",
-        dots([_group_name(each) for each in shown], series, axis="mean depth (layers run)"),
+        dots([_group_name(each) for each in shown], series, axis="mean depth"),
         (6.6, 1.2 + 0.42 * len(shown)),
     )
     data = {"depths": [each.to_json() for each in found]}
-    return Section("depths", "Depth", text, (Table(caption, columns, rows),), (figure,), data)
+    caption = "Bootstrap intervals over inputs; none below 5 inputs, or where all depths are equal."
+    hint = "how many layers do right chains run?"
+    return Section("depths", "Depth", text, (ReportTable(caption, columns, rows),), (figure,), data, hint)
 
 
 def _group_name(group: DepthGroup) -> str:
     return group.name if group.kind in ("all", "verdict") else f"{group.kind} {group.name}"
 
 
-def _depth_row(group: DepthGroup) -> tuple[Cell, ...]:
-    figures = (group.best, group.right, group.evaluated, group.random)
+def _depth_row(group: DepthGroup, peers: Sequence[str]) -> tuple[Cell, ...]:
+    figures = (group.best, group.right, group.evaluated, *(_of(group, arm) for arm in peers))
     return (Cell(_group_name(group)), Cell(group.inputs), *(measured(each) for each in figures))
 
 
@@ -162,34 +141,33 @@ def group_section(folder: RunFolder) -> Section | None:
     parts = [(field, rows) for field, rows in parts if len(rows) > 1]
     if not parts:
         return None
-    text = (
-        "The same figures for parts of the inputs. The parts are small and there are many of them: look at the "
-        "counts, and don't pick the best one.",
-    )
+    text = ("The parts are small and there are many of them: don't pick the best one.",)
     tables = tuple(_group_table(field, [*rows, summary]) for field, rows in parts)
-    return Section("groups", "By level and family", text, tables, data=dict(parts))
+    hint = "where are right chains found?"
+    return Section("groups", "By level and family", text, tables, data=dict(parts), hint=hint)
 
 
-def _group_table(field: str, rows: list[dict[str, Any]]) -> Table:
+def _group_table(field: str, rows: list[dict[str, Any]]) -> ReportTable:
     columns = (
-        Column(field), Column("inputs", "count"), Column("accuracy as it is", "share"), Column("oracle", "share"),
-        Column("random oracle", "share"), Column("right, shorter", "count"), Column("corrected", "count"),
-        Column("still wrong", "count"), Column("identity best", "count"), Column("control hits", "share"),
+        Column(field), Column("inputs", "count"), Column("accuracy", "share"), Column("oracle", "share"),
+        Column("random", "share"), Column("nearby", "share"), Column("right, shorter", "count"),
+        Column("corrected", "count"), Column("control hits", "count"),
     )  # fmt: skip
-    return Table(f"By {field}; the last row is all inputs.", columns, tuple(_group_row(field, r) for r in rows), True)
+    cells = tuple(_group_row(field, row) for row in rows)
+    return ReportTable(f"By {field}; the last row is all inputs.", columns, cells, True)
 
 
 def _group_row(field: str, row: dict[str, Any]) -> tuple[Cell, ...]:
     name = "all" if field not in row else "-" if row[field] in (None, "") else str(row[field])
     moves = row["transitions"]
-    count = row["inputs"]
-    shares = (("base_accuracy", count), ("oracle_accuracy", count), ("random_oracle_accuracy", count))
+    shares = ("base_accuracy", "oracle_accuracy", "random_oracle_accuracy", "nearby_oracle_accuracy")
+    hit, count = row["control_hit_share"], row["control_inputs"]
     return (
         Cell(name),
-        Cell(count),
-        *(counted(row[key], total) for key, total in shares),
-        *(Cell(moves[key]) for key in ("right_shorter", "corrected", "still_wrong", "identity_best")),
-        counted(row["control_hit_share"], row["control_inputs"]),
+        Cell(row["inputs"]),
+        *(counted(row[key], row["inputs"]) for key in shares),
+        *(Cell(moves[key]) for key in ("right_shorter", "corrected")),
+        Cell("–" if hit is None else f"{round(hit * count)} of {count}"),
     )
 
 

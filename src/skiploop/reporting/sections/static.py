@@ -6,7 +6,7 @@ from typing import Any
 
 from skiploop.reporting.charts import Heat, Series, bars, dots, heat_maps
 from skiploop.reporting.numbers import STATIC_NAMES
-from skiploop.reporting.parts import Cell, Column, Figure, Section, Table
+from skiploop.reporting.parts import Cell, Column, Figure, ReportTable, Section
 from skiploop.reporting.run_folder import RunFolder
 from skiploop.stats.measured import Measured
 from skiploop.stats.shares import wilson
@@ -23,31 +23,36 @@ def chosen_section(folder: RunFolder) -> Section | None:
     )  # fmt: skip
     rows = tuple(_chosen_row(name, row, summary["train_inputs"]) for name, row in summary["chosen"].items())
     caption = (
-        f"Chosen on {summary['train_inputs']} training inputs, reported on {summary['test_inputs']} test inputs that "
-        "share no question with them. Differences are on the test inputs, paired (Newcombe), p is McNemar's exact. "
-        "Bold: the interval excludes 0. The training figure is too good, as the chain was chosen by it."
+        f"Chosen on {summary['train_inputs']} training inputs (that figure is too good), reported on "
+        f"{summary['test_inputs']} test inputs. Differences are paired (Newcombe), p is McNemar's exact. Bold: the "
+        "interval excludes 0."
     )
-    names = [STATIC_NAMES.get(name, name) for name in summary["chosen"]]
-    tested = tuple(
-        _measured(row["test"], row["test_interval"], summary["test_inputs"]) for row in summary["chosen"].values()
+    text = (
+        "The chain is chosen on training inputs and used for every test input: no gold answer is needed, so its figure "
+        "is an accuracy.",
     )
+    figures = () if folder.static is not None else accuracy_figure(held_out)  # a static run begins with it
+    hint = "is one chain better for every input?"
+    tables = (ReportTable(caption, columns, rows),)
+    return Section("static", "The chosen chains", text, tables, figures, summary, hint)
+
+
+def accuracy_figure(folder: RunFolder) -> tuple[Figure, ...]:
+    """Test accuracy of each chosen chain; nothing where all are the identity."""
+    summary = folder.summary
+    chosen = summary["chosen"]
+    if all(row["difference_interval"] is None for row in chosen.values()):
+        return ()
+    names = [STATIC_NAMES.get(name, name) for name in chosen]
+    tested = tuple(_measured(row["test"], row["test_interval"], summary["test_inputs"]) for row in chosen.values())
     figure = Figure(
         "static-accuracy",
-        "Accuracy on the test inputs, with 95 % intervals. Compare by the paired differences in the table, which are "
-        "sharper than two overlapping intervals.",
+        f"Accuracy on {summary['test_inputs']} test inputs; the paired differences in the table are sharper.",
         "Dots with intervals: test accuracy of each chosen chain.",
         dots(names, [Series("test accuracy", "search", tested)], axis="accuracy on test inputs", percent=True),
         (6.6, 0.9 + 0.36 * len(names)),
     )
-    text = (
-        "One chain is chosen on training inputs and then used for every test input. No gold answer is needed at use, "
-        "so its figure is an accuracy, and the identity on the same inputs is what it must beat. RYS and ShortGPT, "
-        "where they stand here, are known ways to choose one. What isn't shown here: that a chain would do on another "
-        "task.",
-    )
-    others = any(row["difference_interval"] is not None for row in summary["chosen"].values())
-    figures = (figure,) if others else ()  # else all dots are the identity's
-    return Section("static", "One chain for all inputs", text, (Table(caption, columns, rows),), figures, summary)
+    return (figure,)
 
 
 def _chosen_row(name: str, row: dict[str, Any], train: int) -> tuple[Cell, ...]:
@@ -89,8 +94,7 @@ def block_section(folder: RunFolder) -> Section | None:
     figure = Figure(
         "block-map",
         f"Accuracy in percent on {blocks[0]['inputs']} training inputs when the block from the row's layer to the "
-        f"column's is run twice. White is the identity's {100 * base:.0f} % (on all training inputs), orange "
-        "above it, blue below.",
+        f"column's runs twice. White is the identity's {100 * base:.0f} %.",
         "Heat map: accuracy by first and last layer of the block that is run twice.",
         draw,
         (6.6, min(6.6, 1.6 + 0.32 * layers)),
@@ -98,11 +102,11 @@ def block_section(folder: RunFolder) -> Section | None:
     width = wilson(blocks[0]["inputs"] // 2, blocks[0]["inputs"])
     half = 0.0 if width is None else 50 * (width[1] - width[0])
     text = (
-        f"Each cell is measured on {blocks[0]['inputs']} inputs, so by itself it is uncertain by up to {half:.0f} "
-        "points either way, and the best of many cells is too good by construction. The best ones go on to all "
-        "training inputs; only the test accuracy above counts.",
+        f"A single cell is uncertain by up to {half:.0f} points either way, and the best of many is too good; only the "
+        "test accuracy counts.",
     )
-    return Section("block-map", "One block twice", text, (), (figure,), {"block_map": blocks})
+    hint = "RYS: which block is worth a second run?"
+    return Section("block-map", "One block twice", text, (), (figure,), {"block_map": blocks}, hint)
 
 
 def influence_section(folder: RunFolder) -> Section | None:
@@ -112,10 +116,10 @@ def influence_section(folder: RunFolder) -> Section | None:
         return None
     figure = Figure(
         "block-influence",
-        "Block Influence: 1 - cosine between what goes into a layer and what comes out, mean over the tokens of the "
-        "training prompts. ShortGPT leaves out the lowest. It says what a layer changes, not whether that matters.",
+        "1 − cosine between what goes into a layer and what comes out. ShortGPT leaves out the lowest.",
         "Bars: Block Influence of each layer.",
         bars(scores, axis="Block Influence"),
         (6.6, 2.4),
     )
-    return Section("block-influence", "Block Influence", (), (), (figure,), {"block_influence": scores})
+    data, hint = {"block_influence": scores}, "how much does each layer change its input?"
+    return Section("block-influence", "Block Influence", (), (), (figure,), data, hint)

@@ -1,4 +1,5 @@
 "use strict";
+// The page works without this; with it, inputs can be filtered, and links open what is folded in any browser.
 // Shows the inputs that match the form above them; without scripts all of them are shown and the form is not.
 for (const explorer of document.querySelectorAll(".explorer")) {
   const form = explorer.querySelector("form");
@@ -24,4 +25,20 @@ for (const explorer of document.querySelectorAll(".explorer")) {
   form.addEventListener("submit", (event) => event.preventDefault());
   filter();
 }
-addEventListener("beforeprint", () => document.querySelectorAll("details.more").forEach((each) => { each.open = true; }));
+// A link into a folded section opens it, also in browsers that don't do so by themselves.
+const reveal = () => {
+  const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (!target) return;
+  for (let each = target; each; each = each.parentElement) if (each.tagName === "DETAILS") each.open = true;
+  target.scrollIntoView();
+};
+addEventListener("hashchange", reveal);
+document.addEventListener("click", (event) => { if (event.target.closest("a[href='" + location.hash + "']")) reveal(); });
+reveal();
+// Paper can't be clicked: all that is folded is printed open, and folded again afterwards.
+let opened = [];
+addEventListener("beforeprint", () => {
+  opened = [...document.querySelectorAll("details:not([open]):not(.input)")];
+  for (const each of opened) each.open = true;
+});
+addEventListener("afterprint", () => { for (const each of opened) each.open = false; });

@@ -1,0 +1,149 @@
+"""What a report begins with: one verdict, at most four sentences, and two pictures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from skiploop.analysis.usage import LayerRates, layer_rates
+from skiploop.reporting import numbers
+from skiploop.reporting.charts import Series, arms, skips_and_loops
+from skiploop.reporting.parts import Figure
+from skiploop.reporting.run_folder import RunFolder
+from skiploop.reporting.sections.arms import ARM_NAMES, arm_series, baselines, having, share
+from skiploop.reporting.sections.static import accuracy_figure
+from skiploop.reporting.sentences.controls import option_lines
+from skiploop.reporting.sentences.search import Reading
+from skiploop.stats.measured import measured_share
+from skiploop.studies.search import Study
+
+_SIZE = (4.7, 2.9)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The first half page.
+
+    Attributes:
+        verdict: one sentence: was anything found beyond chance?
+        sentences: at most four, with the figures behind it.
+        limits: what the run doesn't show; folded on the page.
+        figures: the accuracies, and which layers right chains skip or loop, where there is something to draw.
+    """
+
+    verdict: str
+    sentences: tuple[str, ...]
+    limits: tuple[str, ...]
+    figures: tuple[Figure, ...]
+
+
+def answer(folder: RunFolder, reading: Reading) -> Answer:
+    """The answer of a run, in short; `reading` has the verdict and the limits."""
+    verdict, *rest = re.split(r"(?<=\.) (?=[A-Z])", reading.verdict)
+    if folder.study is None:
+        return Answer(verdict, reading.shows[:4], reading.limits, accuracy_figure(folder))
+    if not folder.study.inputs:
+        return Answer(verdict, (), reading.limits, ())
+    sentences = _sentences(folder.study, rest)
+    figures = (accuracies(folder.study), *layer_figure(folder.study))
+    return Answer(verdict, tuple(sentences)[:4], _limits(folder, reading), figures)
+
+
+def _limits(folder: RunFolder, reading: Reading) -> tuple[str, ...]:
+    """The limits without what the section of the moved options has as a table."""
+    options = folder.figures.get("options")
+    moved = set() if options is None else set(map(numbers.proper, option_lines(options)))
+    return tuple(line for line in reading.limits if line not in moved)
+
+
+def _sentences(study: Study, rest: list[str]) -> Iterator[str]:
+    summary = study.summary
+    base = numbers.share(summary["base_accuracy"], summary["base_accuracy_interval"])
+    oracle = numbers.share(summary["oracle_accuracy"], summary["oracle_accuracy_interval"])
+    yield (
+        f"The identity has an accuracy of {base} on {numbers.plural(summary['inputs'], 'input')}; the search has an "
+        f"oracle accuracy of {oracle} at {summary['budget']} evaluations an input."
+    )
+    if not any(line.startswith("But ") for line in rest):
+        yield from _lead(summary)
+    if summary["excess"] is not None:
+        excess = numbers.points(summary["excess"], summary["excess_interval"])
+        yield f"The excess over the control is {excess} on {numbers.plural(summary['control_inputs'], 'input')}."
+    yield from rest
+
+
+def _lead(summary: Mapping[str, Any]) -> Iterator[str]:
+    """The search against the baselines that were run."""
+    gaps = {arm: found for arm in ("random", "nearby") if (found := summary.get(f"{arm}_difference")) is not None}
+    if not gaps:
+        return
+    clear = [ARM_NAMES[arm] for arm, gap in gaps.items() if gap["interval"][0] > 0]
+    unclear = [ARM_NAMES[arm] for arm, gap in gaps.items() if gap["interval"][0] <= 0]
+    figures = ", ".join(
+        f"{numbers.points(gap['oracle_accuracy'], gap['interval'])} against {ARM_NAMES[arm]}"
+        for arm, gap in gaps.items()
+    )
+    said = "The search finds right chains for more inputs than "
+    if not clear:
+        yield f"The search isn't shown to beat {' or '.join(unclear)}: {figures}."
+    elif unclear:
+        yield f"{said}{clear[0]}, and isn't shown to beat {unclear[0]}: {figures}."
+    else:
+        yield f"{said}{' and '.join(clear)}: {figures}."
+
+
+# Pictures
+
+
+def accuracies(study: Study) -> Figure:
+    """The identity, the search, the baselines and the control, with their intervals."""
+    inputs = study.inputs
+    identity = measured_share(sum(each.base_right for each in inputs), len(inputs))
+    shown = ("search", *baselines(inputs))
+    panels = {
+        f"all {len(inputs)} inputs": [
+            Series("identity (accuracy)", "ink", (identity,)),
+            *(arm_series(arm, (share(inputs, arm),)) for arm in shown),
+        ]
+    }
+    control = having(inputs, "control")
+    if control:
+        title = f"{numbers.plural(len(control), 'input')} of the control: target hit"
+        panels[title] = [arm_series(arm, (share(control, arm),)) for arm in (*shown, "control")]
+    rows = sum(map(len, panels.values()))
+    return Figure(
+        "headline",
+        "Accuracy of the identity, oracle accuracy of each arm. Only where the search lies clear of the control do "
+        "chains find the right answer rather than any answer. All intervals in this report are of 95 %.",
+        "Dots with intervals: accuracy of the identity, oracle accuracy of search and baselines, hits of the control.",
+        arms(panels),
+        (_SIZE[0], 0.75 + 0.24 * rows + 0.15 * len(panels)),
+    )
+
+
+def layer_figure(study: Study) -> tuple[Figure, ...]:
+    """Which layers right chains skip and loop; nothing where no chain but the identity is right."""
+    if not any(each.search.hits for each in study.inputs if each.search.right):
+        return ()
+    rates = layer_rates(study)
+    return (
+        Figure(
+            "layers",
+            f"Layers that right chains of the search loop (up) and skip (down), over "
+            f"{numbers.plural(rates.skip[0].right.count, 'input')}, beside all chains that it tried.",
+            "Bars over the layers: share of right chains that run each layer more than once, and that leave it out.",
+            skips_and_loops(_pair(rates, "skip"), _pair(rates, "loop")),
+            _SIZE,
+        ),
+    )
+
+
+def _pair(rates: LayerRates, kind: str) -> tuple[Series, Series]:
+    found = rates.skip if kind == "skip" else rates.loop
+    name = "skipped" if kind == "skip" else "looped"
+    return (
+        Series(name, kind, tuple(each.right for each in found)),
+        Series("all chains tried", "evaluated", tuple(each.evaluated for each in found)),
+    )
