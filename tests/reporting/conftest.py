@@ -8,7 +8,7 @@ import pytest
 
 from skiploop import Study, search
 from skiploop.reporting import Report, build, render_page
-from tests.reporting.studies import hostile_study
+from tests.reporting.studies import deep_study, hostile_study
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +38,13 @@ def page_file(nano_page: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("page") / "report.html"
     place.write_text(nano_page, encoding="utf-8")
     return place
+
+
+@pytest.fixture(scope="session")
+def deep_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a study of 32 layers, as a file."""
+    place = tmp_path_factory.mktemp("deep")
+    study = deep_study(place / "run")
+    assert max(len(each.search.best[0]) for each in study.inputs) >= 40
+    (place / "report.html").write_text(render_page(build([study.out])), encoding="utf-8")
+    return place / "report.html"

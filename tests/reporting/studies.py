@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from skiploop.studies.static.references import References
 from skiploop.studies.static.settings import StaticSettings
 from skiploop.studies.static.study import StaticStudy, search_static
 from skiploop.tasks import Example, Task
-from skiploop.testing.fakes import FakeModel, FakeRunner, digest, fake_task
+from skiploop.testing.fakes import FakeModel, FakeRunner, digest, fake_task, gold
 
 SCRIPT = "<script>alert('no')</script>"
 HOSTILE = f"L1 {SCRIPT} {{{{ 7 * 7 }}}} $\\frac$ </pre><img src=http://a.example/x> &amp; ü 数 "
@@ -47,6 +48,29 @@ def hostile_study(out: Path, count: int = 10, budget: int = 20) -> Study:
     ]
     task = Task(f"hostile {SCRIPT}", tuple(examples), "exact", max_new_tokens=8)
     return search(RoomyModel(), task, out=out, runner=NullRunner(), budget=budget)
+
+
+class DeepModel(RoomyModel):
+    num_layers = 32
+
+
+class LongRunner(FakeRunner):
+    """Chains of 40 slots and more are right, and no others, so that the best ones are long."""
+
+    def text(self, request: Request) -> str:
+        return gold(request.prompt) if len(request.chain) >= 40 else "1"
+
+
+def deep_study(out: Path) -> Study:
+    """A model of 32 layers, whose right chains have at least 40 slots."""
+    return search(DeepModel(), fake_task(6), out=out, runner=LongRunner(), budget=24, searcher="cola")
+
+
+def study_with_paths(out: Path, place: str) -> Study:
+    """A model and a task that are called by the folder that they were read from."""
+    model, task = FakeModel(), fake_task(6)
+    model.name = f"{place}/models/tiny"
+    return search(model, replace(task, name=f"{place}/rows.jsonl"), out=out, runner=FakeRunner(), budget=8)
 
 
 def fake_study(out: Path, count: int = 10, budget: int = 20, **changes: object) -> Study:

@@ -67,7 +67,7 @@ def test_text_in_figures_stands_out_from_the_page_in_light_and_dark(browser: Any
 def test_the_filter_picks_inputs_by_text_level_and_transition(browser: Any, page_file: Path) -> None:
     context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True)
     page = context.new_page()
-    page.goto(page_file.as_uri())
+    page.goto(page_file.as_uri() + "#r1-inputs")
     shown = "details.input:not([hidden])"
     everything = page.locator(shown).count()
     assert everything == 10 and page.locator("form.filter output").inner_text() == "10 of 10"
@@ -98,5 +98,56 @@ def test_all_inputs_are_there_without_scripts_and_on_paper(browser: Any, page_fi
     assert page.locator("details.input").count() == 10 and not page.locator("form.filter").is_visible()
     page.emulate_media(media="print", color_scheme="dark")
     assert not page.locator("nav").is_visible()
+    for name in ("headline", "depths", "layer-rates", "settings"):
+        assert page.locator(f"#r1-{name}").bounding_box()["height"] > 40, "folded on paper"
     assert len(page.pdf()) > 50_000
+    context.close()
+
+
+@pytest.mark.parametrize("opened", [False, True])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_model_of_32_layers_never_makes_the_page_scroll_sideways(
+    browser: Any, deep_page: Path, width: int, opened: bool
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900}, offline=True)
+    page = context.new_page()
+    page.goto(deep_page.as_uri())
+    if opened:
+        page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
+    assert page.evaluate("document.scrollingElement.scrollWidth") == width
+    wide = page.evaluate(
+        "[...document.querySelectorAll('.scroll')].filter(each => each.scrollWidth > each.clientWidth + 1).map(each =>"
+        " [getComputedStyle(each).overflowX, getComputedStyle(each, '::before').opacity])"
+    )
+    assert bool(wide) == (opened and width == 390) or width == 1280
+    assert all(overflow == "auto" and float(hint) > 0 for overflow, hint in wide), "scrolls, and nothing says so"
+    context.close()
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_what_is_folded_is_opened_by_a_link(browser: Any, page_file: Path, scripts: bool) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, java_script_enabled=scripts, offline=True)
+    page = context.new_page()
+    page.goto(page_file.as_uri())
+    assert not page.locator("#r1-budget").is_visible() and page.locator("details[open]").count() == 0
+    page.locator("nav a[href='#r1-depths']").click()
+    assert page.locator("#r1-depths table").is_visible() and not page.locator("#r1-budget").is_visible()
+    page.goto("about:blank")
+    page.goto(page_file.as_uri() + "#r1-budget")
+    assert page.locator("#r1-budget table").is_visible()
+    page.locator(".summary a.term").first.click()
+    assert page.locator("#glossary").is_visible()
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nearby_chains_are_drawn_in_a_colour_of_their_own(browser: Any, page_file: Path, scheme: str) -> None:
+    context = browser.new_context(color_scheme=scheme, offline=True)
+    page = context.new_page()
+    page.goto(page_file.as_uri())
+    strokes = [
+        page.evaluate("arm => getComputedStyle(document.querySelector(`.order.${arm} .hit`)).stroke", arm)
+        for arm in ("search", "random", "nearby", "control")
+    ]
+    assert len(set(strokes)) == 4 and "none" not in strokes
     context.close()

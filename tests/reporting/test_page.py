@@ -12,9 +12,13 @@ import pytest
 from skiploop.errors import InvalidInput
 from skiploop.reporting import Report, build, render_page, write_figures
 from skiploop.reporting.canvas import COLOURS, DARK, figure_files
+from skiploop.reporting.charts import MARKS
+from skiploop.reporting.page.glossary import TERMS, Glossary
+from skiploop.reporting.page.paths import without_paths
+from skiploop.reporting.sections.order import GROUPS
 from skiploop.studies.search import Study, search
 from skiploop.testing.fakes import FakeModel, FakeRunner, fake_task
-from tests.reporting.studies import SCRIPT, Page, fake_study, static_study
+from tests.reporting.studies import SCRIPT, Page, fake_study, static_study, study_with_paths
 
 
 @pytest.mark.parametrize("name", ["nano_page", "hostile_page"])
@@ -56,6 +60,89 @@ def test_colours_are_variables_that_light_and_dark_pages_define(nano_page: str) 
         assert colour not in body, "a colour that can't follow the page"
         assert nano_page.count(f"--{name}:") == 2
     assert "var(--search)" in body and "currentcolor" not in body.lower()
+
+
+def test_the_page_begins_with_a_verdict_four_sentences_and_two_pictures(nano_report: Report, nano_page: str) -> None:
+    answer = nano_report.runs[0].answer
+    assert 1 <= len(answer.sentences) <= 4 and [figure.name for figure in answer.figures] == ["headline", "layers"]
+    assert answer.verdict.count(". ") == 0
+    before_the_folds = Page(
+        nano_page[nano_page.index("<article") : nano_page.index("<details")] + "</section></article>"
+    )
+    assert before_the_folds.elements["svg"] == 2 and len(before_the_folds.text.split()) < 250
+
+
+def test_every_section_is_folded_in_its_group_and_the_page_is_short(nano_report: Report, nano_page: str) -> None:
+    page = Page(nano_page)
+    sections = nano_report.runs[0].sections
+    assert page.elements["section"] == 1, "the answer alone isn't folded"
+    assert {section.group for section in sections} <= set(GROUPS) and all(section.hint for section in sections)
+    for section in sections:
+        assert f'<div class="inside" id="r1-{section.name}">' in nano_page
+    words = sum(len(text.split()) for section in sections for text in section.text)
+    assert words < 400, "what a table says isn't said again, and terms are the glossary's"
+
+
+def test_terms_are_explained_once_and_linked_at_their_first_use(nano_page: str) -> None:
+    page = Page(nano_page)
+    for term in (
+        "identity",
+        "chain",
+        "oracle-accuracy",
+        "random-chains",
+        "nearby-chains",
+        "control",
+        "excess",
+        "re-run",
+    ):
+        assert page.ids[f"term-{term}"] == 1 and page.references.count(f"#term-{term}") == 1
+        assert nano_page.index(f'href="#term-{term}"') < nano_page.index(f'id="term-{term}"')
+    assert Glossary().mark("<b> the oracle accuracy") == (
+        '&lt;b&gt; the <a class="term" href="#term-oracle-accuracy" title="'
+        + next(term.means for term in TERMS if term.name == "oracle accuracy")
+        + '">oracle accuracy</a>'
+    )
+
+
+def test_no_path_of_the_machine_is_on_the_page(tmp_path: Path) -> None:
+    study_with_paths(tmp_path / "runs" / "mine", "/home/someone/data")
+    one, two = (build([tmp_path / "runs" / "mine", *more]) for more in ([], [fake_study(tmp_path / "b").out]))
+    for report in (one, two):
+        text = render_page(report)
+        assert "/home/someone" not in text and str(tmp_path) not in text
+    page = render_page(one)
+    assert "<title>tiny on rows.jsonl" in page and "<h1>tiny on rows.jsonl</h1>" in page
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("/data/models/tiny (test)", "tiny (test)"),
+        ("jsonl:/tmp/a/rows.jsonl", "jsonl:rows.jsonl"),
+        ("C:\\Users\\me\\tiny", "tiny"),
+        ("~/runs/a, ../b/c", "a, c"),
+        ("Qwen/Qwen3-0.6B", "Qwen/Qwen3-0.6B"),
+        ("/no_think 1/2 https://a.example/b", "/no_think 1/2 https://a.example/b"),
+    ],
+)
+def test_of_a_path_only_its_last_name_is_shown(text: str, shown: str) -> None:
+    assert without_paths(text) == shown
+
+
+@pytest.mark.parametrize("arm", ["search", "random", "nearby", "control"])
+def test_every_arm_has_a_colour_and_a_mark_of_its_own(arm: str, nano_page: str) -> None:
+    others = {"search", "random", "nearby", "control"} - {arm}
+    assert all(COLOURS[arm] != COLOURS[each] and DARK[arm] != DARK[each] for each in others)
+    assert all(MARKS[arm] != MARKS[each] for each in others)
+    style = nano_page[: nano_page.index("</style>")]
+    assert f".order.{arm} .hit {{ stroke: var(--{arm}); }}" in style
+    assert f".arm.{arm}::before {{ background: var(--{arm});" in style
+    assert f'class="order {arm}"' in nano_page and f'class="arm {arm}"' in nano_page
+    shown = [section for section in ("transitions", "budget", "depths") if arm != "control" or section == "budget"]
+    for name in ("headline", *shown):
+        start = nano_page.index('<div class="pictures">' if name == "headline" else f'id="r1-{name}"')
+        assert f"var(--{arm})" in nano_page[start : nano_page.index("</figure>", start)] or name == "budget"
+        assert f"var(--{arm})" in nano_page[start : nano_page.index("</details>", start)]
 
 
 def test_fifty_inputs_fit_into_three_megabytes(tmp_path: Path) -> None:

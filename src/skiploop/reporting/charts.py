@@ -106,7 +106,8 @@ def skips_and_loops(skipped: Sequence[Series], looped: Sequence[Series]) -> Draw
         for sign, (right, tried), style in ((1, looped, "loop"), (-1, skipped, "skip")):
             for layer, share in enumerate(right.values):
                 if share is not None and share.interval is not None:
-                    axes.vlines(layer, *(sign * end for end in share.interval), color=COLOURS["ink"], linewidth=0.8)
+                    low, high = share.interval
+                    axes.vlines(layer, sign * low, sign * high, color=COLOURS["ink"], linewidth=0.8)
             heights = [sign * _plain(share) for share in right.values]
             axes.bar(range(len(heights)), heights, width=0.72, color=COLOURS[style], label=right.label)
             marks = [sign * _plain(share) for share in tried.values]

@@ -174,7 +174,7 @@ def _chain_table(corrected: CorrectedChains, shorter: ShorterChains) -> ReportTa
         ("edits right alone, shorter chains of several", shorter.alone, "share"),
         ("edits whose undoing spoils it, shorter chains of several", shorter.needed, "share"),
     ]
-    rows = tuple((Cell(name), measured(each, kind), Cell(each.count)) for name, each, kind in shown)
+    rows = tuple((Cell(name), measured(each, kind), Cell(each.count)) for name, each, kind in shown if each.count)
     return ReportTable("Within the chains found.", columns, rows)
 
 

@@ -54,4 +54,4 @@ def _depths(inputs: Sequence[InputResult], arms: Sequence[str]) -> tuple[Cell, .
     best = {arm: [len(each.arms[arm].best[0]) for each in having(inputs, arm)] for arm in arms if arm != "control"}
     identity = Cell(float(inputs[0].depth), kind=number)
     shown = (measured(measured_mean(depths), number) for depths in best.values())
-    return (Cell("mean depth of the best chain"), Cell(len(inputs)), identity, *shown)
+    return (Cell("mean depth of the best chain, in layers"), Cell(len(inputs)), identity, *shown)
