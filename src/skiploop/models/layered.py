@@ -55,9 +55,9 @@ class LayeredModel:
         """Load `nano`, a local folder, or a hub model.
 
         Args:
-            name: what to load. **settings: `dtype`, `device`, `revision`, `attn_implementation`, `trust_remote_code`
-            (off), `allow_missing` (off);
-                see `skiploop.models.loading.Opening`.
+            name: what to load.
+            **settings: `dtype`, `device`, `revision`, `attn_implementation`, `trust_remote_code` (off),
+                `allow_missing` (off); see `skiploop.models.loading.Opening`.
 
         Raises:
             InvalidInput: nothing can be loaded under that name; the message says what can.
