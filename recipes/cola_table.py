@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from skiploop.errors import InvalidInput
-from skiploop.stats.shares import wilson
+from skiploop.storage.records import as_json
 from skiploop.studies.search import load_study
 
 PAPER = Path(__file__).with_name("cola_table1.csv")
@@ -67,27 +67,22 @@ def read_cells(out: Path, only: Path | None, wanted: str) -> Iterator[dict[str, 
     order = list(SPACES)
     for folder in sorted(folders, key=lambda path: (path.parent.name, order.index(path.name))):
         study = load_study(folder)
-        summary, task = study.summary, study.run["task"]["name"].partition(":")[0]
+        figures, task = study.figures, study.run["task"]["name"].partition(":")[0]
         model = wanted or paper_model(str(study.run["model"]["name"])) or ""
         paper = numbers.get(model, {})
-        count, share = summary["inputs"], summary["random_oracle_accuracy"]
+        random = figures.peers.get("random")
         yield {
             "task": task,
-            "space": summary["space"],
-            "inputs": count,
-            "complete": summary["complete"],
+            "space": figures.space,
+            "inputs": figures.inputs,
+            "complete": figures.complete,
             "paper_model": model or None,
             "paper_original": paper.get("original", {}).get(task),
-            "paper_oracle": paper.get(SPACES[summary["space"]], {}).get(task),
-            "base_accuracy": summary["base_accuracy"],
-            "base_accuracy_interval": summary["base_accuracy_interval"],
-            "oracle_accuracy": summary["oracle_accuracy"],
-            "oracle_accuracy_interval": summary["oracle_accuracy_interval"],
-            "random_oracle_accuracy": share,
-            "random_oracle_accuracy_interval": _interval(share, count),
-            "control_hit_share": summary["control_hit_share"],
-            "control_hit_share_interval": _interval(summary["control_hit_share"], summary["control_inputs"]),
-            "control_inputs": summary["control_inputs"],
+            "paper_oracle": paper.get(SPACES[figures.space], {}).get(task),
+            "base_accuracy": as_json(figures.base_accuracy),
+            "oracle_accuracy": as_json(figures.oracle_accuracy),
+            "random_oracle_accuracy": as_json(None if random is None else random.oracle_accuracy),
+            "control_hit_share": as_json(figures.control.reached),
         }
 
 
@@ -116,7 +111,7 @@ def table(cells: list[dict[str, Any]]) -> list[str]:
                 _percent(cell["paper_oracle"], 1),
                 _with_interval(cell, "oracle_accuracy"),
                 _with_interval(cell, "random_oracle_accuracy"),
-                f"{_with_interval(cell, 'control_hit_share')} of {cell['control_inputs']}",
+                f"{_with_interval(cell, 'control_hit_share')} of {cell['control_hit_share']['n']}",
             ]
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
@@ -145,17 +140,15 @@ def main() -> None:
         print(NOTE)
 
 
-def _interval(share: float | None, count: int) -> Any:
-    return None if share is None else wilson(round(share * count), count)
-
-
 def _percent(value: float | None, unit: int = 100) -> str:
     return "-" if value is None else f"{value * unit:.1f}"
 
 
 def _with_interval(cell: dict[str, Any], name: str) -> str:
-    interval = cell[f"{name}_interval"]
-    shown = _percent(cell[name])
+    figure = cell[name]
+    if figure is None:
+        return "-"
+    shown, interval = _percent(figure["value"]), figure["interval"]
     return shown if interval is None else f"{shown} [{_percent(interval[0])}, {_percent(interval[1])}]"
 
 

@@ -97,13 +97,13 @@ def test_a_study_is_seen_through_the_lens(model: LayeredModel, tmp_path: Path) -
     study = search(model, "nano", limit=10, budget=12, out=tmp_path, random_peer=False, control=False)
     with open_subject(tmp_path, model=model) as subject:
         found = analyse(subject, LensSettings(resamples=50))
-    right = study.summary["transitions"]["right_shorter"] + study.summary["transitions"]["identity_best"]
+    right = study.figures.transitions.right_shorter + study.figures.transitions.identity_best
     groups = found.groups
     assert groups.identity_right.n == right
     assert groups.identity_wrong.n == 10 - right
-    assert groups.still_wrong_identity.n == study.summary["transitions"]["still_wrong"]
-    assert groups.shorter.n == study.summary["transitions"]["right_shorter"]
-    assert groups.corrected.n == groups.corrected_identity.n == study.summary["transitions"]["corrected"]
+    assert groups.still_wrong_identity.n == study.figures.transitions.still_wrong
+    assert groups.shorter.n == study.figures.transitions.right_shorter
+    assert groups.corrected.n == groups.corrected_identity.n == study.figures.transitions.corrected
     assert len(groups.identity_right.curves.gold_rank) == model.num_layers
     assert groups.identity_right.curves.gold_rank[-1].value == 1
     for line in found.inputs:

@@ -48,7 +48,7 @@ def fake(tmp_path_factory: pytest.TempPathFactory) -> Study:
 def test_transitions_are_those_of_the_summary_and_sum_to_one(fake: Study) -> None:
     found = transitions(fake)
     assert [each.name for each in found] == list(TRANSITIONS)
-    assert {each.name: each.search.value for each in found} == fake.summary["transition_shares"]
+    assert all(each.search == getattr(fake.figures.transition_shares, each.name) for each in found)
     assert math.isclose(sum(each.search.value or 0.0 for each in found), 1)
     for each in found:
         assert each.search.interval is not None and each.random is not None and each.difference is not None
@@ -60,11 +60,11 @@ def test_transitions_are_those_of_the_summary_and_sum_to_one(fake: Study) -> Non
 def test_depths_in_all_and_by_level_are_those_of_the_summary(fake: Study) -> None:
     found = {(each.kind, each.name): each for each in depths(fake)}
     everything = found["all", "all"]
-    assert everything.best.value == pytest.approx(fake.summary["mean_best_depth"])
+    assert everything.best.value == pytest.approx(fake.figures.mean_best_depth)
     assert everything.random is not None
-    assert everything.random.value == pytest.approx(fake.summary["random_mean_best_depth"])
-    for row in fake.summary["by_level"]:
-        assert found["level", str(row["level"])].best.value == pytest.approx(row["mean_best_depth"])
+    assert everything.random.value == pytest.approx(fake.figures.peers["random"].mean_best_depth)
+    for row in fake.figures.by_level:
+        assert found["level", str(row.group)].best.value == pytest.approx(row.mean_best_depth)
     assert found["verdict", "identity right"].inputs + found["verdict", "identity wrong"].inputs == 30
     tried = [sum(len(c) for c, _ in e.search.evaluations[1:]) / 19 for e in fake.inputs]
     assert everything.evaluated.value == pytest.approx(sum(tried) / 30)
@@ -72,12 +72,16 @@ def test_depths_in_all_and_by_level_are_those_of_the_summary(fake: Study) -> Non
 
 def test_the_curve_begins_at_the_accuracy_never_falls_and_ends_at_the_oracle_accuracy(fake: Study) -> None:
     found = {each.name: each for each in hits(fake).curves}
-    for name, figure in (("search", "oracle_accuracy"), ("random", "random_oracle_accuracy")):
+    figures = fake.figures
+    for name, oracle in (
+        ("search", figures.oracle_accuracy),
+        ("random", figures.peers["random"].oracle_accuracy),
+    ):
         values = [each.value or 0.0 for each in found[name].shares]
         assert found[name].budgets == tuple(range(1, 21))
-        assert values[0] == fake.summary["base_accuracy"] and values[-1] == fake.summary[figure]
+        assert values[0] == figures.base_accuracy.value and values[-1] == oracle.value
         assert values == sorted(values)
-    assert (found["control"].shares[-1].value or 0.0) == fake.summary["control_hit_share"]
+    assert found["control"].shares[-1] == figures.control.reached
     assert found["control"].shares[0].value == found["search, control inputs"].shares[0].value == 0
 
 

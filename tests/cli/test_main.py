@@ -96,11 +96,11 @@ def test_json_is_one_object_on_stdout(tmp_path: Path) -> None:
     summary = json.loads(done.stdout)
     for key in (
         "inputs", "evaluations", "base_accuracy", "oracle_accuracy", "shorter_share", "corrected_share",
-        "mean_base_depth", "mean_best_depth", "layer_calls", "seconds", "by_level", "random_oracle_accuracy",
-        "control_hit_share", "excess", "transitions", "right_chain_share",
-        "nearby_oracle_accuracy", "nearby_difference", "flip_rate", "out",
+        "mean_base_depth", "mean_best_depth", "layer_calls", "seconds", "by_level", "peers", "control", "transitions",
+        "right_chain_share", "verification", "out",
     ):  # fmt: skip
         assert key in summary
+    assert set(summary["peers"]) == {"random", "nearby"} and summary["control"]["excess"]["n"] > 0
     assert summary["searcher"] == "gp" and summary["searcher_settings"]["candidates"] == 30 and done.stderr == ""
     again = call("show", tmp_path / "s", "--json")
     assert json.loads(again.stdout) == summary

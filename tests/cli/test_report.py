@@ -47,7 +47,7 @@ def test_json_prints_the_numbers_and_writes_nothing(
     done = CliRunner().invoke(app, ["report", str(nano.out), "--json"])
     found = json.loads(done.stdout)
     assert done.exit_code == 0 and list(tmp_path.iterdir()) == []
-    assert found["runs"][0]["summary"]["oracle_accuracy"] == nano.summary["oracle_accuracy"]
+    assert found["runs"][0]["summary"]["oracle_accuracy"] == nano.figures.oracle_accuracy.to_json()
     assert {"transitions", "depths", "layer-usage", "budget"} <= set(found["runs"][0]["sections"])
 
 

@@ -98,9 +98,9 @@ def test_a_small_run_makes_the_table_and_a_second_one_only_reads(tmp_path: Path)
     assert [cell["space"] for cell in cells] == ["cola"]
     for cell in cells:
         assert cell["complete"]
-        low, high = cell["random_oracle_accuracy_interval"]
-        assert low <= cell["random_oracle_accuracy"] <= high
-        assert cell["base_accuracy"] <= cell["oracle_accuracy"]
+        low, high = cell["random_oracle_accuracy"]["interval"]
+        assert low <= cell["random_oracle_accuracy"]["value"] <= high
+        assert cell["base_accuracy"]["value"] <= cell["oracle_accuracy"]["value"]
     again = run("nano", "out", "--threads", "1", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     assert (journal.read_bytes(), journal.stat().st_mtime_ns) == before
@@ -109,10 +109,9 @@ def test_a_small_run_makes_the_table_and_a_second_one_only_reads(tmp_path: Path)
 def test_the_papers_number_stands_beside_the_cell_of_its_name(tmp_path: Path) -> None:
     cell = {
         "task": "dart-3", "space": "loop", "inputs": 500, "complete": False, "paper_original": 5.8,
-        "paper_oracle": 21.0, "base_accuracy": 0.05, "base_accuracy_interval": [0.03, 0.07], "oracle_accuracy": 0.2,
-        "oracle_accuracy_interval": [0.17, 0.24], "random_oracle_accuracy": None,
-        "random_oracle_accuracy_interval": None, "control_hit_share": 0.1,
-        "control_hit_share_interval": [0.07, 0.13], "control_inputs": 400,
+        "paper_oracle": 21.0, "base_accuracy": {"n": 500, "value": 0.05, "interval": [0.03, 0.07]},
+        "oracle_accuracy": {"n": 500, "value": 0.2, "interval": [0.17, 0.24]}, "random_oracle_accuracy": None,
+        "control_hit_share": {"n": 400, "value": 0.1, "interval": [0.07, 0.13]},
     }  # fmt: skip
     line = cola_table.table([cell])[1]
     expected = [

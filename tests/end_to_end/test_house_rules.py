@@ -29,11 +29,8 @@ PENDING = {
     ("full_study/run", "run_study"),
     ("models/gates", "train_gates"),
     ("reporting/sections/states", "similarity_section"),
-    ("studies/controls/rotation", "options_study"),
-    ("studies/controls/sampling", "sampling_study"),
     ("studies/rounds", "Rounds.__init__"),
     ("studies/search", "search"),
-    ("studies/static/study", "_Work.__init__"),
     ("studies/static/study", "search_static"),
 }
 
@@ -96,7 +93,11 @@ TESTED_BY = {
     "spaces/test_language": ("spaces/decisions",),
     "spaces/test_space": ("spaces/blocks", "spaces/named"),
     "storage/test_records": ("storage/files",),
-    "studies/controls/test_sampling": ("studies/controls/settings", "studies/controls/voting"),
+    "studies/controls/test_rotation": ("studies/controls/rotation_figures",),
+    "studies/controls/test_sampling": (
+        *("studies/controls/sampling_figures", "studies/controls/settings", "studies/controls/voting"),
+    ),
+    "studies/static/test_difference": ("studies/static/figures",),
     "studies/static/test_study": (
         *("studies/static/race", "studies/static/references", "studies/static/settings", "studies/static/split"),
     ),

@@ -23,10 +23,7 @@ def rewards(study: Study) -> list[tuple[str, str, tuple[int, ...], float]]:
 def test_the_engine_finds_what_one_chain_after_another_finds(study: Study, tmp_path: Path) -> None:
     plain = search("nano", "nano", limit=10, budget=12, engine="plain", out=tmp_path / "plain")
     assert rewards(plain) == rewards(study)
-    changing = ("seconds", "out")
-    assert {k: v for k, v in plain.summary.items() if k not in changing} == {
-        k: v for k, v in study.summary.items() if k not in changing
-    }
+    assert plain.figures == study.figures
 
 
 def test_two_runs_with_one_seed_are_equal_and_with_another_are_not(study: Study, tmp_path: Path) -> None:
@@ -37,22 +34,15 @@ def test_two_runs_with_one_seed_are_equal_and_with_another_are_not(study: Study,
 
 
 def test_the_summary_has_what_reports_need(study: Study) -> None:
-    summary = study.summary
-    assert summary["inputs"] == 10
-    assert summary["evaluations"] == 10 * 12
-    assert 0 <= summary["base_accuracy"] <= summary["oracle_accuracy"] <= 1
-    assert summary["random_oracle_accuracy"] is not None
-    assert {row["level"] for row in summary["by_level"]} == {1, 2, 3, 4, 5}
-    assert sum(summary["transitions"].values()) == 10
-    assert {
-        "shorter_share",
-        "corrected_share",
-        "mean_base_depth",
-        "mean_best_depth",
-        "layer_calls",
-        "seconds",
-        "excess",
-    } <= set(summary)
+    figures = study.figures
+    assert figures.inputs == 10
+    assert figures.evaluations == 10 * 12
+    assert 0 <= (figures.base_accuracy.value or 0.0) <= (figures.oracle_accuracy.value or 0.0) <= 1
+    assert figures.peers["random"].oracle_accuracy.value is not None
+    assert {row.group for row in figures.by_level} == {1, 2, 3, 4, 5}
+    assert figures.transitions.right + figures.transitions.wrong == 10
+    assert None not in (figures.shorter_share.value, figures.corrected_share.value, figures.control.excess.value)
+    assert figures.mean_base_depth == 8 and figures.mean_best_depth and figures.layer_calls and study.seconds
 
 
 def test_options_are_scored_where_a_task_says_so(tmp_path: Path) -> None:
@@ -60,5 +50,5 @@ def test_options_are_scored_where_a_task_says_so(tmp_path: Path) -> None:
     row = {"question": "largest:A 12 B 99 C 34 D 50=", "choices": ["12", "99", "34", "50"], "answer": 1}
     task.write_text("\n".join(json.dumps({**row, "id": f"q{i}"}) for i in range(2)))
     study = search("nano", f"jsonl:{task}", limit=2, budget=6, out=tmp_path / "run")
-    assert study.summary["inputs"] == 2
-    assert study.summary["format_failures"] is None
+    assert study.figures.inputs == 2
+    assert study.figures.format_failures is None

@@ -43,17 +43,18 @@ def report(planted: FullStudy) -> Report:
 
 
 def test_a_planted_harmful_layer_is_named_by_each_part(planted: FullStudy) -> None:
-    without_it = [layer for layer in range(LAYERS) if layer != HARMFUL]
+    without_it = tuple(layer for layer in range(LAYERS) if layer != HARMFUL)
     parts = planted.parts
-    assert planted.complete and set(parts) == {
-        "search", "static", "sampling", "ablation", "analyses", "report"
-    }  # fmt: skip
-    assert parts["static"]["chosen"]["search"]["chain"] == without_it
-    edits = parts["analyses"]["edits"]
+    assert planted.complete and set(parts.to_json()) == {"search", "static", "sampling", "ablation", "analyses"}
+    assert (planted.out / "report.html").is_file()
+    assert parts.search is not None and parts.static is not None
+    assert parts.ablation is not None and parts.analyses is not None
+    assert parts.static.chosen["search"].chain == without_it
+    edits = parts.analyses["edits"]
     assert edits["counted"]["helps"] == [f"skip {HARMFUL}"]
-    spaces = parts["ablation"]["spaces"]
-    assert spaces["loop"]["corrected_share"] == 0 and spaces["skip"]["corrected_share"] == 1
-    assert spaces["cola"]["oracle_accuracy"] == parts["search"]["oracle_accuracy"]
+    spaces = parts.ablation["spaces"]
+    assert spaces["loop"]["corrected_share"]["value"] == 0 and spaces["skip"]["corrected_share"]["value"] == 1
+    assert spaces["cola"]["oracle_accuracy"] == parts.search.oracle_accuracy.to_json()
 
 
 def test_the_report_says_what_was_planted_and_that_the_skip_alone_is_enough(report: Report) -> None:
@@ -102,15 +103,17 @@ def test_on_a_null_model_the_report_says_that_nothing_was_found(tmp_path: Path) 
             tmp_path / f"s{seed}", null_table(LAYERS, seed, inputs=110), seed=seed, budget=5,
             without=("sampling", "ablation", "report"),
         )  # fmt: skip
-        summary, chosen = found.parts["search"], found.parts["static"]["chosen"]["search"]
-        assert summary["corrected_share"] > 0.4, "a lottery with many tickets"
+        parts = found.parts
+        assert parts.search is not None and parts.static is not None and parts.analyses is not None
+        assert (parts.search.corrected_share.value or 0.0) > 0.4, "a lottery with many tickets"
         (own,) = build([found.out]).runs
         verdict, shows = own.reading.verdict, " ".join(own.reading.shows)
-        low, _ = summary["excess_interval"]
+        low, _ = parts.search.control.excess.interval or (1.0, 1.0)
         assert verdict.startswith("Nothing was found beyond chance") == (low <= 0)
-        better = chosen["difference_interval"] is not None and chosen["difference_interval"][0] > 0
+        minus = parts.static.chosen["search"].minus_identity
+        better = minus is not None and minus.difference.interval is not None and minus.difference.interval[0] > 0
         assert ("No chain was found that is shown to be better than the model as it is" in verdict) == (not better)
-        helps = found.parts["analyses"]["edits"]["counted"]["helps"]
+        helps = parts.analyses["edits"]["counted"]["helps"]
         assert ("the set of those that are shown to help is empty" in shows) == (not helps)
         claims["excess"] += low > 0
         claims["static"] += better

@@ -28,9 +28,9 @@ from skiploop.full_study.run import run_study
 from skiploop.full_study.settings import FullSettings
 from skiploop.reporting.study_terminal import full_reading, full_table
 from skiploop.reporting.terminal import study_table
-from skiploop.storage.files import Line
 from skiploop.studies.controls.settings import SamplingSettings
 from skiploop.studies.full_record import FullStudy, load_full
+from skiploop.studies.paired import PairedDifference
 from skiploop.studies.progress import Interrupted
 from skiploop.studies.search import load_study, search
 from skiploop.studies.settings import StudySettings
@@ -108,13 +108,17 @@ def test_a_planted_harmful_layer_is_found_and_shown(tmp_path: Path) -> None:
     table = harmful_layer(LAYERS, HARMFUL, inputs=110, share=0.7)
     found = run(tmp_path / "s", TableRunner(table), rows(table))
     assert found.complete
-    chosen = found.parts["static"]["chosen"]["search"]
-    assert chosen["chain"] == [layer for layer in range(LAYERS) if layer != HARMFUL]
-    assert chosen["test"] == 1.0 and chosen["difference_interval"][0] > 0.4
-    summary = found.parts["search"]
-    assert summary["oracle_accuracy"] == 1.0 and summary["excess_interval"][0] > 0.5
-    own = found.parts["sampling"]["budgets"]["search"]
-    assert own["vote"]["minus_static"]["interval"][1] < -0.2, "sampled answers are right half of the time here"
+    parts = found.parts
+    assert parts.static is not None and parts.search is not None and parts.sampling is not None
+    chosen = parts.static.chosen["search"]
+    assert chosen.chain == tuple(layer for layer in range(LAYERS) if layer != HARMFUL)
+    assert chosen.test.value == 1.0 and chosen.minus_identity is not None
+    assert _ends(chosen.minus_identity)[0] > 0.4
+    excess = parts.search.control.excess.interval
+    assert parts.search.oracle_accuracy.value == 1.0 and excess is not None and excess[0] > 0.5
+    vote = parts.sampling.budgets["search"].vote
+    assert vote is not None and vote.minus_static is not None
+    assert _ends(vote.minus_static)[1] < -0.2, "sampled answers are right half of the time here"
     text = " ".join(full_reading(found.parts))
     assert "The static chain is more accurate than the identity" in text
     assert "Chains correct the model oftener" in text
@@ -126,21 +130,29 @@ def test_where_answers_have_nothing_to_do_with_the_question_nothing_is_shown(tmp
         table = null_table(LAYERS, seed, inputs=110)
         found = run(tmp_path / f"s{seed}", TableRunner(table), rows(table), study={"seed": seed, "budget": 6},
                     sampling=SamplingSettings(tune=20, most=4, per_call=60, seed=seed))  # fmt: skip
-        summary, chosen = found.parts["search"], found.parts["static"]["chosen"]["search"]
-        assert summary["corrected_share"] > 0.5, "a lottery with many tickets"
-        vote = found.parts["sampling"]["budgets"]["search"]["vote"]["minus_identity"]["interval"]
-        claimed["excess"] += not _holds(summary["excess_interval"])
-        claimed["static"] += not _holds(chosen["difference_interval"])
-        claimed["vote"] += not _holds(vote)
-        claimed["nearby"] += not _holds(summary["nearby_difference"]["interval"])
-        text = " ".join(full_reading(found.parts))
-        assert ("It isn't shown that chains correct" in text) == (summary["excess_interval"][0] <= 0)
+        parts = found.parts
+        assert parts.search is not None and parts.static is not None and parts.sampling is not None
+        assert (parts.search.corrected_share.value or 0.0) > 0.5, "a lottery with many tickets"
+        vote, minus = parts.sampling.budgets["search"].vote, parts.static.chosen["search"].minus_identity
+        excess = parts.search.control.excess.interval
+        assert vote is not None and excess is not None
+        claimed["excess"] += not _holds(excess)
+        claimed["static"] += minus is not None and not _holds(_ends(minus))
+        claimed["vote"] += not _holds(_ends(vote.minus_identity))
+        claimed["nearby"] += not _holds(_ends(parts.search.peers["nearby"].difference))
+        text = " ".join(full_reading(parts))
+        assert ("It isn't shown that chains correct" in text) == (excess[0] <= 0)
     # A 95 % interval misses 0 once in 20 times; three of eight would be more than luck (p = 0.006).
     assert all(count <= 2 for count in claimed.values()), claimed
 
 
-def _holds(interval: Sequence[float] | None) -> bool:
-    return interval is None or interval[0] <= 0 <= interval[1]
+def _ends(difference: PairedDifference) -> tuple[float, float]:
+    assert difference.difference.interval is not None
+    return difference.difference.interval
+
+
+def _holds(interval: tuple[float, float]) -> bool:
+    return interval[0] <= 0 <= interval[1]
 
 
 # Splits
@@ -214,13 +226,13 @@ def test_stopped_in_any_part_and_resumed_nothing_differs(tmp_path: Path, scoring
         resumed = run_study(FakeModel(), task, out=out, settings=small(), runner=FakeRunner(), without=WITHOUT)
         assert resumed.complete and contents(out) == contents(tmp_path / "whole")
         for name in ("static", "sampling", "options", "ablation"):
-            assert resumed.parts.get(name) == whole.parts.get(name)
+            assert getattr(resumed.parts, name) == getattr(whole.parts, name)
     assert {"search", "static", "ablation"} <= stopped_in
     again = FakeRunner()
     read = run_study(FakeModel(), task, out=tmp_path / "whole", settings=small(), runner=again, without=WITHOUT)
     assert read.parts == whole.parts
     assert not again.calls, "a complete study is only read"
-    assert ("options" in whole.parts) == (scoring == "letter")
+    assert (whole.parts.options is not None) == (scoring == "letter")
 
 
 def _listed(task: Task) -> Task:
@@ -287,14 +299,14 @@ def test_killed_at_random_moments_nothing_differs(tmp_path: Path) -> None:
 
 
 def test_a_further_part_is_one_more_entry(tmp_path: Path) -> None:
-    def count(context: Context) -> Line:
+    def count(context: Context) -> None:
         (context.out / "count.json").write_text(json.dumps({"layers": context.model.num_layers}))
-        return {}
 
     more = (*PARTS, Part("count", "count.json", "layers counted", count))
     found = run_study(FakeModel(), fake_task(60), out=tmp_path / "s", settings=small(), runner=FakeRunner(), parts=more,
                       without=WITHOUT)  # fmt: skip
-    assert found.parts["count"] == {"layers": LAYERS}
+    assert found.record["parts"]["count"]["status"] == "complete"
+    assert json.loads((found.out / "count.json").read_text()) == {"layers": LAYERS}
     assert found.record["parts"]["options"] == {
         "title": "options moved", "place": "controls/options.json", "status": "not applicable",
         "reason": "not multiple choice",
@@ -327,14 +339,14 @@ def test_what_is_in_the_way_is_told_before_anything_is_run(tmp_path: Path) -> No
 def test_parts_are_left_out_and_done_later_and_what_is_there_stays(tmp_path: Path) -> None:
     task, few = fake_task(60), ("ablation", "analyses", "report")
     first = run_study(FakeModel(), task, out=tmp_path / "s", settings=small(), runner=FakeRunner(), without=few)
-    assert first.complete and set(first.parts) == {"search", "static", "sampling"}
+    assert first.complete and set(first.parts.to_json()) == {"search", "static", "sampling"}
     assert {name: line["status"] for name, line in first.record["parts"].items() if name in few} == dict.fromkeys(
         few, "left out"
     )
     before = contents(tmp_path / "s")
     later = run_study(FakeModel(), task, out=tmp_path / "s", settings=small(), runner=FakeRunner(), without=few[2:])
-    assert later.complete and set(later.parts["analyses"]) == {"difficulty", "edits", "robustness"}
-    assert later.parts["ablation"]["spaces"]["cola"]["out"] == "search"
+    assert later.complete and set(later.parts.analyses or {}) == {"difficulty", "edits", "robustness"}
+    assert later.parts.ablation is not None and later.parts.ablation["spaces"]["cola"]["out"] == "search"
     again = run_study(FakeModel(), task, out=tmp_path / "s", settings=small(), runner=FakeRunner(), without=few)
     assert again.parts == later.parts and before.items() <= contents(tmp_path / "s").items()
 
@@ -394,7 +406,8 @@ def test_json_is_one_object_and_the_same_command_only_reads(tmp_path: Path) -> N
 def test_the_tables_fit_into_80_columns(tmp_path: Path) -> None:
     found = run_study(FakeModel(), fake_task(60), out=tmp_path / "s", settings=small(), runner=FakeRunner(),
                       without=("ablation", "analyses", "report"))  # fmt: skip
-    for table in (full_table(found.parts, dense=True), study_table(found.parts["search"], dense=True)):
+    assert found.parts.search is not None
+    for table in (full_table(found.parts, dense=True), study_table(found.parts.search, dense=True)):
         console = Console(width=80, record=True, file=io.StringIO())
         console.print(table)
         lines = [line.rstrip() for line in console.export_text().splitlines()]

@@ -33,13 +33,13 @@ def test_the_numbers_are_those_of_the_summary(nano: Study) -> None:
     headline = run["sections"]["headline"]
     assert headline["data"] == summary
     accuracy, oracle = cells(headline, 0), cells(headline, 1)
-    assert accuracy["identity"] == {"value": summary["base_accuracy"], "interval": summary["base_accuracy_interval"]}
-    assert oracle["search"] == {"value": summary["oracle_accuracy"], "interval": summary["oracle_accuracy_interval"]}
+    assert accuracy["identity"] | {"n": 10} == summary["base_accuracy"]
+    assert oracle["search"] | {"n": 10} == summary["oracle_accuracy"]
     for arm in ("random", "nearby"):
-        assert oracle[f"{arm} chains"]["value"] == summary[f"{arm}_oracle_accuracy"]
+        assert oracle[f"{arm} chains"] | {"n": 10} == summary["peers"][arm]["oracle_accuracy"]
     groups = run["sections"]["groups"]
     assert [row["oracle"]["value"] for row in groups["tables"][0]["rows"][:-1]] == [
-        row["oracle_accuracy"] for row in summary["by_level"]
+        row["oracle_accuracy"]["value"] for row in summary["by_level"]
     ]
 
 
@@ -47,14 +47,15 @@ def test_the_excess_in_the_report_is_that_of_the_summary(tmp_path: Path) -> None
     study = fake_study(tmp_path / "s", 50)
     rows = build([tmp_path / "s"]).to_json()["runs"][0]["sections"]["peers"]["tables"][0]["rows"]
     (row,) = [each for each in rows if each["search less"] == "control"]
-    assert row["difference"] == {"value": study.summary["excess"], "interval": study.summary["excess_interval"]}
-    assert row["inputs"] == study.summary["control_inputs"]
+    assert row["difference"] | {"n": row["inputs"]} == study.figures.control.excess.to_json()
+    assert row["inputs"] == study.figures.control.inputs
 
 
 def test_where_there_is_nothing_to_find_the_report_says_that_nothing_was_found(tmp_path: Path) -> None:
     study = null_study(tmp_path / "s")
-    low, high = study.summary["excess_interval"]
-    assert low <= 0 <= high and study.summary["oracle_accuracy"] > 0.3, "a high oracle accuracy by luck alone"
+    low, high = study.figures.control.excess.interval or (1.0, -1.0)
+    assert low <= 0 <= high
+    assert (study.figures.oracle_accuracy.value or 0.0) > 0.3, "a high oracle accuracy by luck alone"
     reading = read_run_out(open_run(tmp_path / "s"))
     assert reading.verdict == "Nothing was found beyond chance."
     assert any("The interval includes 0" in line for line in reading.shows)
@@ -110,7 +111,8 @@ def test_static_runs_are_compared_on_their_test_inputs(tmp_path: Path) -> None:
     found = build([tmp_path / "one", tmp_path / "two"]).comparison
     assert found is not None
     pairs = {each["figure"]: each for each in found.data["pairs"]}
-    gap = two.summary["chosen"]["search"]["test"] - one.summary["chosen"]["search"]["test"]
+    before, after = (each.figures.chosen["search"].test.value or 0.0 for each in (one, two))
+    gap = after - before
     assert pairs["test accuracy, chosen by search"]["difference"]["value"] == pytest.approx(gap)
     assert pairs["test accuracy, identity"]["difference"]["value"] == 0
 

@@ -193,7 +193,7 @@ def test_a_static_study_has_a_page_of_its_own(tmp_path: Path) -> None:
     text = render_page(build([tmp_path / "s"]))
     page = Page(text)
     assert {"r1-static", "r1-block-map", "r1-block-influence", "r1-settings"} <= set(page.ids)
-    assert study.summary["chosen"]["search"]["notation"] in page.text
+    assert study.figures.chosen["search"].notation in page.text
     assert "oracle" not in page.text.lower(), "nothing in it needs the gold answer"
 
 

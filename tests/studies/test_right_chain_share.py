@@ -14,10 +14,10 @@ from skiploop.testing.fakes import LAYERS, FakeModel, FakeRunner, fake_task, opt
 
 
 @pytest.mark.parametrize("identity", [0.0, 1.0])
-def test_hits_do_not_count_the_identity(identity: float) -> None:
+def test_right_chains_do_not_count_the_identity(identity: float) -> None:
     chains = [Chain(range(LAYERS), LAYERS), Chain([0, 1], LAYERS), Chain([0], LAYERS), Chain([4], LAYERS)]
     rewards = [identity, 1.0, 0.0, 1.0]
-    assert ArmResult(tuple(zip(chains, rewards, strict=True))).hits == 2
+    assert ArmResult(tuple(zip(chains, rewards, strict=True))).right_chains == 2
 
 
 class Shallow(FakeRunner):
@@ -32,9 +32,9 @@ class Shallow(FakeRunner):
 def test_the_right_chain_share_does_not_count_the_identity(tmp_path: Path) -> None:
     every = {"searcher": "random", "space": "skip", "budget": 31}  # every chain of the space
     search_only = {"nearby_peer": False, "control": False, "verify": False}
-    summary = search(
+    figures = search(
         FakeModel(), fake_task(), out=tmp_path / "s", runner=Shallow(), **options(**every, **search_only)
-    ).summary
-    assert summary["base_accuracy"] == 0.4, "the identity is right on some inputs"
-    assert summary["evaluations"] == 31 * 10
-    assert summary["right_chain_share"] == {"search": pytest.approx(5 / 30)}
+    ).figures
+    assert figures.base_accuracy.value == 0.4, "the identity is right on some inputs"
+    assert figures.evaluations == 31 * 10
+    assert figures.right_chain_share == {"search": pytest.approx(5 / 30)}

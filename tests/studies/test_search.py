@@ -12,7 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,10 @@ import pytest
 
 from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
+from skiploop.stats.measured import Measured, measured_share
 from skiploop.stats.shares import mcnemar
 from skiploop.studies.arms import seed_for, wrong_candidates
+from skiploop.studies.figures import VerificationFigures
 from skiploop.studies.progress import Interrupted
 from skiploop.studies.results import TRANSITIONS
 from skiploop.studies.search import Study, load_study, search
@@ -76,7 +78,7 @@ def test_a_chain_is_run_once_per_input_and_target(tmp_path: Path, scoring: str) 
     assert max(Counter((r.prompt, r.chain, r.expected) for r in requests).values()) == 1
     found = evaluations(tmp_path / "s")
     assert len(requests) < len(found), "the arms had chains in common"
-    assert study.summary["layer_calls"] == runner.layer_calls == sum(len(r.chain) for r in requests)
+    assert study.figures.layer_calls == runner.layer_calls == sum(len(r.chain) for r in requests)
 
 
 def test_every_round_is_one_call_unless_it_is_cut(tmp_path: Path) -> None:
@@ -102,12 +104,14 @@ def test_the_identity_is_generated_and_shown(tmp_path: Path) -> None:
     assert study.inputs[0].text == "1"
     assert study.inputs[4].answer is None
     failed = [result for result in study.inputs if result.example["level"] == 5]
-    assert study.summary["format_failures"] == len(failed) == 2
-    assert study.summary["format_failures_corrected"] == sum(result.search.right for result in failed)
+    failures = study.figures.format_failures
+    assert failures is not None and failures.errors == len(failed) == 2
+    assert failures.corrected == sum(result.search.right for result in failed)
 
 
 def test_the_figures_agree_with_the_journal(tmp_path: Path) -> None:
-    summary = run(tmp_path / "s").summary
+    study = run(tmp_path / "s")
+    figures = study.figures
     found = evaluations(tmp_path / "s")
     base = {line["input"]: line["reward"] for line in found if line["arm"] == "identity"}
     hit: dict[str, set[str]] = {"search": set(), "random": set(), "nearby": set(), "control": set()}
@@ -116,41 +120,58 @@ def test_the_figures_agree_with_the_journal(tmp_path: Path) -> None:
             hit[line["arm"]].add(line["input"])
     right = {name for name, reward in base.items() if reward >= 1}
     wrong = set(base) - right
-    assert summary["inputs"] == 10 and summary["base_accuracy"] == len(right) / 10 == 0.4
-    assert summary["oracle_accuracy"] == len(right | hit["search"]) / 10
-    assert summary["random_oracle_accuracy"] == len(right | hit["random"]) / 10
-    assert summary["nearby_oracle_accuracy"] == len(right | hit["nearby"]) / 10
-    for peer in ("random", "nearby"):
-        apart = summary[f"{peer}_difference"]
-        assert apart["oracle_accuracy"] == pytest.approx((len(right | hit["search"]) - len(right | hit[peer])) / 10)
-        assert apart["interval"][0] <= apart["oracle_accuracy"] <= apart["interval"][1]
-        only = [len(hit["search"] - hit[peer] - right), len(hit[peer] - hit["search"] - right)]
-        assert apart["mcnemar_p"] == pytest.approx(mcnemar(*only))
+    assert figures.inputs == 10 and figures.base_accuracy.value == len(right) / 10 == 0.4
+    assert figures.oracle_accuracy == measured_share(len(right | hit["search"]), 10)
+    assert list(figures.peers) == ["random", "nearby"]
+    for name, peer in figures.peers.items():
+        assert peer.oracle_accuracy == measured_share(len(right | hit[name]), 10)
+        apart = peer.difference.difference
+        assert apart.value == pytest.approx((len(right | hit["search"]) - len(right | hit[name])) / 10)
+        low, high = apart.interval or (1.0, -1.0)
+        assert low <= (apart.value or 0.0) <= high and apart.count == 10
+        only = [len(hit["search"] - hit[name] - right), len(hit[name] - hit["search"] - right)]
+        assert peer.difference.mcnemar_p == pytest.approx(mcnemar(*only))
     for arm in ("search", "control"):
         own = [line["reward"] for line in found_of(found, arm) if line["input"] in wrong]
-        assert summary["right_chain_share_control_inputs"][arm] == pytest.approx(sum(own) / len(own))
-    assert summary["corrected_share"] == len(wrong & hit["search"]) / len(wrong)
-    assert summary["control_hit_share"] == len(hit["control"]) / len(wrong)
-    assert summary["excess"] == pytest.approx(summary["corrected_share"] - summary["control_hit_share"])
-    low, high = summary["excess_interval"]
-    assert low <= summary["excess"] <= high
-    assert summary["evaluations"] == 200
-    assert [summary["evaluations_by_arm"][arm] for arm in ("random", "nearby")] == [200, 200]
+        assert figures.right_chain_share_control_inputs[arm] == pytest.approx(sum(own) / len(own))
+    assert figures.corrected_share == measured_share(len(wrong & hit["search"]), len(wrong))
+    control = figures.control
+    assert control.inputs == len(wrong) and control.reached == measured_share(len(hit["control"]), len(wrong))
+    assert control.excess.value == pytest.approx((len(wrong & hit["search"]) - len(hit["control"])) / len(wrong))
+    low, high = control.excess.interval or (1.0, -1.0)
+    assert low <= (control.excess.value or 0.0) <= high
+    assert figures.evaluations == 200
+    assert [figures.evaluations_by_arm[arm] for arm in ("random", "nearby")] == [200, 200]
     shorter = {
         line["input"]
         for line in found
         if line["arm"] == "search" and line["reward"] >= 1 and len(line["chain"]) < LAYERS
     }
-    assert summary["shorter_share"] == len(right & shorter) / len(right)
-    moves = summary["transitions"]
+    assert figures.shorter_share == measured_share(len(right & shorter), len(right))
+    moves = asdict(figures.transitions)
     assert sum(moves.values()) == 10 and tuple(moves) == TRANSITIONS
-    assert [row["level"] for row in summary["by_level"]] == [1, 2, 3, 4, 5]
+    assert [row.group for row in figures.by_level] == [1, 2, 3, 4, 5]
     for name in TRANSITIONS:
-        assert sum(row["transitions"][name] for row in summary["by_level"]) == moves[name]
-        assert sum(row["transitions"][name] for row in summary["by_family"]) == moves[name]
-    assert summary["verified"] >= round(summary["oracle_accuracy"] * 10) and summary["flips"] == 0
-    assert summary["mean_base_depth"] == LAYERS and summary["seconds"] > 0
-    assert summary["out"] == str(tmp_path / "s") and summary["complete"]
+        assert sum(getattr(row.transitions, name) for row in figures.by_level) == moves[name]
+        assert sum(getattr(row.transitions, name) for row in figures.by_family) == moves[name]
+        assert getattr(figures.transition_shares, name) == measured_share(moves[name], 10)
+    verification = figures.verification
+    assert verification.reruns >= len(right | hit["search"]) and verification.flips == 0
+    assert figures.mean_base_depth == LAYERS and study.seconds > 0
+    assert study.out == tmp_path / "s" and study.complete and figures.complete
+
+
+def test_the_figures_come_back_from_summary_json_and_a_file_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    study, place = run(tmp_path / "s"), tmp_path / "s" / "summary.json"
+    written = json.loads(place.read_text())
+    assert written == study.figures.to_json()
+    assert written["oracle_accuracy"] == study.figures.oracle_accuracy.to_json()
+    place.write_text(json.dumps(written | {"budget": "many"}))
+    with pytest.raises(InvalidInput, match=r"summary\.json: SearchFigures\.budget is 'many'"):
+        load_study(tmp_path / "s")
+    place.write_text(json.dumps({name: value for name, value in written.items() if name != "control"}))
+    with pytest.raises(InvalidInput, match=r"summary\.json: SearchFigures has no 'control'"):
+        load_study(tmp_path / "s")
 
 
 def test_wrong_to_wrong_counts_the_identity(tmp_path: Path) -> None:
@@ -160,17 +181,17 @@ def test_wrong_to_wrong_counts_the_identity(tmp_path: Path) -> None:
 
 
 def test_arms_can_be_left_out(tmp_path: Path) -> None:
-    summary = run(tmp_path / "a", random_peer=False, nearby_peer=False, control=False, verify=False).summary
-    assert set(summary["evaluations_by_arm"]) == {"search"}
-    assert summary["random_oracle_accuracy"] is None and summary["control_hit_share"] is None
-    assert summary["excess"] is None and summary["flips"] is None
-    assert summary["nearby_oracle_accuracy"] is None and summary["nearby_difference"] is None
+    figures = run(tmp_path / "a", random_peer=False, nearby_peer=False, control=False, verify=False).figures
+    assert set(figures.evaluations_by_arm) == {"search"}
+    assert not figures.peers and figures.control.inputs == 0
+    assert figures.control.reached.value is None and figures.control.excess == Measured(None, None, 0)
+    assert figures.verification == VerificationFigures(0, 0, None)
     for searcher, other in (("random", "nearby"), ("nearby", "random")):
-        summary = run(tmp_path / searcher, searcher=searcher).summary
-        assert set(summary["evaluations_by_arm"]) == {"search", other, "control"}
-        assert summary[f"{searcher}_oracle_accuracy"] is None
-    summary = run(tmp_path / "c", budget=1).summary
-    assert summary["oracle_accuracy"] == summary["random_oracle_accuracy"] == summary["base_accuracy"]
+        figures = run(tmp_path / searcher, searcher=searcher).figures
+        assert set(figures.evaluations_by_arm) == {"search", other, "control"}
+        assert list(figures.peers) == [other]
+    figures = run(tmp_path / "c", budget=1).figures
+    assert figures.oracle_accuracy == figures.peers["random"].oracle_accuracy == figures.base_accuracy
 
 
 def test_a_small_space_is_exhausted(tmp_path: Path) -> None:
@@ -183,7 +204,7 @@ def test_stopping_early_saves_what_can_not_help(tmp_path: Path) -> None:
     for before, after in zip(normal.inputs, early.inputs, strict=True):
         assert len(after.search.evaluations) == (1 if after.base_right else 20)
         assert before.search.best == after.search.best or not before.base_right
-    assert early.summary["oracle_accuracy"] == normal.summary["oracle_accuracy"]
+    assert early.figures.oracle_accuracy == normal.figures.oracle_accuracy
     skip = run(tmp_path / "c", space="skip", stop_early=True, budget=31)
     for result in skip.inputs:
         at = [i for i, (chain, reward) in enumerate(result.search.evaluations) if reward == 1 and len(chain) == 1]
@@ -223,7 +244,7 @@ def test_with_two_options_there_is_no_control(tmp_path: Path) -> None:
     task = fake_task(scoring="choice")
     task = replace(task, examples=tuple(replace(e, choices=e.choices[:2]) for e in task.examples))
     study = search(FakeModel(), task, out=tmp_path / "s", runner=FakeRunner(), **options())
-    assert study.summary["control_inputs"] == 0 and study.summary["excess"] is None
+    assert study.figures.control.inputs == 0 and study.figures.control.excess.value is None
 
 
 def test_a_limit_keeps_the_whole_task_for_wrong_answers(tmp_path: Path) -> None:
@@ -252,7 +273,7 @@ def test_a_complete_study_is_only_read(tmp_path: Path) -> None:
     second = run(tmp_path / "s", runner)
     assert not runner.calls and contents(tmp_path / "s") == before
     assert (tmp_path / "s" / "timing.json").read_bytes() == timing
-    assert second.summary == first.summary == load_study(tmp_path / "s").summary
+    assert second == first == load_study(tmp_path / "s")
 
 
 class Stopping(FakeRunner):
@@ -282,7 +303,7 @@ def test_interrupted_at_any_call_and_resumed_nothing_differs(tmp_path: Path, sco
         assert contents(out) == contents(tmp_path / "whole")
         assert rest.calls == reference.calls[at:], "in the same batches"
         assert json.loads((out / "timing.json").read_text())["attempts"] == 2
-        assert resumed.summary["layer_calls"] == load_study(tmp_path / "whole").summary["layer_calls"]
+        assert resumed.figures.layer_calls == load_study(tmp_path / "whole").figures.layer_calls
 
 
 def test_killed_at_ten_random_moments_nothing_differs(tmp_path: Path) -> None:
@@ -309,13 +330,14 @@ def test_successes_that_do_not_hold_when_run_again_do_not_count(tmp_path: Path) 
             return "9" if alone and "L3" in request.prompt else super().text(request)
 
     study = run(tmp_path / "s", Fickle(), budget=60)
-    level = next(row for row in study.summary["by_level"] if row["level"] == 3)
+    level = next(row for row in study.figures.by_level if row.group == 3)
     before = run(tmp_path / "t", FakeRunner(), budget=60)
-    claimed = next(row for row in before.summary["by_level"] if row["level"] == 3)
-    assert claimed["transitions"]["corrected"] > 0
-    assert level["transitions"]["corrected"] == 0
-    assert study.summary["flips"] >= claimed["transitions"]["corrected"]
-    assert study.summary["flip_rate"] == study.summary["flips"] / study.summary["verified"]
+    claimed = next(row for row in before.figures.by_level if row.group == 3)
+    assert claimed.transitions.corrected > 0
+    assert level.transitions.corrected == 0
+    verification = study.figures.verification
+    assert verification.flips >= claimed.transitions.corrected
+    assert verification.flip_rate == verification.flips / verification.reruns
 
 
 def test_an_edited_journal_is_refused(tmp_path: Path) -> None:
@@ -396,7 +418,7 @@ def test_settings_of_a_searcher_are_recorded_in_full(tmp_path: Path) -> None:
     study = run(tmp_path / "s", searcher="cola", searcher_settings={"length_penalty": 0})
     recorded = study.run["settings"]["search"]["searcher_settings"]
     assert recorded["length_penalty"] == 0 and recorded["exploration"] == pytest.approx(math.sqrt(2))
-    assert study.summary["searcher_settings"] == recorded
+    assert study.figures.searcher_settings == recorded
     assert SearchSettings(searcher="random").searcher_settings == {}
 
 
@@ -416,6 +438,6 @@ def test_progress_is_told_after_every_part(tmp_path: Path) -> None:
     study = run(tmp_path / "s", progress=told)
     done = [call[0] for call in told.calls]
     assert done == sorted(done) and told.calls[-1][:2] == (done[-1], done[-1])
-    assert done[-1] == sum(study.summary["evaluations_by_arm"].values())
+    assert done[-1] == sum(study.figures.evaluations_by_arm.values())
     assert [call[3] for call in told.calls[:5]] == [True] * 4 + [False]
-    assert told.calls[-1][2] == study.summary["oracle_accuracy"]
+    assert told.calls[-1][2] == study.figures.oracle_accuracy.value

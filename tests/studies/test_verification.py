@@ -40,7 +40,7 @@ def test_verification_stops_at_the_first_claim_that_holds(tmp_path: Path) -> Non
     for result in study.inputs:
         assert len(result.search.claims) == 19, "there was more to run again"
         assert runner.alone[result.example["prompt"]] == result.search.claims[:1]
-    assert study.summary["verified"] == 10 and study.summary["flips"] == 0
+    assert study.figures.verification.reruns == 10 and study.figures.verification.flips == 0
 
 
 def test_verification_goes_on_where_a_claim_does_not_hold(tmp_path: Path) -> None:
@@ -51,13 +51,13 @@ def test_verification_goes_on_where_a_claim_does_not_hold(tmp_path: Path) -> Non
         again = runner.alone[result.example["prompt"]]
         assert [len(chain) for chain in again] == sorted(len(chain) for chain in again), "the best first"
         assert result.search.best[0] == again[2], "the one that holds"
-    assert study.summary["verified"] == 30 and study.summary["flips"] == 20
-    assert study.summary["oracle_accuracy"] == 1
+    assert study.figures.verification.reruns == 30 and study.figures.verification.flips == 20
+    assert study.figures.oracle_accuracy.value == 1
 
 
 def test_verification_runs_every_claim_where_none_holds(tmp_path: Path) -> None:
     runner = Claiming(refuted=math.inf)
     study = study_of(tmp_path / "s", runner)
     assert [len(set(again)) for again in runner.alone.values()] == [19] * 10
-    assert study.summary["verified"] == study.summary["flips"] == 190
-    assert study.summary["oracle_accuracy"] == 0
+    assert study.figures.verification.reruns == study.figures.verification.flips == 190
+    assert study.figures.oracle_accuracy.value == 0

@@ -150,7 +150,7 @@ def test_chains_may_be_given_as_they_are(tmp_path: Path) -> None:
     chains = [Chain([0, 1, 2], LAYERS), Chain([4], LAYERS)]
     study = run(tmp_path / "s", part(0, 5), warm_start=chains)
     assert study.run["settings"]["search"]["warm_start"] == [[0, 1, 2], [4]]
-    assert run(tmp_path / "s", part(0, 5), warm_start=[[0, 1, 2], [4]]).summary == study.summary
+    assert run(tmp_path / "s", part(0, 5), warm_start=[[0, 1, 2], [4]]).figures == study.figures
 
 
 @pytest.mark.parametrize("value", [[5], 5, [[0, 9]], ["0-2"]])

@@ -11,8 +11,9 @@ depth, so that equal budgets aren't equal cost; `layer_calls` has that.
 
     version, name, settings (of the studies, without the space), model, task, n (inputs)
     base_differs   inputs on which the identities of the three studies disagree (0, unless rounding flips a verdict)
-    spaces         {skip, loop, cola: {out, base_accuracy, oracle_accuracy, oracle_accuracy_interval, shorter_share,
-                   corrected_share, mean_best_depth, excess, excess_interval, random_oracle_accuracy, layer_calls}}
+    spaces         {skip, loop, cola: {out, base_accuracy, oracle_accuracy, shorter_share, corrected_share,
+                   mean_best_depth, excess, random_oracle_accuracy, layer_calls}}: each {n, value, interval} but
+                   mean_best_depth and layer_calls; random_oracle_accuracy null without random chains
     comparisons    [{first, second, measure, n, both, only_first, only_second, difference, interval, p, p_holm}] for
                    the measures oracle_accuracy (all inputs), corrected (inputs that the identity gets wrong), shorter
                    (those that it gets right): Newcombe's interval, McNemar's exact test, Holm over the three
@@ -36,7 +37,9 @@ from skiploop.errors import InvalidInput
 from skiploop.stats.bootstrap import sign_flip_test
 from skiploop.stats.measured import measured_mean
 from skiploop.stats.shares import holm, mcnemar, newcombe_paired, paired_counts
-from skiploop.storage.files import write_json
+from skiploop.storage.files import Line, write_json
+from skiploop.storage.records import as_json
+from skiploop.studies.figures import SearchFigures
 from skiploop.studies.folder import check_place
 from skiploop.studies.opening import StudyModel, open_model
 from skiploop.studies.progress import Progress
@@ -48,10 +51,6 @@ from skiploop.tasks import Task, make_task
 
 VERSION = 1
 SPACES = ("skip", "loop", "cola")
-_OF_SUMMARY = (
-    "base_accuracy", "oracle_accuracy", "oracle_accuracy_interval", "shorter_share", "corrected_share",
-    "mean_best_depth", "excess", "excess_interval", "random_oracle_accuracy", "layer_calls",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,16 +141,30 @@ def compare(studies: dict[str, Study]) -> dict[str, Any]:
         "version": VERSION,
         "name": "ablation",
         "settings": {name: value for name, value in first.run["settings"].items() if name != "space"},
-        "model": first.summary["model"],
-        "task": first.summary["task"],
+        "model": first.figures.model,
+        "task": first.figures.task,
         "n": len(rows),
         "base_differs": sum(len({result.base_right for result in row}) > 1 for row in rows),
-        "spaces": {
-            space: {"out": str(study.out)} | {name: study.summary[name] for name in _OF_SUMMARY}
-            for space, study in studies.items()
-        },
+        "spaces": {space: {"out": str(study.out)} | _of_space(study.figures) for space, study in studies.items()},
         "comparisons": [*comparisons, *_excess(results)],
     }
+
+
+def _of_space(figures: SearchFigures) -> Line:
+    random = figures.peers.get("random")
+    line: Line = as_json(
+        {
+            "base_accuracy": figures.base_accuracy,
+            "oracle_accuracy": figures.oracle_accuracy,
+            "shorter_share": figures.shorter_share,
+            "corrected_share": figures.corrected_share,
+            "mean_best_depth": figures.mean_best_depth,
+            "excess": figures.control.excess,
+            "random_oracle_accuracy": None if random is None else random.oracle_accuracy,
+            "layer_calls": figures.layer_calls,
+        }
+    )
+    return line
 
 
 # What is compared: of which inputs, and whether it holds for one.
@@ -214,10 +227,10 @@ def reading(table: dict[str, Any]) -> Sequence[str]:
     """The comparison in plain lines."""
     lines = []
     for space, row in table["spaces"].items():
-        low, high = row["oracle_accuracy_interval"]
-        excess = "-" if row["excess"] is None else f"{100 * row['excess']:+.1f}"
+        low, high = row["oracle_accuracy"]["interval"]
+        excess = "-" if row["excess"]["value"] is None else f"{100 * row['excess']['value']:+.1f}"
         lines.append(
-            f"{space:<5} oracle accuracy {100 * row['oracle_accuracy']:.1f} % "
+            f"{space:<5} oracle accuracy {100 * row['oracle_accuracy']['value']:.1f} % "
             f"(95 %: {100 * low:.0f} to {100 * high:.0f}), excess over the control {excess} points, "
             f"mean best depth {row['mean_best_depth']:.1f}, {row['layer_calls']:,} layer calls"
         )

@@ -125,9 +125,9 @@ def budgets(most: int) -> tuple[int, ...]:
 def _hit_share(name: str, arms: Sequence[ArmResult]) -> HitShare:
     chains = sum(len(arm.evaluations) - 1 for arm in arms)
     rates = [_rate(arm) for arm in arms if len(arm.evaluations) > 1]
-    return HitShare(name, sum(arm.hits for arm in arms), chains, measured_mean(rates))
+    return HitShare(name, sum(arm.right_chains for arm in arms), chains, measured_mean(rates))
 
 
 def _rate(arm: ArmResult) -> float:
     tried = len(arm.evaluations) - 1
-    return arm.hits / tried if tried else 0.0
+    return arm.right_chains / tried if tried else 0.0

@@ -83,7 +83,7 @@ def _chosen(result: InputResult, seed: int) -> list[tuple[str, Chain]]:
 def _chance(result: InputResult) -> float | None:
     """The share of right chains in the random arm."""
     arm = result.arms.get("random")
-    return arm.hits / (len(arm.evaluations) - 1) if arm is not None and len(arm.evaluations) > 1 else None
+    return arm.right_chains / (len(arm.evaluations) - 1) if arm is not None and len(arm.evaluations) > 1 else None
 
 
 def _line(result: InputResult, kind: str, chain: Chain, rewards: Sequence[float]) -> InputNeighbours:

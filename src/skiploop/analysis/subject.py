@@ -16,15 +16,14 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from skiploop.chains.chain import Chain
 from skiploop.engine.open import open_runner
-from skiploop.engine.request import Result, Runner
+from skiploop.engine.request import Runner
 from skiploop.errors import InvalidInput
 from skiploop.spaces.space import Space
-from skiploop.storage.files import Line, writing
+from skiploop.storage.files import writing
 from skiploop.storage.journal import JsonlJournal
 from skiploop.storage.lock import lock_folder
-from skiploop.studies.evaluation import request, shown_verdict
+from skiploop.studies.evaluations import Evaluations, Key, Pair
 from skiploop.studies.folder import read_inputs
 from skiploop.studies.opening import StudyModel, open_model
 from skiploop.studies.progress import Progress
@@ -33,68 +32,8 @@ from skiploop.studies.search import Study, load_study
 from skiploop.studies.settings import StudySettings
 from skiploop.tasks import Example, Task
 
-Pair = tuple[str, Chain]  # an input's id, and a chain to run on it
 Evaluate = Callable[[Sequence[Pair]], Sequence[float]]  # rewards, in the order of the pairs
 _EXAMPLE_FIELDS = tuple(field.name for field in fields(Example))
-
-
-class Evaluations:
-    """Evaluates pairs of input and chain, each once.
-
-    Args:
-        task: how answers are judged.
-        runner: evaluates.
-        known: the rewards of the study.
-        journal: what earlier analyses evaluated, and where new evaluations go.
-        per_call: about how many requests go into one call of the engine, and are lost when it is killed.
-        progress: is told how far a call is.
-    """
-
-    def __init__(
-        self,
-        task: Task,
-        runner: Runner,
-        known: Mapping[tuple[str, tuple[int, ...]], float],
-        journal: JsonlJournal,
-        *,
-        per_call: int = 1024,
-        progress: Progress | None = None,
-    ) -> None:
-        self._task, self._runner, self._journal = task, runner, journal
-        self._per_call, self._progress = per_call, progress or Progress()
-        self._examples = {example.id: example for example in task.examples}
-        self._known = dict(known)
-        for batch in journal.read():
-            for line in batch:
-                self._known.setdefault((line["input"], tuple(line["chain"])), line["reward"])
-        self.new = 0  # evaluations that were really run by this object
-
-    def __call__(self, pairs: Sequence[Pair]) -> list[float]:
-        """The reward of each pair, by the gold answer."""
-        keys = [(name, chain.layers) for name, chain in pairs]
-        fresh = {key: pair for key, pair in zip(keys, pairs, strict=True) if key not in self._known}
-        waiting = list(fresh.items())
-        for start in range(0, len(waiting), self._per_call):
-            self._run(waiting[start : start + self._per_call])
-            done = min(start + self._per_call, len(waiting))
-            right = sum(self._known[key] >= 1 for key, _ in waiting[:done]) / done
-            self._progress.update(self.new, self.new + len(waiting) - done, right)
-        return [self._known[key] for key in keys]
-
-    def _run(self, part: Sequence[tuple[tuple[str, tuple[int, ...]], Pair]]) -> None:
-        examples = [self._examples[name] for _, (name, _) in part]
-        wanted = [request(self._task, each, chain) for each, (_, (_, chain)) in zip(examples, part, strict=True)]
-        lines: list[Line] = []
-        for (key, _), example, result in zip(part, examples, self._runner.run(wanted), strict=True):
-            self._known[key] = reward = self._reward(example, result)
-            lines.append({"input": key[0], "chain": list(key[1]), "reward": reward})
-        self._journal.append(lines)
-        self.new += len(lines)
-
-    def _reward(self, example: Example, result: Result) -> float:
-        if self._task.verbatim:
-            return float(bool(result.matched))
-        return shown_verdict(self._task, example, result).reward
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +115,8 @@ def open_subject(
         )
         progress = progress or Progress()
         evaluate = Evaluations(
-            task, run, known_rewards(study), JsonlJournal(folder / "evaluations.jsonl"),
-            per_call=settings.engine.per_call, progress=progress,
+            task, run, JsonlJournal(folder / "evaluations.jsonl"),
+            known=known_rewards(study), per_call=settings.engine.per_call, progress=progress,
         )  # fmt: skip
         space = settings.space.make(study.run["model"]["num_layers"])
         with progress:
@@ -202,7 +141,7 @@ def study_task(study: Study) -> Task:
     return Task(about["name"], tuple(examples), **settings)
 
 
-def known_rewards(study: Study) -> dict[tuple[str, tuple[int, ...]], float]:
+def known_rewards(study: Study) -> dict[Key, float]:
     """What the study evaluated by the gold answer; successes that didn't hold when run alone count as wrong."""
     return {
         (result.example["id"], chain.layers): reward

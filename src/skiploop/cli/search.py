@@ -58,8 +58,8 @@ def show_found(study: Study | StaticStudy, json: bool) -> None:
     from skiploop.studies.static.study import StaticStudy
 
     if json:
-        print_json(study.summary)
+        print_json(study.to_json())
     elif isinstance(study, StaticStudy):
-        print_static(study.summary, make_console())
+        print_static(study.figures, make_console())
     else:
         print_study(study, make_console())

@@ -55,6 +55,6 @@ def show_full(found: FullStudy, json: bool) -> None:
     from skiploop.reporting.terminal import make_console
 
     if json:
-        print_json({**found.record, "out": str(found.out), "figures": found.parts})
+        print_json(found.to_json())
     else:
         print_full(found, make_console())

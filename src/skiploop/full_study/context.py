@@ -10,7 +10,6 @@ from pathlib import Path
 from skiploop.engine.open import open_runner
 from skiploop.engine.request import Runner
 from skiploop.full_study.settings import FullSettings
-from skiploop.storage.files import Line
 from skiploop.studies.opening import StudyModel
 from skiploop.studies.progress import Progress
 from skiploop.tasks import Example, Task
@@ -65,7 +64,7 @@ class Part:
         name: in study.json.
         place: its folder or file, relative to the study's folder.
         title: for people.
-        run: does it, or what is left of it, and returns its figures.
+        run: does it, or what is left of it; its figures are in `place` then.
         why_not: why a study can't have it; None if it can.
         optional: a study can be without it, as no other part needs it.
     """
@@ -73,6 +72,6 @@ class Part:
     name: str
     place: str
     title: str
-    run: Callable[[Context], Line]
+    run: Callable[[Context], None]
     why_not: Callable[[Context], str | None] = lambda context: None
     optional: bool = False

@@ -5,8 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from skiploop.full_study.context import Context, Part
-from skiploop.storage.files import Line, read_json, write_json
-from skiploop.studies.full_record import read_analyses
+from skiploop.storage.files import write_json
 from skiploop.studies.search import load_study, search
 
 _NARROW = ("skip", "loop")  # the spaces of the ablation beside the search's own
@@ -17,12 +16,12 @@ _TO_DRAW = ("matplotlib", "jinja2")
 # Skip-only and loop-only, beside the search that is done already
 
 
-def _ablation(context: Context) -> Line:
+def _ablation(context: Context) -> None:
     from skiploop.analysis.ablation import compare
 
     out = context.out / "ablation"
     if (out / "ablation.json").exists():
-        return read_json(out / "ablation.json")
+        return
     studies = {}
     for space in _NARROW:
         studies[space] = search(
@@ -33,7 +32,6 @@ def _ablation(context: Context) -> Line:
     for space, row in table["spaces"].items():
         row["out"] = f"ablation/{space}" if space in _NARROW else "search"
     write_json(out / "ablation.json", table)
-    return read_json(out / "ablation.json")
 
 
 def _other_space(context: Context) -> str | None:
@@ -44,7 +42,7 @@ def _other_space(context: Context) -> str | None:
 # Analyses
 
 
-def _analyses(context: Context) -> Line:
+def _analyses(context: Context) -> None:
     from skiploop.analysis.runs import ANALYSES, analyze
 
     settings = {
@@ -55,20 +53,18 @@ def _analyses(context: Context) -> Line:
     analyze(
         place, names, settings=settings, model=context.model, runner=context.runner, progress=context.progress("right")
     )
-    return read_analyses(place / "analysis")
 
 
 # The report
 
 
-def _report(context: Context) -> Line:
+def _report(context: Context) -> None:
     from skiploop.reporting import build, render_page
 
     place = context.out / "report.html"
     written = place.with_suffix(".part")
     written.write_text(render_page(build([context.out])), encoding="utf-8")
     written.replace(place)
-    return {}
 
 
 def _no_drawing(context: Context) -> str | None:

@@ -11,87 +11,89 @@ from collections.abc import Callable
 from skiploop.chains.chain import Chain
 from skiploop.full_study.context import Context, Part
 from skiploop.full_study.later_parts import LATER_PARTS
-from skiploop.storage.files import Line, read_json, write_json
+from skiploop.storage.files import write_json
 from skiploop.storage.journal import JsonlJournal
 from skiploop.studies.controls.rotation import claims, options_study, why_not
-from skiploop.studies.controls.sampling import Reference, sampling_study
-from skiploop.studies.progress import Progress
+from skiploop.studies.controls.rotation_figures import RotationFigures
+from skiploop.studies.controls.sampling import Split, sampling_study
+from skiploop.studies.controls.sampling_figures import Reference, SamplingFigures
 from skiploop.studies.search import load_study, search
+from skiploop.studies.static.figures import ChosenChain
 from skiploop.studies.static.study import load_static, rewards_on_test, search_static
+from skiploop.studies.worklist import Worklist
 
 __all__ = ["OPTIONAL", "PARTS", "Context", "Part"]
 
+Control = Callable[[Context, Worklist], SamplingFigures | RotationFigures]
 
-def _search(context: Context) -> Line:
-    found = search(
+
+def _search(context: Context) -> None:
+    search(
         context.model, context.pool, out=context.out / "search", settings=context.settings.of_parts,
         inputs=context.searched, runner=context.given, progress=context.progress("oracle accuracy"),
     )  # fmt: skip
-    return found.summary
 
 
-def _static(context: Context) -> Line:
-    found = search_static(
+def _static(context: Context) -> None:
+    search_static(
         context.model, context.pool, out=context.out / "static", static=context.settings.static,
         settings=context.settings.of_parts.changed(budget=context.settings.static_budget),
         runner=context.given, progress=context.progress("best on training inputs"),
     )  # fmt: skip
-    return found.summary
 
 
-def _sampling(context: Context) -> Line:
-    return _controlled(context, "sampling", _sample)
+def _sampling(context: Context) -> None:
+    _controlled(context, "sampling", _sample, per_call=context.settings.sampling.per_call)
 
 
-def _sample(context: Context, journal: JsonlJournal, progress: Progress) -> Line:
-    found = load_study(context.out / "search")
-    chosen = load_static(context.out / "static").summary["chosen"]["search"]
-    spent = sum(len(chain) for each in found.inputs for chain, _ in each.search.evaluations)
+def _sample(context: Context, work: Worklist) -> SamplingFigures:
+    study = load_study(context.out / "search")
+    spent = sum(len(chain) for each in study.inputs for chain, _ in each.search.evaluations)
     reference = Reference(
-        {"search": spent / len(found.inputs), "static": float(chosen["depth"])},
+        {"search": spent / len(study.inputs), "static": float(_chosen(context).depth)},
         rewards_on_test(context.out / "static")["search"],
-        {each.example["id"]: each.search.right for each in found.inputs},
+        {each.example["id"]: each.search.right for each in study.inputs},
     )
     return sampling_study(
-        context.pool, context.train, context.test, reference,
-        identity=Chain.identity(context.model.num_layers), settings=context.settings.sampling,
-        runner=context.runner, journal=journal, progress=progress,
+        Split(context.pool, context.train, context.test), reference,
+        identity=Chain.identity(context.model.num_layers), settings=context.settings.sampling, work=work,
     )  # fmt: skip
 
 
-def _options(context: Context) -> Line:
-    return _controlled(context, "options", _rotate)
+def _options(context: Context) -> None:
+    _controlled(context, "options", _rotate)
 
 
-def _rotate(context: Context, journal: JsonlJournal, progress: Progress) -> Line:
+def _rotate(context: Context, work: Worklist) -> RotationFigures:
     num_layers = context.model.num_layers
-    chosen = Chain(load_static(context.out / "static").summary["chosen"]["search"]["chain"], num_layers)
+    chosen = Chain(_chosen(context).chain, num_layers)
     chains = {"identity": Chain.identity(num_layers)} | ({} if chosen.is_identity else {"static": chosen})
     test = [example for example in context.test if example.choices and example.gold is not None]
-    found = load_study(context.out / "search")
     by_id = {example.id: example for example in test}
-    results = [each for each in found.inputs if each.example["id"] in by_id]
-    return options_study(
-        context.pool, test, chains, claims(context.pool, results, by_id),
-        runner=context.runner, journal=journal, progress=progress,
-    )  # fmt: skip
+    results = [each for each in load_study(context.out / "search").inputs if each.example["id"] in by_id]
+    claimed = claims(context.pool, results, by_id)
+    return options_study(context.pool, test, chains=chains, claimed=claimed, work=work)
+
+
+def _chosen(context: Context) -> ChosenChain:
+    """The static chain of the search."""
+    return load_static(context.out / "static").figures.chosen["search"]
 
 
 def _no_options(context: Context) -> str | None:
     return why_not(context.pool, context.test)
 
 
-def _controlled(context: Context, name: str, work: Callable[[Context, JsonlJournal, Progress], Line]) -> Line:
+def _controlled(context: Context, name: str, control: Control, *, per_call: int = 1024) -> None:
     """A control: controls/NAME.jsonl is its journal, controls/NAME.json its figures, written at the end."""
     place = context.out / "controls" / f"{name}.json"
     if place.exists():
-        return read_json(place)
+        return
     place.parent.mkdir(parents=True, exist_ok=True)
-    progress = context.progress("right")
+    journal, progress = JsonlJournal(place.with_suffix(".jsonl")), context.progress("right")
     with progress:
-        figures = work(context, JsonlJournal(place.with_suffix(".jsonl")), progress)
-    write_json(place, figures)
-    return read_json(place)
+        work = Worklist(context.runner, journal, per_call=per_call, progress=progress)
+        write_json(place, control(context, work).to_json())
 
 
 PARTS: tuple[Part, ...] = (

@@ -1,7 +1,7 @@
 """A full study: the search, and everything that has to stand beside it, in one folder.
 
-    found = run_study("nano", "nano", out="runs/nano")
-    found.parts["search"]["oracle_accuracy"], found.parts["static"]["chosen"]["search"]["test"]
+    study = run_study("nano", "nano", out="runs/nano")
+    study.parts.search.oracle_accuracy, study.parts.static.chosen["search"].test
 
     OUT/study.json       settings, model, versions, and how far each part is
     OUT/search           the ordinary study, on the first of the test inputs

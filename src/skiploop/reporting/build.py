@@ -41,7 +41,7 @@ class RunReport:
             "name": self.name,
             "kind": "study" if self.folder.study is not None else "static",
             "run": self.folder.run,
-            "summary": self.folder.summary,
+            "summary": self.folder.found.figures.to_json(),
             "reading": self.reading.to_json(),
             "sections": {section.name: section.to_json() for section in self.sections},
         }

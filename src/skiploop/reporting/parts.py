@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from skiploop.stats.measured import Measured
 from skiploop.stats.shares import wilson
+from skiploop.studies.paired import PairedDifference
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -140,6 +141,11 @@ def measured(found: Measured | None, kind: Kind | None = None, *, strong: bool =
 def difference(found: Measured | None, kind: Kind | None = None) -> Cell:
     """A difference as a cell, strong where its interval excludes 0."""
     return measured(found, kind, strong=found is not None and found.excludes())
+
+
+def compared(found: PairedDifference | None) -> Cell:
+    """A paired difference as a cell, strong where its interval excludes 0; empty where there is none."""
+    return difference(None if found is None else found.difference)
 
 
 def listed(value: float | None, interval: Sequence[float] | None, *, gap: bool = False) -> Cell:

@@ -15,9 +15,10 @@ from skiploop.errors import InvalidInput
 from skiploop.storage.files import Line, read_json
 from skiploop.storage.journal import JsonlJournal
 from skiploop.studies.folder import read_inputs, read_run
-from skiploop.studies.full_record import FullStudy, read_analyses
+from skiploop.studies.full_record import FullStudy, PartFigures, read_analyses
 from skiploop.studies.open_folder import open_folder
 from skiploop.studies.search import Study, load_study
+from skiploop.studies.static.figures import StaticFigures
 from skiploop.studies.static.study import StaticStudy, load_static
 
 ABLATION = "ablation.json"
@@ -33,15 +34,15 @@ class RunFolder:
         found: the study that is in it.
         whole: the folder of the full study, or of the ablation, that it is the search of; None for a run by itself.
         parts: of that full study, by name: title, status, and why it doesn't apply.
-        figures: of all parts that are complete, by name, without their lines of single inputs.
+        figures: of all parts that are complete.
     """
 
     path: Path
     run: dict[str, Any]
     found: Study | StaticStudy
     whole: Path | None = None
-    parts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    figures: dict[str, Line] = field(default_factory=dict)
+    parts: dict[str, Line] = field(default_factory=dict)
+    figures: PartFigures = field(default_factory=PartFigures)
 
     @property
     def study(self) -> Study | None:
@@ -52,11 +53,6 @@ class RunFolder:
     def static(self) -> StaticStudy | None:
         """The study of static chains; None where the run has chains per input."""
         return self.found if isinstance(self.found, StaticStudy) else None
-
-    @property
-    def summary(self) -> dict[str, Any]:
-        """Its figures, without those that depend on where and how fast it was run."""
-        return {key: value for key, value in self.found.summary.items() if key not in ("seconds", "out")}
 
     @property
     def name(self) -> str:
@@ -73,15 +69,22 @@ class RunFolder:
         place = self.whole / "static"
         return RunFolder(place, read_run(place), load_static(place))
 
+    @property
+    def static_figures(self) -> StaticFigures | None:
+        """The figures of `held_out`."""
+        if self.static is not None:
+            return self.static.figures
+        return self.figures.static
+
     def inputs(self) -> list[Line]:
         """The lines of inputs.jsonl."""
         return read_inputs(self.path)
 
     def lines(self) -> list[Line]:
         """The evaluations, in their order, as the journal has them."""
-        return [line for batch in JsonlJournal(self.path / "journal.jsonl").read() for line in batch]
+        return JsonlJournal(self.path / "journal.jsonl").lines()
 
-    def part(self, kind: Literal["controls", "analysis"], name: str) -> dict[str, Any] | None:
+    def part(self, kind: Literal["controls", "analysis"], name: str) -> Line | None:
         """What a control or an analysis has found; None where it wasn't run."""
         root = self.whole if kind == "controls" and self.whole is not None else self.path
         return _read(root / kind / f"{name}.json")
@@ -95,16 +98,17 @@ def open_run(path: str | Path) -> RunFolder:
     place = Path(path)
     if (place / ABLATION).is_file():
         both = place / "cola"
-        figures = {"ablation": read_json(place / ABLATION), "analyses": read_analyses(both / "analysis")}
+        figures = PartFigures(ablation=read_json(place / ABLATION), analyses=read_analyses(both / "analysis"))
         return RunFolder(both, read_run(both), load_study(both), place, figures=figures)
     found = open_folder(place)
     if not isinstance(found, FullStudy):
-        return RunFolder(place, found.run, found, figures={"analyses": read_analyses(place / "analysis")})
+        figures = PartFigures(analyses=read_analyses(place / "analysis"))
+        return RunFolder(place, found.run, found, figures=figures)
     search = place / "search"
     if not (search / "run.json").is_file():
         raise InvalidInput(f"the search of {place} hasn't begun; give its `skiploop study` command again")
     return RunFolder(search, read_run(search), load_study(search), place, found.record["parts"], found.parts)
 
 
-def _read(place: Path) -> dict[str, Any] | None:
+def _read(place: Path) -> Line | None:
     return read_json(place) if place.is_file() else None

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from skiploop.reporting.sentences.controls import Figures, beside_search, full_reading
-from skiploop.studies.full_record import FullStudy
+from skiploop.reporting.sentences.controls import beside_samples, full_reading
+from skiploop.stats.measured import Measured
+from skiploop.studies.full_record import FullStudy, PartFigures
+from skiploop.studies.paired import PairedDifference
 
-_NAMES = {
-    "oracle_accuracy": "chains of the search",
-    "random_oracle_accuracy": "uniform random chains",
-    "nearby_oracle_accuracy": "random chains near identity",
-}
+_PEERS = {"random": "uniform random chains", "nearby": "random chains near identity"}
 
 
 def print_full(study: FullStudy, console: Console) -> None:
@@ -34,7 +32,7 @@ def print_full(study: FullStudy, console: Console) -> None:
     console.print(f"\n{seconds:.0f} s. The study is in {study.out}", markup=False, soft_wrap=True)
 
 
-def full_table(parts: dict[str, Figures], *, dense: bool = False) -> Table:
+def full_table(parts: PartFigures, *, dense: bool = False) -> Table:
     """Accuracies first; below the line what needs the gold answer to pick. `dense` fits into 80 columns, without p."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0 if dense else (0, 1, 0, 0))
     columns = ["", "inputs", "layer\ncalls", "%", "95 %", "diff.", "95 %", *([] if dense else ["p"])]
@@ -48,67 +46,49 @@ def full_table(parts: dict[str, Figures], *, dense: bool = False) -> Table:
     return table
 
 
-def _accuracies(parts: dict[str, Figures]) -> Iterator[list[str]]:
-    static = parts.get("static")
-    if static is not None:
+def _accuracies(parts: PartFigures) -> Iterator[list[str]]:
+    if parts.static is not None:
         yield ["accuracy on test inputs"]
         for name in ("identity", "search"):
-            row = static["chosen"][name]
-            title = "  identity" if name == "identity" else f"  static chain {row['notation']}"
-            found = row | {"interval": row["difference_interval"]}
-            yield _row(title, static["test_inputs"], row["depth"], row["test"], row["test_interval"], found)
-    sampling = parts.get("sampling")
+            chosen = parts.static.chosen[name]
+            title = "  identity" if name == "identity" else f"  static chain {chosen.notation}"
+            yield _row(title, chosen.test, calls=chosen.depth, less=chosen.minus_identity)
+    sampling = parts.sampling
     if sampling is not None:
-        layers = sampling["num_layers"]
-        for how, title in (("vote", "best"), ("vote_all", "all")):
-            row = sampling["budgets"]["search"].get(how)
-            if row is not None:
-                name = f"  vote of {row['samples']} ({title}), T {row['temperature']:g}"
-                calls = (row["samples"] + 1) * layers
-                yield _row(
-                    name, sampling["test_inputs"], calls, row["test"], row["test_interval"], row["minus_identity"]
-                )
+        own = sampling.budgets["search"]
+        for vote, title in ((own.vote, "best"), (own.vote_all, "all")):
+            if vote is not None:
+                name = f"  vote of {vote.samples} ({title}), T {vote.temperature:g}"
+                calls = (vote.samples + 1) * sampling.num_layers
+                yield _row(name, vote.test, calls=calls, less=vote.minus_identity)
 
 
-def _oracles(parts: dict[str, Figures]) -> Iterator[list[str]]:
-    search, sampling = parts.get("search"), parts.get("sampling")
+def _oracles(parts: PartFigures) -> Iterator[list[str]]:
+    search, sampling = parts.search, parts.sampling
     if search is None:
         return
     yield ["oracle: some answer is right"]
-    calls = None if sampling is None else round(sampling["budgets"]["search"]["layer_calls"])
-    for name, title in _NAMES.items():
-        if search.get(name) is not None:
-            interval = search.get(f"{name}_interval")
-            found = search.get(f"{name.removesuffix('_oracle_accuracy')}_difference") or {}
-            yield _row(
-                f"  {title}", search["inputs"], calls if name == "oracle_accuracy" else None, search[name], interval,
-                _negated(found.get("oracle_accuracy"), found.get("interval"), found.get("mcnemar_p")),
-            )  # fmt: skip
-    beside = beside_search(sampling)
+    calls = None if sampling is None else round(sampling.budgets["search"].layer_calls)
+    yield _row("  chains of the search", search.oracle_accuracy, calls=calls)
+    for name, peer in search.peers.items():
+        bare = Measured(peer.oracle_accuracy.value, None, peer.oracle_accuracy.count)
+        yield _row(f"  {_PEERS[name]}", bare, less=peer.difference.negated())
+    beside = None if sampling is None else sampling.beside_search
     if sampling is not None and beside is not None:
-        row = sampling["budgets"]["search"]["any"]
-        minus = beside["search_minus_any"]
+        samples = beside_samples(sampling)
+        reached = Measured(beside.any_oracle_accuracy.value, None, beside.any_oracle_accuracy.count)
         yield _row(
-            f"  any of {row['samples']} samples, or greedy", beside["inputs"],
-            (row["samples"] + 1) * sampling["num_layers"], beside["any_oracle_accuracy"], None,
-            _negated(minus["difference"], minus["interval"], minus["mcnemar_p"]),
+            f"  any of {samples} samples, or greedy", reached, calls=(samples + 1) * sampling.num_layers,
+            less=beside.search_minus_any.negated(),
         )  # fmt: skip
 
 
-def _negated(value: float | None, interval: Sequence[float] | None, p: float | None) -> Figures | None:
-    """A difference "search minus this" as "this minus search"."""
-    if value is None or interval is None:
-        return None
-    return {"difference": -value, "interval": [-interval[1], -interval[0]], "mcnemar_p": p}
-
-
-def _row(
-    name: str, inputs: int, calls: int | None, value: float, interval: Sequence[float] | None, found: Figures | None
-) -> list[str]:
-    cells = [name, str(inputs), "" if calls is None else str(calls), f"{100 * value:.1f}"]
+def _row(title: str, figure: Measured, *, calls: int | None = None, less: PairedDifference | None = None) -> list[str]:
+    cells = [title, str(figure.count), "" if calls is None else str(calls), f"{100 * (figure.value or 0.0):.1f}"]
+    interval = figure.interval
     cells.append("" if interval is None else f"{100 * interval[0]:.0f} to {100 * interval[1]:.0f}")
-    if found is None or found["interval"] is None:
+    if less is None or less.difference.value is None or less.difference.interval is None:
         return [*cells, "", "", ""]
-    low, high = found["interval"]
-    p = "" if found["mcnemar_p"] is None else f"{found['mcnemar_p']:.3f}"
-    return [*cells, f"{100 * found['difference']:+.1f}", f"{100 * low:+.1f} to {100 * high:+.1f}", p]
+    low, high = less.difference.interval
+    apart = f"{100 * less.difference.value:+.1f}"
+    return [*cells, apart, f"{100 * low:+.1f} to {100 * high:+.1f}", f"{less.mcnemar_p:.3f}"]

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from skiploop.stats.measured import Measured
+from skiploop.storage.files import Line
 from skiploop.studies.arms import PEERS
+from skiploop.studies.figures import InputFigures, SearchFigures, VerificationFigures
+from skiploop.studies.format_failures import FormatFigures
+from skiploop.studies.paired import PairedDifference
 from skiploop.studies.results import InputResult
 from skiploop.studies.search import Study
+from skiploop.studies.static.figures import StaticFigures
 
 COLUMNS = (
     "\nlevel", "\ninputs", "base\n%", "oracle\n%", "random\n%", "nearby\n%", "right,\nshorter", "wrong\n->right",
     "still\nwrong", "ident.\nbest", "mean\ndepth",
 )  # fmt: skip
-_SHARES = ("base_accuracy", "oracle_accuracy", "random_oracle_accuracy", "nearby_oracle_accuracy")
 EXAMPLES = 3
 _WIDTH = 100  # where the output isn't a terminal, so that tables in logs aren't squeezed
 
@@ -31,81 +35,82 @@ def make_console() -> Console:
 
 def print_study(study: Study, console: Console) -> None:
     """The table, its reading, examples, and where the study is."""
-    summary = study.summary
+    figures = study.figures
     state = "" if study.complete else " (not complete)"
     console.print(
-        f"{summary['model']} on {summary['task']}, searcher {summary['searcher']}, space {summary['space']}, "
-        f"{summary['budget']} evaluations an input{state}",
+        f"{figures.model} on {figures.task}, searcher {figures.searcher}, space {figures.space}, "
+        f"{figures.budget} evaluations an input{state}",
         markup=False,
     )
-    console.print(study_table(summary, dense=console.width < 85))
-    for line in reading(summary):
+    console.print(study_table(figures, dense=console.width < 85))
+    for line in reading(figures):
         console.print(line, markup=False)
     print_examples(study, console)
-    seconds, calls = summary["seconds"], summary["layer_calls"]
-    console.print(f"\n{calls:,} layer calls in {seconds:.0f} s. The study is in {study.out}", markup=False)
+    calls = figures.layer_calls
+    console.print(f"\n{calls:,} layer calls in {study.seconds:.0f} s. The study is in {study.out}", markup=False)
 
 
-def study_table(summary: dict[str, Any], *, dense: bool = False) -> Table:
+def study_table(figures: SearchFigures, *, dense: bool = False) -> Table:
     """One row per level and one for all; `dense` fits into 80 columns."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0 if dense else (0, 1, 0, 0))
     for column in COLUMNS:
         table.add_column(column, justify="left" if column == "\nlevel" else "right", no_wrap=True)
-    levels = summary["by_level"]
-    for row in levels if len(levels) > 1 else []:
-        table.add_row(*_cells("-" if row["level"] is None else str(row["level"]), row))
+    levels = figures.by_level
+    for row in levels if len(levels) > 1 else ():
+        table.add_row(*_cells("-" if row.group is None else str(row.group), row))
     if len(levels) > 1:
         table.add_section()
-    table.add_row(*_cells("all", summary), style="bold")
+    table.add_row(*_cells("all", figures), style="bold")
     return table
 
 
-def _cells(name: str, row: dict[str, Any]) -> list[str]:
-    moves = row["transitions"]
+def _cells(name: str, row: InputFigures) -> list[str]:
+    moves = row.transitions
+    peers = [row.peers[peer].oracle_accuracy.value if peer in row.peers else None for peer in PEERS]
     return [
         name,
-        str(row["inputs"]),
-        *(_number(row[key], 100) for key in _SHARES),
-        *(str(moves[key]) for key in ("right_shorter", "corrected", "still_wrong", "identity_best")),
-        f"{_number(row['mean_base_depth'])} / {_number(row['mean_best_depth'])}",
+        str(row.inputs),
+        *(_number(share, 100) for share in (row.base_accuracy.value, row.oracle_accuracy.value, *peers)),
+        *map(str, (moves.right_shorter, moves.corrected, moves.still_wrong, moves.identity_best)),
+        f"{_number(row.mean_base_depth)} / {_number(row.mean_best_depth)}",
     ]
 
 
-def reading(summary: dict[str, Any]) -> list[str]:
+def reading(figures: SearchFigures) -> list[str]:
     """What the figures say, and what they don't."""
-    if not summary["inputs"]:
+    if not figures.inputs:
         return ["Nothing has been evaluated yet."]
     lines = [
-        f"Oracle accuracy {_with_interval(summary, 'oracle_accuracy')}: some chain out of at most "
-        f"{summary['budget']} is right. To pick it one needs the gold answer, so this is no accuracy; the "
-        f"model's own is {_with_interval(summary, 'base_accuracy')}.",
-        _chance(summary),
-        _single(summary),
-        _format(summary),
-        _again(summary),
+        f"Oracle accuracy {_with_interval(figures.oracle_accuracy)}: some chain out of at most "
+        f"{figures.budget} is right. To pick it one needs the gold answer, so this is no accuracy; the "
+        f"model's own is {_with_interval(figures.base_accuracy)}.",
+        _chance(figures),
+        _single(figures),
+        _format(figures.format),
+        _again(figures.verification),
     ]
     return [f"- {line}" for line in lines if line]
 
 
-def _chance(summary: dict[str, Any]) -> str:
+def _chance(figures: SearchFigures) -> str:
     parts = [
-        f"{_PEERS[peer]} reach {percent(summary[f'{peer}_oracle_accuracy'])} at the same budget (the search "
-        f"{_points(found['oracle_accuracy'])} points, {_points_interval(found['interval'])})"
-        for peer in PEERS
-        if (found := summary.get(f"{peer}_difference")) is not None
+        f"{_PEERS[name]} reach {percent(peer.oracle_accuracy.value)} at the same budget (the search "
+        f"{_points(peer.difference.difference)} points, {_points_interval(peer.difference.difference)})"
+        for name, peer in figures.peers.items()
     ]
-    if summary["control_hit_share"] is not None:
+    control = figures.control
+    if control.inputs:
         parts.append(
-            f"on {summary['control_inputs']} inputs that the model gets wrong, the search for a wrong answer "
-            f"hits it in {percent(summary['control_hit_share'])}. Excess of the right answer over the wrong "
-            f"one: {_points(summary['excess'])} points ({_points_interval(summary['excess_interval'])})"
+            f"on {control.inputs} inputs that the model gets wrong, the search for a wrong answer "
+            f"hits it in {percent(control.reached.value)}. Excess of the right answer over the wrong "
+            f"one: {_points(control.excess)} points ({_points_interval(control.excess)})"
         )
     return "Chance: " + "; ".join(parts) + "." if parts else ""
 
 
-def _single(summary: dict[str, Any]) -> str:
+def _single(figures: SearchFigures) -> str:
     """How often one chain by itself reaches its target: the odds that a budget multiplies."""
-    shares = summary.get("right_chain_share_control_inputs") or {}
+    shares = figures.right_chain_share_control_inputs
     if shares.get("search") is None or shares.get("control") is None:
         return ""
     return (
@@ -114,47 +119,49 @@ def _single(summary: dict[str, Any]) -> str:
     )
 
 
-def _format(summary: dict[str, Any]) -> str:
-    found = summary.get("format")
-    if found is None or not found["unparsable_before"]:
+def _format(figures: FormatFigures | None) -> str:
+    if figures is None or not figures.unparsable_before:
         return ""
     return (
-        f"Format: {found['unparsable_before']} of {found['inputs']} answers of the identity can't be read; "
-        f"{found['corrected_unparsable_before']} of the {found['corrected']} corrected inputs are among them, where a "
+        f"Format: {figures.unparsable_before} of {figures.inputs} answers of the identity can't be read; "
+        f"{figures.corrected_unparsable_before} of the {figures.corrected} corrected inputs are among them, where a "
         "chain may repair no more than the format."
     )
 
 
-def _again(summary: dict[str, Any]) -> str:
-    if not summary["verified"]:
+def _again(figures: VerificationFigures) -> str:
+    if not figures.reruns:
         return ""
     return (
-        f"Run again alone, {summary['flips']} of {summary['verified']} claimed successes (of all arms) were wrong "
-        f"and don't count (flip rate {percent(summary['flip_rate'])})."
+        f"Run again alone, {figures.flips} of {figures.reruns} claimed successes (of all arms) were wrong "
+        f"and don't count (flip rate {percent(figures.flip_rate)})."
     )
 
 
-def print_static(summary: dict[str, Any], console: Console) -> None:
+def print_static(figures: StaticFigures, console: Console) -> None:
     """One row for each way to choose a static chain, and what it comes to."""
     console.print(
-        f"{summary['model']} on {summary['task']}: one chain for all inputs, chosen on {summary['train_inputs']} "
-        f"training inputs, reported on {summary['test_inputs']} others"
+        f"{figures.model} on {figures.task}: one chain for all inputs, chosen on {figures.train_inputs} "
+        f"training inputs, reported on {figures.test_inputs} others"
     )
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("chosen by", "chain", "depth", "train %", "test %", "95 %", "difference", "95 %", "p"):
         table.add_column(name, justify="left" if name in ("chosen by", "chain") else "right")
-    for name, row in summary["chosen"].items():
-        low, high = row["test_interval"]
-        different = row["difference_interval"] is not None
+    for name, row in figures.chosen.items():
+        title = _STATIC_NAMES.get(name, name).format(searcher=figures.searcher)
         table.add_row(
-            _STATIC_NAMES.get(name, name).format(**summary), row["notation"], str(row["depth"]),
-            f"{100 * row['train']:.1f}", f"{100 * row['test']:.1f}", f"{100 * low:.0f} to {100 * high:.0f}",
-            _points(row["difference"]) if different else "",
-            _points_interval(row["difference_interval"]).removeprefix("95 %: ") if different else "",
-            f"{row['mcnemar_p']:.3f}" if different else "",
+            title, row.notation, str(row.depth), f"{100 * row.train:.1f}", _number(row.test.value, 100),
+            _range(row.test), *_differences(row.minus_identity),
         )  # fmt: skip
     console.print(table)
-    console.print(_static_reading(summary), soft_wrap=True)
+    console.print(_static_reading(figures), soft_wrap=True)
+
+
+def _differences(minus: PairedDifference | None) -> tuple[str, str, str]:
+    if minus is None:
+        return "", "", ""
+    ends = _points_interval(minus.difference).removeprefix("95 %: ")
+    return _points(minus.difference), ends, f"{minus.mcnemar_p:.3f}"
 
 
 _PEERS = {"random": "uniform random chains", "nearby": "random chains a few edits from the identity"}
@@ -167,14 +174,14 @@ _STATIC_NAMES = {
 }
 
 
-def _static_reading(summary: dict[str, Any]) -> str:
+def _static_reading(figures: StaticFigures) -> str:
     """In plain words: is the chosen chain better than the model as it is?"""
-    row = summary["chosen"]["search"]
-    tried = summary["chains"]["search"]
-    if row["difference_interval"] is None:
+    row = figures.chosen["search"]
+    tried = figures.chains["search"]
+    if row.minus_identity is None:
         return f"None of the {tried} chains tried was better than the identity on the training inputs."
-    low, high = row["difference_interval"]
-    calls = f"at {row['depth']} layer calls instead of {summary['chosen']['identity']['depth']}"
+    low, high = ends(row.minus_identity.difference)
+    calls = f"at {row.depth} layer calls instead of {figures.chosen['identity'].depth}"
     if low > 0:
         return f"The chain found is more accurate than the identity on inputs that it wasn't chosen on, {calls}."
     if high < 0:
@@ -214,12 +221,12 @@ def print_input(result: InputResult, console: Console) -> None:
     _field(console, "identity", f"{said(result)} ({'right' if result.base_right else 'wrong'})")
     for name, arm in result.arms.items():
         aim = f", for the wrong answer {arm.target!r}" if arm.target is not None else ""
-        _field(console, name, f"{len(arm.evaluations)} evaluations{aim}; {arm.hits} chains beside identity hit")
+        _field(console, name, f"{len(arm.evaluations)} evaluations{aim}; {arm.right_chains} chains beside identity hit")
         for chain, reward in arm.pareto:
             _field(console, "", f"reward {reward:g}  depth {len(chain)}  {chain}")
 
 
-def input_json(result: InputResult) -> dict[str, Any]:
+def input_json(result: InputResult) -> Line:
     """Everything about one input, ready for JSON."""
     chain, reward = result.search.best
     return {
@@ -251,7 +258,7 @@ def percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f} %"
 
 
-def _shown(line: dict[str, Any]) -> str | None:
+def _shown(line: Line) -> str | None:
     text: str | None = line.get("text", line["answer"])
     return text
 
@@ -271,14 +278,25 @@ def _number(value: float | None, unit: int = 1) -> str:
     return "-" if value is None else f"{unit * value:.1f}"
 
 
-def _with_interval(summary: dict[str, Any], name: str) -> str:
-    low, high = summary[f"{name}_interval"]
-    return f"{percent(summary[name])} (95 %: {100 * low:.0f} to {100 * high:.0f})"
+def ends(figure: Measured) -> tuple[float, float]:
+    """Both ends of an interval that there is: shares and differences of one input or more have one."""
+    assert figure.interval is not None, "there is at least one input"
+    return figure.interval
 
 
-def _points(value: float) -> str:
-    return f"{100 * value:+.1f}"
+def _range(figure: Measured) -> str:
+    low, high = ends(figure)
+    return f"{100 * low:.0f} to {100 * high:.0f}"
 
 
-def _points_interval(interval: Sequence[float]) -> str:
-    return f"95 %: {_points(interval[0])} to {_points(interval[1])}"
+def _with_interval(figure: Measured) -> str:
+    return f"{percent(figure.value)} (95 %: {_range(figure)})"
+
+
+def _points(figure: Measured) -> str:
+    return f"{100 * (figure.value or 0.0):+.1f}"
+
+
+def _points_interval(figure: Measured) -> str:
+    low, high = ends(figure)
+    return f"95 %: {100 * low:+.1f} to {100 * high:+.1f}"

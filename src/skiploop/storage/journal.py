@@ -21,6 +21,9 @@ class Journal(Protocol):
     def read(self) -> list[list[Line]]:
         """All complete batches, in order."""
 
+    def lines(self) -> list[Line]:
+        """All lines of complete batches, in order."""
+
 
 class JsonlJournal:
     """A journal in a file of JSON lines; a line {"end": n} completes a batch of n."""
@@ -68,6 +71,10 @@ class JsonlJournal:
                 batches.append(batch)
                 batch, self._end = [], position
         return batches
+
+    def lines(self) -> list[Line]:
+        """The lines of the complete batches; raises what `read` raises."""
+        return [line for batch in self.read() for line in batch]
 
 
 def raw_lines(path: Path) -> list[bytes]:

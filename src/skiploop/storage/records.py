@@ -12,10 +12,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import Field, fields, is_dataclass
 from functools import cache
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from skiploop.errors import InvalidInput
+from skiploop.storage.files import read_json
 
 Record = TypeVar("Record")
 _PLAIN = {str: "text", int: "a whole number", float: "a number", bool: "true or false", NoneType: "null"}
@@ -44,6 +46,14 @@ def from_json(cls: type[Record], value: Any) -> Record:
     """
     record: Record = _decoded(cls, value, cls.__name__)
     return record
+
+
+def read_record(cls: type[Record], path: Path) -> Record:
+    """The dataclass in a JSON file; InvalidInput names file and field where it doesn't fit."""
+    try:
+        return from_json(cls, read_json(path))
+    except InvalidInput as error:
+        raise error if str(path) in str(error) else InvalidInput(f"{path}: {error}") from None
 
 
 def _decoded(kind: Any, value: Any, where: str) -> Any:

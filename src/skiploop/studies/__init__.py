@@ -7,10 +7,12 @@ record            run.json: what a study is about, and whether two are about the
 folder            a study's folder
 arms              who searches for what, on which input, with which seed
 evaluation        what the engine is asked for, and what its answer is worth
+evaluations       pairs of input and chain, each evaluated once and journalled
 rounds            all arms of all inputs in lock-step
 worklist          work in units of several requests, journalled and resumed
 results           what was found for each input
 figures           the figures of a study
+paired            two arms compared input by input
 format_failures   answers that can't be read, before and after
 warm_start        chains that are tried first
 progress          how far a study is

@@ -53,11 +53,18 @@ def shown_verdict(task: Task, example: Example, result: Result) -> Verdict:
     return task.judge_text(example, result.text or "")
 
 
+def reward(task: Task, target: Example, result: Result) -> float:
+    """What an answer to `request` is worth by the target."""
+    if task.verbatim:
+        return float(bool(result.matched))
+    return shown_verdict(task, target, result).reward
+
+
 def outcome(task: Task, state: InputState, target: int, result: Result) -> Outcome:
     """What one answer to `request` says about the gold answer and about the wrong one."""
     if task.verbatim:
-        reward = float(bool(result.matched))
-        return Outcome((reward, None) if target == GOLD else (None, reward))
+        matched = float(bool(result.matched))
+        return Outcome((matched, None) if target == GOLD else (None, matched))
     gold, wrong = state.targets
     verdict = shown_verdict(task, gold, result)
     other = None if wrong is None else shown_verdict(task, wrong, result).reward

@@ -1,21 +1,52 @@
 """A full study's folder, read: study.json, and the figures of the parts that are complete.
 
-found = load_full("runs/nano")
-found.parts["search"]["oracle_accuracy"]
+study = load_full("runs/nano")
+study.parts.search.oracle_accuracy
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from skiploop.errors import InvalidInput
 from skiploop.storage.files import Line, read_json
+from skiploop.storage.records import Record, as_json, read_record
+from skiploop.studies.controls.rotation_figures import RotationFigures
+from skiploop.studies.controls.sampling_figures import SamplingFigures
+from skiploop.studies.figures import SearchFigures
 from skiploop.studies.record import SCHEMA
+from skiploop.studies.static.figures import StaticFigures
 
 FILE = "study.json"
+
+
+@dataclass(frozen=True, slots=True)
+class PartFigures:
+    """The figures of the parts; None: not complete, not applicable, or left out.
+
+    Attributes:
+        search: chains for each input.
+        static: one chain for all inputs.
+        sampling: samples and votes at equal layer calls.
+        options: options moved.
+        ablation: skip-only and loop-only beside both; what `skiploop.analysis.ablation` has written.
+        analyses: of the search, by name, without their lines of single inputs; what `skiploop.analysis` has written.
+    """
+
+    search: SearchFigures | None = None
+    static: StaticFigures | None = None
+    sampling: SamplingFigures | None = None
+    options: RotationFigures | None = None
+    ablation: Line | None = None
+    analyses: Mapping[str, Line] | None = None
+
+    def to_json(self) -> Line:
+        """By name, those that there are."""
+        line: Line = as_json(self)
+        return {name: figures for name, figures in line.items() if figures is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +61,16 @@ class FullStudy:
 
     out: Path
     record: dict[str, Any]
-    parts: dict[str, Line]
+    parts: PartFigures
 
     @property
     def complete(self) -> bool:
         """Whether every part is complete, doesn't apply, or is left out."""
         return bool(self.record["status"] == "complete")
+
+    def to_json(self) -> Line:
+        """What `skiploop study --json` prints: study.json, the figures of its parts, and where it is."""
+        return {**self.record, "out": str(self.out), "figures": self.parts.to_json()}
 
 
 def load_full(path: str | Path) -> FullStudy:
@@ -46,12 +81,23 @@ def load_full(path: str | Path) -> FullStudy:
     record = read_json(out / FILE)
     if record.get("schema") != SCHEMA:
         raise InvalidInput(f"{out} was written with schema {record.get('schema')!r}; this version reads {SCHEMA}")
-    figures = {
-        name: _READ.get(name, _figures)(out / line["place"])
-        for name, line in record["parts"].items()
-        if line.get("status") == "complete"
-    }
-    return FullStudy(out, record, figures)
+    return FullStudy(out, record, _parts(out, record["parts"]))
+
+
+def _parts(out: Path, states: Mapping[str, Line]) -> PartFigures:
+    places = {name: out / line["place"] for name, line in states.items() if line.get("status") == "complete"}
+
+    def figures(name: str, cls: type[Record], file: str = "") -> Record | None:
+        return read_record(cls, places[name] / file) if name in places else None
+
+    return PartFigures(
+        search=figures("search", SearchFigures, "summary.json"),
+        static=figures("static", StaticFigures, "summary.json"),
+        sampling=figures("sampling", SamplingFigures),
+        options=figures("options", RotationFigures),
+        ablation=read_json(places["ablation"] / "ablation.json") if "ablation" in places else None,
+        analyses=read_analyses(places["analyses"]) if "analyses" in places else None,
+    )
 
 
 def is_full(path: Path) -> bool:
@@ -59,20 +105,7 @@ def is_full(path: Path) -> bool:
     return (path / FILE).is_file()
 
 
-def read_analyses(place: Path) -> dict[str, Any]:
+def read_analyses(place: Path) -> dict[str, Line]:
     """What analyses found, by name, without their lines of single inputs."""
-    found = {path.stem: read_json(path) for path in sorted(place.glob("*.json"))}
-    return {name: {key: value for key, value in each.items() if key != "inputs"} for name, each in found.items()}
-
-
-def _figures(place: Path) -> Line:
-    """Of a part that is a folder of its own, or one file."""
-    return read_json(place / "summary.json" if place.is_dir() else place)
-
-
-# Parts whose figures lie elsewhere.
-_READ: dict[str, Callable[[Path], Line]] = {
-    "ablation": lambda place: read_json(place / "ablation.json"),
-    "analyses": read_analyses,
-    "report": lambda place: {},
-}
+    results = {path.stem: read_json(path) for path in sorted(place.glob("*.json"))}
+    return {name: {key: value for key, value in result.items() if key != "inputs"} for name, result in results.items()}

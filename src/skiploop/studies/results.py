@@ -1,7 +1,16 @@
 """What a study has found for each input, from its journal alone. No torch.
 
-Words: *right* is a reward of 1. The *best* chain of an input is the one with the highest reward, then the
-shortest, then the first; where none is right it is the identity. An input's *transition* is one of
+Words, used so in all of `skiploop.studies`:
+
+    reward      what the task gives for a chain's answer, from 0 to 1; in the control for the wrong answer aimed at
+    right       a reward of 1: the chain reached its arm's target. That is the gold answer; in the control it is one
+                particular wrong answer, and a chain that reaches it is called a *hit* where people read it
+    matched     what the engine says of one forced pass: the expected answer, and nothing else, would be generated
+    claim       a right chain of a study, as its journal has it, before it is run again
+    verified    a claim that was run again, alone, and was right again; one that wasn't (a *flip*) counts as wrong
+
+The *best* chain of an input is the one with the highest reward, then the shortest, then the first; where none is right
+it is the identity. An input's *transition* is one of
 
     right_shorter   the identity is right, and so is a shorter chain
     identity_best   the identity is right, and no shorter chain was found
@@ -53,12 +62,12 @@ class ArmResult:
 
     @property
     def right(self) -> bool:
-        """Whether some chain reached the target."""
+        """Whether some chain is right."""
         return any(reward >= 1 for _, reward in self.evaluations)
 
     @property
-    def hits(self) -> int:
-        """How many chains other than the identity reached the target."""
+    def right_chains(self) -> int:
+        """How many chains other than the identity are right."""
         return sum(reward >= 1 for _, reward in self.evaluations[1:])
 
     @property

@@ -1,14 +1,13 @@
 """A study: a task's inputs, a searcher for each, the controls beside it, and everything kept on disk.
 
     study = search("nano", "nano", budget=100)
-    study.summary["oracle_accuracy"], study.summary["random_oracle_accuracy"], study.summary["excess"]
+    study.figures.oracle_accuracy, study.figures.peers["random"].oracle_accuracy, study.figures.control.excess
 
 A study that was interrupted goes on when the same call is made again; one that is complete is only read.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -19,11 +18,12 @@ from skiploop.chains.chain import Chain
 from skiploop.engine.open import open_runner
 from skiploop.engine.request import Runner
 from skiploop.errors import InvalidInput
-from skiploop.storage.files import Line, read_json
+from skiploop.storage.files import Line
 from skiploop.storage.journal import JsonlJournal
+from skiploop.storage.records import read_record
 from skiploop.studies.arms import GOLD, WRONG, InputState, wrong_candidates
 from skiploop.studies.evaluation import check_lengths, shown_request, shown_verdict
-from skiploop.studies.figures import summarise
+from skiploop.studies.figures import SearchFigures, search_figures
 from skiploop.studies.folder import StudyFolder, check_place, read_inputs, read_run, read_timing
 from skiploop.studies.opening import StudyModel, open_model
 from skiploop.studies.progress import Interrupted, Progress
@@ -45,18 +45,24 @@ class Study:
         out: the folder.
         run: what was asked for, and of what: run.json.
         inputs: what was found for each input.
-        summary: the figures; see `skiploop.studies.figures.summarise`. `seconds` and `out` come on top.
+        figures: of all inputs.
+        seconds: that it took, over all attempts.
     """
 
     out: Path
     run: dict[str, Any]
     inputs: tuple[InputResult, ...]
-    summary: dict[str, Any]
+    figures: SearchFigures
+    seconds: float
 
     @property
     def complete(self) -> bool:
         """Whether it was finished."""
-        return bool(self.summary["complete"])
+        return self.figures.complete
+
+    def to_json(self) -> Line:
+        """What `skiploop search --json` prints: the figures, where the study is, and how long it took."""
+        return self.figures.to_json() | {"seconds": self.seconds, "out": str(self.out)}
 
 
 def search(
@@ -135,15 +141,14 @@ def load_study(path: str | Path) -> Study:
     run = read_run(out)
     if run["kind"] == "static":
         raise InvalidInput(f"{out} holds a study of one chain for all inputs; read it with load_static")
-    lines = _flat(JsonlJournal(out / "journal.jsonl"))
-    verified = _flat(JsonlJournal(out / "verified.jsonl"))
+    lines = JsonlJournal(out / "journal.jsonl").lines()
+    verified = JsonlJournal(out / "verified.jsonl").lines()
     results = collect(run, read_inputs(out), lines, verified)
     if (out / "summary.json").exists():
-        summary = read_json(out / "summary.json")
+        figures = read_record(SearchFigures, out / "summary.json")
     else:
-        summary = _summary(run, results, lines, complete=False)
-    seconds = read_timing(out).get("seconds", 0.0)
-    return Study(out, run, tuple(results), summary | {"seconds": seconds, "out": str(out)})
+        figures = search_figures(run, results, lines, complete=False)
+    return Study(out, run, tuple(results), figures, read_timing(out).get("seconds", 0.0))
 
 
 def _work(
@@ -169,7 +174,7 @@ def _work(
         raise Interrupted(folder.path, "search", rounds.done, rounds.total) from None
     finally:
         clock.save()
-    folder.write_summary(_summary(run, results, rounds.lines, complete=True))
+    folder.write_summary(search_figures(run, results, rounds.lines, complete=True).to_json())
 
 
 def _verify(
@@ -185,7 +190,7 @@ def _verify(
     Of all arms alike, or they couldn't be compared. Where an arm's best chain doesn't hold, its next best right one is
     tried, until one holds.
     """
-    lines = _flat(journal)
+    lines = journal.lines()
     known = {(line["input"], line["target"], tuple(line["chain"])): line for line in lines}
     by_id = {state.example.id: state for state in states}
     for result in results:
@@ -235,14 +240,6 @@ class _Clock:
         self._folder.write_timing({key: self._before.get(key, 0) + value for key, value in spent.items()})
 
 
-def _summary(
-    run: dict[str, Any], results: Sequence[InputResult], lines: Sequence[Line], *, complete: bool
-) -> dict[str, Any]:
-    """The figures as they come back from a file: tuples as lists."""
-    figures: dict[str, Any] = json.loads(json.dumps(summarise(run, results, lines, complete=complete)))
-    return figures
-
-
 def _input_line(state: InputState) -> Line:
     wrong = [candidate.answer for candidate in state.candidates]
     return asdict(state.example) | {"choices": list(state.example.choices), "wrong": wrong}
@@ -253,7 +250,3 @@ def _note_versions(folder: StudyFolder, run: dict[str, Any], progress: Progress)
     for name, now in run["versions"].items():
         if before.get(name) != now:
             progress.note(f"{folder.path} was begun with {name} {before.get(name)}, this is {now}: rounding may differ")
-
-
-def _flat(journal: JsonlJournal) -> list[Line]:
-    return [line for batch in journal.read() for line in batch]

@@ -80,7 +80,7 @@ def from_study(path: Path, space: Space, examples: Sequence[Example], most: int 
         )
     inputs = read_inputs(path)
     _refuse_overlap(path, inputs, examples)
-    lines, verified = _lines(path / "journal.jsonl"), _lines(path / "verified.jsonl")
+    lines, verified = (JsonlJournal(path / name).lines() for name in ("journal.jsonl", "verified.jsonl"))
     found = most_often_right(collect(run, inputs, lines, verified))
     chains = [chain for chain in found if chain in space and not chain.is_identity][:most]
     if not chains:
@@ -134,7 +134,3 @@ def _refuse_overlap(path: Path, inputs: Sequence[Line], examples: Sequence[Examp
 
 def _example(line: Line) -> Example:
     return Example(line["id"], line["prompt"], line["answer"], tuple(line["choices"]), question=line["question"])
-
-
-def _lines(path: Path) -> list[Line]:
-    return [line for batch in JsonlJournal(path).read() for line in batch]

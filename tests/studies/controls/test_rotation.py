@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,8 +12,11 @@ from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
 from skiploop.stats.shares import newcombe_independent
 from skiploop.storage.journal import JsonlJournal
+from skiploop.storage.records import from_json
 from skiploop.studies.controls.rotation import Claim, claims, options_study, rotations, why_not
+from skiploop.studies.controls.rotation_figures import RotationFigures
 from skiploop.studies.search import search
+from skiploop.studies.worklist import Worklist
 from skiploop.tasks import Example, Task, make_task
 from skiploop.tasks.prompts import options_text
 from skiploop.testing.fakes import LAYERS, FakeModel, FakeRunner, digest, fake_task, options
@@ -53,28 +55,29 @@ class Readers(FakeRunner):
         return Result(text="ABCD"[place])
 
 
-def run(out: Path, task: Task, found: list[Claim], runner: FakeRunner | None = None, **more: Any) -> dict[str, Any]:
-    return options_study(
-        task, task.examples, {"identity": IDENTITY, "static": SHORT}, found,
-        runner=runner or Readers(), journal=JsonlJournal(out / "j.jsonl"), **more,
-    )  # fmt: skip
+def run(
+    out: Path, task: Task, claimed: list[Claim], runner: FakeRunner | None = None, per_call: int = 1024
+) -> RotationFigures:
+    work = Worklist(runner or Readers(), JsonlJournal(out / "j.jsonl"), per_call=per_call)
+    chains = {"identity": IDENTITY, "static": SHORT}
+    return options_study(task, task.examples, chains=chains, claimed=claimed, work=work)
 
 
 @pytest.mark.parametrize("scoring", ["letter", "verbatim"])
 def test_a_reader_is_right_everywhere_and_a_letter_where_it_stands(tmp_path: Path, scoring: str) -> None:
     task = colours(scoring=scoring)
     found = run(tmp_path, task, [])
-    reader, letter = found["chains"]["identity"], found["chains"]["static"]
-    assert [each["share"] for each in reader["by_rotation"]] == [1.0] * 4
-    assert reader["right_at_all"]["share"] == reader["majority"]["share"] == 1.0
-    assert reader["chosen_letters"] == {"A": 0.25, "B": 0.25, "C": 0.25, "D": 0.25, "none": 0.0}
-    assert letter["chosen_letters"]["B"] == 1.0 and letter["right_at_all"]["share"] == 0.0
+    reader, letter = found.chains["identity"], found.chains["static"]
+    assert [each.value for each in reader.by_rotation] == [1.0] * 4
+    assert reader.right_at_all.value == reader.majority.value == 1.0
+    assert reader.chosen_letters == {"A": 0.25, "B": 0.25, "C": 0.25, "D": 0.25, "none": 0.0}
+    assert letter.chosen_letters["B"] == 1.0 and letter.right_at_all.value == 0.0
     # The option in place B moves round, so over all rotations each input is right exactly once.
-    assert sum(each["share"] for each in letter["by_rotation"]) == pytest.approx(1.0)
-    assert letter["by_rotation"][0]["share"] == found["always"]["B"]["share"]
-    assert sum(each["share"] for each in found["always"].values()) == pytest.approx(1.0)
-    assert found["minus_identity"]["static"]["all"]["difference"] == -1.0
-    assert found["seen_by_the_model"]
+    assert sum(each.value or 0.0 for each in letter.by_rotation) == pytest.approx(1.0)
+    assert letter.by_rotation[0] == found.always["B"]
+    assert sum(each.value or 0.0 for each in found.always.values()) == pytest.approx(1.0)
+    assert found.minus_identity["static"].right_at_all.difference.value == -1.0
+    assert found.seen_by_the_model and from_json(RotationFigures, found.to_json()) == found
 
 
 def test_the_majority_is_of_options_not_of_letters(tmp_path: Path) -> None:
@@ -86,10 +89,10 @@ def test_the_majority_is_of_options_not_of_letters(tmp_path: Path) -> None:
             place = result.loglikelihoods.index(max(result.loglikelihoods))
             return result if place else Result((-2.0, -2.0, -1.0, -2.0), (1,) * 4)
 
-    found = run(tmp_path, colours(), [], Mostly())["chains"]["identity"]
-    assert found["majority"]["share"] == 1.0 and found["right_at_all"]["share"] == 0.0
-    rates = [each["share"] for each in found["by_rotation"]]
-    assert sum(rates) == pytest.approx(3.0) and found["chosen_letters"]["A"] == 0.0
+    found = run(tmp_path, colours(), [], Mostly()).chains["identity"]
+    assert found.majority.value == 1.0 and found.right_at_all.value == 0.0
+    rates = [each.value or 0.0 for each in found.by_rotation]
+    assert sum(rates) == pytest.approx(3.0) and found.chosen_letters["A"] == 0.0
 
 
 def test_what_survives_is_what_reads(tmp_path: Path) -> None:
@@ -97,14 +100,14 @@ def test_what_survives_is_what_reads(tmp_path: Path) -> None:
     by_letter = [each for each in task.examples if each.gold == 1]
     lucky = [Claim("corrected", each, SHORT) for each in by_letter]
     real = [Claim("identity_right", each, IDENTITY) for each in task.examples]
-    survival = run(tmp_path, task, [*lucky, *real])["survival"]
-    assert survival["corrected"] | {"all_interval": 0, "rate_interval": 0} == {
-        "inputs": len(by_letter), "rate": 0.0, "rate_interval": 0, "all": 0.0, "all_interval": 0,
-    }  # fmt: skip
-    assert survival["identity_right"]["all"] == survival["identity_right"]["rate"] == 1.0
-    minus = survival["corrected_minus_identity_right"]
-    assert minus["all"] == -1.0 and minus["interval"][1] < -0.5
-    assert survival["control_hit"]["inputs"] == 0 and survival["corrected_minus_control_hit"] is None
+    survival = run(tmp_path, task, [*lucky, *real]).survival
+    corrected = survival.corrected
+    assert (corrected.inputs, corrected.rate.value, corrected.at_all.value) == (len(by_letter), 0.0, 0.0)
+    assert survival.identity_right.at_all.value == survival.identity_right.rate.value == 1.0
+    minus = survival.corrected_minus_identity_right
+    assert minus is not None and minus.interval is not None
+    assert minus.value == -1.0 and minus.interval[1] < -0.5
+    assert survival.control_hit.inputs == 0 and survival.corrected_minus_control_hit is None
 
 
 def test_corrections_by_luck_survive_no_oftener_than_hits_of_the_control(tmp_path: Path) -> None:
@@ -124,25 +127,24 @@ def test_corrections_by_luck_survive_no_oftener_than_hits_of_the_control(tmp_pat
     assert min(map(len, groups.values())) > 50
     for each in groups["control_hit"]:
         assert each.example.gold != by_id[each.example.id].gold
-    survival = run(tmp_path, task, found, Dice())["survival"]
-    for group in ("corrected", "control_hit"):
-        low, high = survival[group]["rate_interval"]
+    survival = run(tmp_path, task, found, Dice()).survival
+    for group in (survival.corrected, survival.control_hit):
+        low, high = group.rate.interval or (1.0, -1.0)
         assert low < 0.25 < high, "a die stays right one time in four"
-    low, high = survival["corrected_minus_control_hit"]["interval"]
-    assert low < 0 < high
-    excess = study.summary["excess_interval"]
-    assert excess[0] < 0 < excess[1]
+    for difference in (survival.corrected_minus_control_hit, study.figures.control.excess):
+        low, high = (difference.interval if difference is not None else None) or (1.0, -1.0)
+        assert low < 0 < high
 
 
 def test_the_claims_are_those_of_the_study(tmp_path: Path) -> None:
     task = fake_task(30, "letter")
     study = search(FakeModel(), task, out=tmp_path / "s", runner=FakeRunner(), **options())
     found = claims(task, study.inputs, {example.id: example for example in task.examples})
-    moves = study.summary["transitions"]
+    moves = study.figures.transitions
     for group in ("corrected", "right_shorter"):
-        assert sum(each.group == group for each in found) == moves[group]
+        assert sum(each.group == group for each in found) == getattr(moves, group)
     right = sum(each.group == "identity_right" for each in found)
-    assert right == moves["right_shorter"] + moves["identity_best"]
+    assert right == moves.right
     controls = [(each.example["id"], each.arms["control"]) for each in study.inputs if "control" in each.arms]
     hits = [name for name, control in controls if control.right]
     assert [each.example.id for each in found if each.group == "control_hit"] == hits
@@ -163,7 +165,7 @@ def test_a_prompt_without_options_shows_nothing_and_is_said_to(tmp_path: Path) -
         replace(each, prompt="Which?" + str(i)) for i, each in enumerate(colours(scoring="choice").examples)
     ))  # fmt: skip
     assert why_not(bare, bare.examples) is None
-    assert not run(tmp_path, bare, [], FakeRunner())["seen_by_the_model"]
+    assert not run(tmp_path, bare, [], FakeRunner()).seen_by_the_model
 
 
 def test_what_is_not_multiple_choice_is_told() -> None:

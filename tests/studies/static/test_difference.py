@@ -11,6 +11,7 @@ import pytest
 from skiploop.chains.chain import Chain
 from skiploop.engine.request import Request, Result
 from skiploop.stats.shares import mcnemar
+from skiploop.studies.static.figures import ChosenChain
 from skiploop.studies.static.settings import StaticSettings
 from skiploop.studies.static.split import split
 from skiploop.studies.static.study import search_static
@@ -38,20 +39,21 @@ class Known(FakeRunner):
         return Result(matched=request.chain == BETTER and self._better(request.prompt, level))
 
 
-def chosen(out: Path, runner: FakeRunner) -> dict[str, dict[str, Any]]:
+def chosen(out: Path, runner: FakeRunner) -> dict[str, ChosenChain]:
     settings: dict[str, Any] = {"searcher": "random", "space": "skip", "budget": 31}  # every chain of the space
-    figures = search_static(FakeModel(), TASK, out=out, static=SIZES, runner=runner, **settings).summary["chosen"]
-    assert figures["search"]["chain"] == list(BETTER)
-    return dict(figures)
+    figures = search_static(FakeModel(), TASK, out=out, static=SIZES, runner=runner, **settings).figures
+    assert figures.chosen["search"].chain == BETTER.layers
+    return figures.chosen
 
 
 def test_the_difference_is_positive_where_the_chain_is_right_more_often(tmp_path: Path) -> None:
     figures = chosen(tmp_path / "s", Known(lambda _, level: level <= 2, lambda _, level: level >= 2))
-    assert (figures["identity"]["test"], figures["search"]["test"]) == (0.4, 0.8)
-    assert figures["search"]["difference"] == 0.4
+    assert (figures["identity"].test.value, figures["search"].test.value) == (0.4, 0.8)
+    minus = figures["search"].minus_identity
+    assert minus is not None and minus.difference.value == 0.4
     # levels 3 to 5 only by the chain, level 1 only by the identity
-    assert figures["search"]["mcnemar_p"] == pytest.approx(mcnemar(4, 12))
-    low, high = figures["search"]["difference_interval"]
+    assert minus.mcnemar_p == pytest.approx(mcnemar(4, 12))
+    low, high = minus.difference.interval or (0.0, 0.0)
     assert 0 < low < 0.4 < high
 
 
@@ -59,13 +61,13 @@ def test_the_difference_is_negative_where_the_chain_is_right_less_often(tmp_path
     # Right on every training input, so that it is chosen, and on no test input but those of level 1.
     runner = Known(lambda _, level: level <= 4, lambda prompt, level: prompt not in TEST or level == 1)
     figures = chosen(tmp_path / "s", runner)
-    assert (figures["identity"]["test"], figures["search"]["test"]) == (0.8, 0.2)
-    assert figures["search"]["difference"] == -0.6
-    low, high = figures["search"]["difference_interval"]
+    assert (figures["identity"].test.value, figures["search"].test.value) == (0.8, 0.2)
+    minus = figures["search"].minus_identity
+    assert minus is not None and minus.difference.value == -0.6
+    low, high = minus.difference.interval or (0.0, 0.0)
     assert low < -0.6 < high < 0
 
 
 def test_the_identity_has_no_difference_from_itself(tmp_path: Path) -> None:
     identity = chosen(tmp_path / "s", Known(lambda _, level: level <= 2, lambda _, level: level >= 2))["identity"]
-    assert identity["difference"] == 0
-    assert identity["difference_interval"] is None and identity["mcnemar_p"] is None
+    assert identity.minus_identity is None

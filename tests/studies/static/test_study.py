@@ -58,20 +58,21 @@ def run(tmp_path: Path, runner: FakeRunner, **changes: object) -> StaticStudy:
 
 
 def test_a_planted_harmful_layer_is_found(tmp_path: Path) -> None:
-    found = run(tmp_path, PlantedRunner()).summary["chosen"]
-    assert found["search"]["chain"] == [0, 1, 2, 4]
-    assert found["search"]["difference_interval"][0] > 0.2
-    assert found["search"]["mcnemar_p"] < 1e-6
-    assert found["identity"]["difference_interval"] is None
+    chosen = run(tmp_path, PlantedRunner()).figures.chosen
+    assert chosen["search"].chain == (0, 1, 2, 4)
+    minus = chosen["search"].minus_identity
+    assert minus is not None and minus.difference.interval is not None
+    assert minus.difference.interval[0] > 0.2 and minus.mcnemar_p < 1e-6
+    assert chosen["identity"].minus_identity is None
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_where_chains_do_nothing_no_difference_is_shown(tmp_path: Path, seed: int) -> None:
-    chosen = run(tmp_path, NullRunner(), seed=seed).summary["chosen"]["search"]
-    assert chosen["train"] > 0.5, "chosen by luck"
-    assert chosen["difference_interval"] is None or (
-        chosen["difference_interval"][0] < 0 < chosen["difference_interval"][1]
-    )
+    chosen = run(tmp_path, NullRunner(), seed=seed).figures.chosen["search"]
+    assert chosen.train > 0.5, "chosen by luck"
+    if chosen.minus_identity is not None:
+        low, high = chosen.minus_identity.difference.interval or (1.0, -1.0)
+        assert low < 0 < high
 
 
 def test_references_are_chosen_and_reported_alike(tmp_path: Path) -> None:
@@ -81,13 +82,13 @@ def test_references_are_chosen_and_reported_alike(tmp_path: Path) -> None:
             influence=lambda prompts: [0.9, 0.5, 0.4, 0.01, 0.7], gates=lambda examples: [Chain([0, 1, 2, 4], 5)]
         ), budget=12,
     )  # fmt: skip
-    chosen = study.summary["chosen"]
+    chosen = study.figures.chosen
     assert list(chosen) == ["identity", "search", "random", "block", "influence", "gates"]
-    assert chosen["influence"]["chain"] == [0, 1, 2, 4], "the layer of least influence is left out"
-    assert chosen["gates"]["chain"] == chosen["influence"]["chain"]
-    blocks = {(entry["first"], entry["last"]) for entry in study.summary["block_map"]}
+    assert chosen["influence"].chain == (0, 1, 2, 4), "the layer of least influence is left out"
+    assert chosen["gates"].chain == chosen["influence"].chain
+    blocks = {(cell.first, cell.last) for cell in study.figures.block_map or ()}
     assert blocks == {(i, j) for i in range(5) for j in range(i, 5)}
-    assert study.summary["block_influence"] == [0.9, 0.5, 0.4, 0.01, 0.7]
+    assert study.figures.block_influence == (0.9, 0.5, 0.4, 0.01, 0.7)
 
 
 def test_no_question_is_in_both_parts() -> None:
@@ -128,7 +129,7 @@ def test_a_study_that_was_stopped_ends_in_the_same_result(tmp_path: Path) -> Non
         FakeModel(), task, out=tmp_path / "cut", static=SMALL, runner=PlantedRunner(),
         searcher="cola", space="skip", budget=20,
     )  # fmt: skip
-    assert cut.summary | {"out": ""} == whole.summary | {"out": ""}
+    assert cut.figures == whole.figures
     assert (tmp_path / "cut/journal.jsonl").read_bytes() == (tmp_path / "whole/run/journal.jsonl").read_bytes()
 
 
@@ -136,9 +137,9 @@ def test_nothing_is_run_twice(tmp_path: Path) -> None:
     runner = PlantedRunner()
     study = run(tmp_path, runner)
     pairs = [(request.prompt, request.chain) for call in runner.calls for request in call]
-    assert len(pairs) == study.summary["evaluations"]
+    assert len(pairs) == study.figures.evaluations
     again = PlantedRunner()
-    assert run(tmp_path, again).summary == study.summary
+    assert run(tmp_path, again) == study
     assert not again.calls, "a finished study is only read"
 
 
@@ -151,12 +152,12 @@ def test_generated_answers_and_options_are_judged_by_the_task(tmp_path: Path) ->
         journal = (tmp_path / scoring / "journal.jsonl").read_text().splitlines()
         rewards = [line["reward"] for line in map(json.loads, journal) if "reward" in line]
         assert set(rewards) == {0.0, 1.0}
-        assert 0 <= study.summary["chosen"]["identity"]["test"] <= 1
+        assert 0 <= (study.figures.chosen["identity"].test.value or 0.0) <= 1
 
 
 def test_the_two_kinds_of_study_are_told_apart(tmp_path: Path) -> None:
     run(tmp_path, NullRunner(), budget=4)
-    assert load_static(tmp_path / "run").summary["chains"]["search"] == 4
+    assert load_static(tmp_path / "run").figures.chains["search"] == 4
     with pytest.raises(InvalidInput, match="load_static"):
         load_study(tmp_path / "run")
 

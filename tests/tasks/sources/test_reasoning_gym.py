@@ -118,7 +118,7 @@ def test_a_study_runs_on_it_and_resumes(tmp_path: Path) -> None:
     settings = StudySettings().changed(budget=3, limit=2)
     task = make_task("rg:gcd,size=6", prompt="{question}", max_new_tokens=6)
     study = search("nano", task, settings=settings, out=tmp_path / "run")
-    assert study.summary["inputs"] == 2
+    assert study.figures.inputs == 2
     assert study.run["task"]["description"]["right_from_reward"] == 0.99
     again = search("nano", task, settings=settings, out=study.out)
-    assert again.summary == load_study(study.out).summary
+    assert again.figures == load_study(study.out).figures

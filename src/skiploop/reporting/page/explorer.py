@@ -121,7 +121,7 @@ def _arm(name: str, arm: ArmResult, depth: int) -> Drawn:
     best = f"best depth {len(chain)}, " if arm.right else ""
     drawings = (chain_svg(chain),) if arm.right or name == "search" else ()
     plots = (_plot(name, arm, depth),) if tried else ()
-    return Drawn(name, f"{ARM_NAMES[name]}{aim}", f"{best}{arm.hits} of {tried} hit{cut}", (*drawings, *plots))
+    return Drawn(name, f"{ARM_NAMES[name]}{aim}", f"{best}{arm.right_chains} of {tried} hit{cut}", (*drawings, *plots))
 
 
 def _short(text: str, most: int = 60) -> str:

@@ -26,13 +26,14 @@ def what(run: RunReport) -> str:
 def subtitle(run: RunReport) -> str:
     """How it was run, in a line."""
     folder = run.folder
-    settings, summary = folder.run["settings"], folder.summary
+    settings = folder.run["settings"]
     search = settings["search"]
     how = f"{search['searcher']} in the space “{settings['space']['name']}”, seed {search['seed']}"
     if folder.static is not None:
-        split = f"{summary['train_inputs']} training and {summary['test_inputs']} test inputs"
+        figures = folder.static.figures
+        split = f"{figures.train_inputs} training and {figures.test_inputs} test inputs"
         return f"One chain for all inputs: {how}, {search['budget']} chains, {split}"
-    inputs = numbers.plural(summary["inputs"], "input")
+    inputs = numbers.plural(0 if folder.study is None else folder.study.figures.inputs, "input")
     return f"Chains per input: {how}, {search['budget']} evaluations an input, {inputs}"
 
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from skiploop.reporting import numbers
 from skiploop.reporting.charts import Series, dots
-from skiploop.reporting.parts import Cell, Column, Figure, ReportTable, Section, counted, listed
+from skiploop.reporting.parts import Cell, Column, Figure, ReportTable, Section, difference, listed, measured
 from skiploop.reporting.run_folder import RunFolder
-from skiploop.stats.measured import Measured
+from skiploop.stats.measured import Measured, from_json
+from skiploop.storage.files import Line
 
 _SPACES = {"skip": "skip only", "loop": "loop only", "cola": "skip and loop"}
+_SHARES = ("oracle_accuracy", "random_oracle_accuracy", "corrected_share", "shorter_share")
 
 
 def ablation_section(folder: RunFolder) -> Section | None:
     """Skip-only, loop-only, and both."""
-    found = folder.figures.get("ablation")
+    found = folder.figures.ablation
     if found is None:
         return None
     text = (
@@ -28,18 +27,14 @@ def ablation_section(folder: RunFolder) -> Section | None:
         Column("corrected", "share"), Column("right and shorter", "share"), Column("excess", "points"),
         Column("mean best depth", "number"), Column("layer calls", "count"),
     )  # fmt: skip
-    wrong = found["n"] - round(found["n"] * next(iter(found["spaces"].values()))["base_accuracy"])
     rows = tuple(
-        (Cell(_SPACES[name]), listed(row["oracle_accuracy"], row["oracle_accuracy_interval"]),
-         counted(row["random_oracle_accuracy"], found["n"]), counted(row["corrected_share"], wrong),
-         counted(row["shorter_share"], found["n"] - wrong),
-         listed(row["excess"], row["excess_interval"], gap=True), Cell(row["mean_best_depth"]),
-         Cell(row["layer_calls"]))
+        (Cell(_SPACES[name]), *(measured(_measured(row[key])) for key in _SHARES),
+         difference(_measured(row["excess"])), Cell(row["mean_best_depth"]), Cell(row["layer_calls"]))
         for name, row in found["spaces"].items()
     )  # fmt: skip
     tables = (ReportTable("Oracle figures with Wilson's intervals.", columns, rows), _pair_table(found))
-    values = tuple(_oracle(row, found["n"]) for row in found["spaces"].values())
-    base = next(iter(found["spaces"].values()))["base_accuracy"]
+    values = tuple(_measured(row["oracle_accuracy"]) for row in found["spaces"].values())
+    base = next(iter(found["spaces"].values()))["base_accuracy"]["value"]
     figure = Figure(
         "ablation",
         f"Oracle accuracy by what chains may do, over {numbers.plural(found['n'], 'input')}; the identity's accuracy "
@@ -53,7 +48,7 @@ def ablation_section(folder: RunFolder) -> Section | None:
     return Section("ablation", "Skips, loops, or both", text, tables, (figure,), found, hint)
 
 
-def _pair_table(found: Mapping[str, Any]) -> ReportTable:
+def _pair_table(found: Line) -> ReportTable:
     """The paired differences in oracle accuracy; those of the other measures are in the JSON."""
     columns = (
         Column("oracle accuracy of"), Column("difference", "points"), Column("Holm's p", "p"),
@@ -68,6 +63,5 @@ def _pair_table(found: Mapping[str, Any]) -> ReportTable:
     return ReportTable(caption, columns, rows)
 
 
-def _oracle(row: Mapping[str, Any], count: int) -> Measured:
-    low, high = row["oracle_accuracy_interval"]
-    return Measured(row["oracle_accuracy"], (low, high), count)
+def _measured(figure: Line | None) -> Measured | None:
+    return None if figure is None else from_json(figure)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from skiploop.analysis.usage import LayerRates, layer_rates
 from skiploop.reporting import numbers
@@ -16,7 +15,9 @@ from skiploop.reporting.sections.arms import ARM_NAMES, arm_series, baselines, h
 from skiploop.reporting.sections.static import accuracy_figure
 from skiploop.reporting.sentences.controls import option_lines
 from skiploop.reporting.sentences.search import Reading
+from skiploop.reporting.terminal import ends
 from skiploop.stats.measured import measured_share
+from skiploop.studies.figures import PeerFigures
 from skiploop.studies.search import Study
 
 _SIZE = (4.7, 2.9)
@@ -42,8 +43,9 @@ class Answer:
 def answer(folder: RunFolder, reading: Reading) -> Answer:
     """The answer of a run, in short; `reading` has the verdict and the limits."""
     verdict, *rest = re.split(r"(?<=\.) (?=[A-Z])", reading.verdict)
-    if folder.study is None:
-        return Answer(verdict, reading.shows[:4], reading.limits, accuracy_figure(folder))
+    if folder.static is not None:
+        return Answer(verdict, reading.shows[:4], reading.limits, accuracy_figure(folder.static.figures))
+    assert folder.study is not None, "a run is one or the other"
     if not folder.study.inputs:
         return Answer(verdict, (), reading.limits, ())
     sentences = _sentences(folder.study, rest)
@@ -53,37 +55,37 @@ def answer(folder: RunFolder, reading: Reading) -> Answer:
 
 def _limits(folder: RunFolder, reading: Reading) -> tuple[str, ...]:
     """The limits without what the section of the moved options has as a table."""
-    options = folder.figures.get("options")
+    options = folder.figures.options
     moved = set() if options is None else set(map(numbers.proper, option_lines(options)))
     return tuple(line for line in reading.limits if line not in moved)
 
 
 def _sentences(study: Study, rest: list[str]) -> Iterator[str]:
-    summary = study.summary
-    base = numbers.share(summary["base_accuracy"], summary["base_accuracy_interval"])
-    oracle = numbers.share(summary["oracle_accuracy"], summary["oracle_accuracy_interval"])
+    figures = study.figures
+    base = numbers.share(figures.base_accuracy.value, figures.base_accuracy.interval)
+    oracle = numbers.share(figures.oracle_accuracy.value, figures.oracle_accuracy.interval)
     yield (
-        f"The identity has an accuracy of {base} on {numbers.plural(summary['inputs'], 'input')}; the search has an "
-        f"oracle accuracy of {oracle} at {summary['budget']} evaluations an input."
+        f"The identity has an accuracy of {base} on {numbers.plural(figures.inputs, 'input')}; the search has an "
+        f"oracle accuracy of {oracle} at {figures.budget} evaluations an input."
     )
     if not any(line.startswith("But ") for line in rest):
-        yield from _lead(summary)
-    if summary["excess"] is not None:
-        excess = numbers.points(summary["excess"], summary["excess_interval"])
-        yield f"The excess over the control is {excess} on {numbers.plural(summary['control_inputs'], 'input')}."
+        yield from _lead(figures.peers)
+    control = figures.control
+    if control.inputs:
+        excess = numbers.points(control.excess.value, control.excess.interval)
+        yield f"The excess over the control is {excess} on {numbers.plural(control.inputs, 'input')}."
     yield from rest
 
 
-def _lead(summary: Mapping[str, Any]) -> Iterator[str]:
+def _lead(peers: Mapping[str, PeerFigures]) -> Iterator[str]:
     """The search against the baselines that were run."""
-    gaps = {arm: found for arm in ("random", "nearby") if (found := summary.get(f"{arm}_difference")) is not None}
+    gaps = {arm: peer.difference.difference for arm, peer in peers.items()}
     if not gaps:
         return
-    clear = [ARM_NAMES[arm] for arm, gap in gaps.items() if gap["interval"][0] > 0]
-    unclear = [ARM_NAMES[arm] for arm, gap in gaps.items() if gap["interval"][0] <= 0]
+    clear = [ARM_NAMES[arm] for arm, gap in gaps.items() if ends(gap)[0] > 0]
+    unclear = [ARM_NAMES[arm] for arm, gap in gaps.items() if ends(gap)[0] <= 0]
     figures = ", ".join(
-        f"{numbers.points(gap['oracle_accuracy'], gap['interval'])} against {ARM_NAMES[arm]}"
-        for arm, gap in gaps.items()
+        f"{numbers.points(gap.value, gap.interval)} against {ARM_NAMES[arm]}" for arm, gap in gaps.items()
     )
     said = "The search finds right chains for more inputs than "
     if not clear:
@@ -125,7 +127,7 @@ def accuracies(study: Study) -> Figure:
 
 def layer_figure(study: Study) -> tuple[Figure, ...]:
     """Which layers right chains skip and loop; nothing where no chain but the identity is right."""
-    if not any(each.search.hits for each in study.inputs if each.search.right):
+    if not any(each.search.right_chains for each in study.inputs if each.search.right):
         return ()
     rates = layer_rates(study)
     return (

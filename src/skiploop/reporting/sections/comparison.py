@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from skiploop.reporting.parts import Cell, Column, ReportTable, Section, difference
+from skiploop.reporting.parts import Cell, Column, ReportTable, Section, compared, difference, measured
 from skiploop.reporting.run_folder import RunFolder
 from skiploop.stats.measured import Measured, measured_difference
-from skiploop.stats.shares import PairedCounts, mcnemar, paired_counts, wilson
+from skiploop.stats.shares import PairedCounts, mcnemar, paired_counts
 from skiploop.storage.records import as_json
+from skiploop.studies.figures import SearchFigures
+from skiploop.studies.static.figures import StaticFigures
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,53 +56,57 @@ def compare(folders: Sequence[RunFolder], names: Sequence[str]) -> Section | Non
 
 
 def _table(folders: Sequence[RunFolder], names: Sequence[str], *, static: bool) -> ReportTable | None:
-    runs = [(folder.held_out if static else folder, name) for folder, name in zip(folders, names, strict=True)]
-    own = [(folder, name) for folder, name in runs if folder is not None and (folder.static is not None) == static]
-    if not own:
-        return None
-    if static:
-        found = (
+    return _static_table(folders, names) if static else _study_table(folders, names)
+
+
+def _static_table(folders: Sequence[RunFolder], names: Sequence[str]) -> ReportTable | None:
+    rows = [
+        _static_row(figures, name)
+        for folder, name in zip(folders, names, strict=True)
+        if (figures := folder.static_figures) is not None
+    ]
+    if rows:
+        columns = (
             Column("run"), Column("model"), Column("test inputs", "count"), Column("identity", "share"),
             Column("chosen by search", "share"), Column("difference", "points"), Column("depth", "count"),
         )  # fmt: skip
-        return ReportTable("One chain for all inputs.", found, tuple(_static_row(*each) for each in own))
+        return ReportTable("One chain for all inputs.", columns, tuple(rows))
+    return None
+
+
+def _study_table(folders: Sequence[RunFolder], names: Sequence[str]) -> ReportTable | None:
+    rows = [
+        _study_row(folder.study.figures, name)
+        for folder, name in zip(folders, names, strict=True)
+        if folder.study is not None
+    ]
+    if not rows:
+        return None
     columns = (
         Column("run"), Column("model"), Column("searcher, space"), Column("budget", "count"), Column("inputs", "count"),
         Column("accuracy", "share"), Column("oracle", "share"), Column("random oracle", "share"),
         Column("excess", "points"), Column("mean best depth", "number"),
     )  # fmt: skip
     caption = "Chains per input. Oracle figures grow with the budget."
-    return ReportTable(caption, columns, tuple(_study_row(*each) for each in own))
+    return ReportTable(caption, columns, tuple(rows))
 
 
-def _study_row(folder: RunFolder, name: str) -> tuple[Cell, ...]:
-    summary = folder.summary
-    count, ends = summary["inputs"], summary["excess_interval"]
-    random = summary["random_oracle_accuracy"]
+def _study_row(figures: SearchFigures, name: str) -> tuple[Cell, ...]:
+    random = figures.peers.get("random")
     return (
-        Cell(name), Cell(summary["model"]), Cell(f"{summary['searcher']}, {summary['space']}"),
-        Cell(summary["budget"]), Cell(count),
-        _with_interval(summary, "base_accuracy"), _with_interval(summary, "oracle_accuracy"),
-        Cell(None) if random is None else Cell(random, wilson(round(random * count), count)),
-        Cell(summary["excess"]) if ends is None else Cell(summary["excess"], tuple(ends), not ends[0] <= 0 <= ends[1]),
-        Cell(summary["mean_best_depth"]),
+        Cell(name), Cell(figures.model), Cell(f"{figures.searcher}, {figures.space}"),
+        Cell(figures.budget), Cell(figures.inputs),
+        measured(figures.base_accuracy), measured(figures.oracle_accuracy),
+        measured(None if random is None else random.oracle_accuracy),
+        difference(figures.control.excess), Cell(figures.mean_best_depth),
     )  # fmt: skip
 
 
-def _with_interval(summary: Mapping[str, Any], name: str) -> Cell:
-    ends = summary[f"{name}_interval"]
-    return Cell(summary[name], None if ends is None else tuple(ends))
-
-
-def _static_row(folder: RunFolder, name: str) -> tuple[Cell, ...]:
-    summary = folder.summary
-    base, chosen = summary["chosen"]["identity"], summary["chosen"]["search"]
-    ends = chosen["difference_interval"]
-    gap = Cell(None) if ends is None else Cell(chosen["difference"], tuple(ends), not ends[0] <= 0 <= ends[1])
+def _static_row(figures: StaticFigures, name: str) -> tuple[Cell, ...]:
+    base, chosen = figures.chosen["identity"], figures.chosen["search"]
     return (
-        Cell(name), Cell(summary["model"]), Cell(summary["test_inputs"]),
-        Cell(base["test"], tuple(base["test_interval"])), Cell(chosen["test"], tuple(chosen["test_interval"])),
-        gap, Cell(chosen["depth"]),
+        Cell(name), Cell(figures.model), Cell(figures.test_inputs), measured(base.test), measured(chosen.test),
+        compared(chosen.minus_identity), Cell(chosen.depth),
     )  # fmt: skip
 
 
@@ -148,11 +154,12 @@ def _outcomes(folder: RunFolder) -> dict[str, dict[str, bool]]:
             "oracle accuracy": {each.example["id"]: each.search.right for each in inputs},
         }
     test = {line["id"] for line in folder.inputs() if line["split"] == "test"}
-    chosen = folder.summary["chosen"]
+    assert folder.static is not None, "a run is one or the other"
+    chosen = folder.static.figures.chosen
     alone = folder.run["settings"]["controls"]["verify"]
     rewards = {(tuple(e["chain"]), e["input"]): e["reward"] for e in folder.lines() if e["alone"] == alone}
     return {
-        f"test accuracy, {figure}": {each: rewards[tuple(chosen[key]["chain"]), each] >= 1 for each in sorted(test)}
+        f"test accuracy, {figure}": {each: rewards[chosen[key].chain, each] >= 1 for each in sorted(test)}
         for figure, key in (("identity", "identity"), ("chosen by search", "search"))
     }
 

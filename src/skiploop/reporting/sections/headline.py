@@ -35,7 +35,9 @@ def headline(folder: RunFolder) -> Section | None:
     caption = "Shares of inputs with Wilson's intervals, depths with bootstrap intervals."
     full = tuple((*row, *[Cell(None)] * (len(columns) - len(row))) for row in rows)
     table = ReportTable(caption, columns, full)
-    return Section("headline", "What was found", tables=(table,), data=folder.summary, hint="every arm, by figure")
+    return Section(
+        "headline", "What was found", tables=(table,), data=study.figures.to_json(), hint="every arm, by figure"
+    )
 
 
 def _row(

@@ -99,7 +99,7 @@ def _rate_series(rates: Sequence[LayerRate]) -> tuple[Series, ...]:
 def shortest_section(folder: RunFolder) -> Section | None:
     """Which layers the shortest right chains run."""
     study = folder.study
-    if study is None or not any(each.search.hits for each in study.inputs):
+    if study is None or not any(each.search.right_chains for each in study.inputs):
         return None
     found = shortest_usage(study)
     styles = ("five", "twenty", "search", "evaluated")

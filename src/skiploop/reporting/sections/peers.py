@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from skiploop.reporting import numbers
-from skiploop.reporting.parts import Cell, Column, Kind, ReportTable, Section, difference
+from skiploop.reporting.parts import Cell, Column, Kind, ReportTable, Section, difference, measured
 from skiploop.reporting.run_folder import RunFolder
 from skiploop.reporting.sections.arms import ARM_NAMES, Holds, baselines, having, hit, shorter
-from skiploop.stats.measured import measured_difference, measured_mean
-from skiploop.stats.shares import mcnemar, paired_counts, wilson
+from skiploop.stats.measured import measured_difference, measured_mean, measured_share
+from skiploop.stats.shares import mcnemar, paired_counts
+from skiploop.storage.records import as_json
+from skiploop.studies.format_failures import KindFigures
 from skiploop.studies.results import InputResult
 
 _KINDS = {"identity": "the identity", "skip": "only skip", "loop": "only loop", "both": "skip and loop"}
@@ -39,8 +40,7 @@ def peer_section(folder: RunFolder) -> Section | None:
         "Random chains are easy to beat where chains may loop, as most are far from the identity; nearby chains start "
         "where a search starts, so what is found beyond them is owed to learning.",
     )
-    summary = folder.summary
-    data = {f"{arm}_difference": summary.get(f"{arm}_difference") for arm in arms}
+    data = {"peers": as_json(study.figures.peers)}
     table = ReportTable(caption, columns, tuple(rows))
     hint = "is the search better than chance?"
     return Section("peers", "Search against baselines and control", text, (table,), data=data, hint=hint)
@@ -73,47 +73,36 @@ def _row(name: str, inputs: Sequence[InputResult], arm: str, holds: Holds) -> tu
 
 def format_section(folder: RunFolder) -> Section | None:
     """How many answers can't be read or echo the prompt, before and after."""
-    found = folder.summary.get("format") if folder.study is not None else None
-    if not found or not found["inputs"]:
+    found = None if folder.study is None else folder.study.figures.format
+    if found is None or not found.inputs:
         return None
-    count, corrected = found["inputs"], found["corrected"]
+    count, corrected = found.inputs, found.corrected
     text = (
-        f"Of {numbers.plural(corrected, 'corrected input')}, {found['corrected_unparsable_before']} had no readable "
-        f"answer before, and {found['corrected_echo_before']} one that echoes the prompt: there a chain may have "
+        f"Of {numbers.plural(corrected, 'corrected input')}, {found.corrected_unparsable_before} had no readable "
+        f"answer before, and {found.corrected_echo_before} one that echoes the prompt: there a chain may have "
         "repaired the format alone.",
     )
     columns = (Column("answers that"), Column("before", "share"), Column("after", "share"), Column("inputs", "count"))
     rows = tuple(
-        (
-            Cell(title),
-            *(_counted(found[f"{name}_{when}"], whole) for when in ("before", "after")),
-            Cell(whole),
+        (Cell(title), measured(measured_share(before, whole)), measured(measured_share(after, whole)), Cell(whole))
+        for title, before, after, whole in (
+            ("can't be read", found.unparsable_before, found.unparsable_after, count),
+            ("echo the prompt", found.echo_before, found.echo_after, count),
+            (
+                "echo the prompt, corrected inputs", found.corrected_echo_before, found.corrected_echo_after, corrected
+            ),
         )
-        for title, name, whole in (
-            ("can't be read", "unparsable", count),
-            ("echo the prompt", "echo", count),
-            ("echo the prompt, corrected inputs", "corrected_echo", corrected),
-        )
-    )
+    )  # fmt: skip
     caption = "Before: the identity. After: the best chain of each input. Wilson's intervals."
     tables = [ReportTable(caption, columns, rows)]
-    kinds = found["unparsable_by_kind"]
-    if kinds:
-        tables.append(_kind_table(kinds))
+    if found.unparsable_by_kind:
+        tables.append(_kind_table(found.unparsable_by_kind))
     hint = "does a chain only repair the format?"
-    return Section("format", "Format before and after", text, tuple(tables), data=found, hint=hint)
+    return Section("format", "Format before and after", text, tuple(tables), data=as_json(found), hint=hint)
 
 
-def _counted(part: int, whole: int) -> Cell:
-    return Cell(part / whole, wilson(part, whole)) if whole else Cell(None)
-
-
-def _kind_table(kinds: dict[str, Any]) -> ReportTable:
+def _kind_table(kinds: Mapping[str, KindFigures]) -> ReportTable:
     columns = (Column("chains that"), Column("without a readable answer", "share"), Column("evaluations", "count"))
-    rows = tuple(
-        (Cell(_KINDS[name]), Cell(row["share"], None if row["interval"] is None else tuple(row["interval"])),
-         Cell(row["evaluations"]))
-        for name, row in kinds.items()
-    )  # fmt: skip
+    rows = tuple((Cell(_KINDS[name]), measured(row.share), Cell(row.evaluations)) for name, row in kinds.items())
     caption = "Intervals over evaluations, too narrow where several are of one input."
     return ReportTable(caption, columns, rows)

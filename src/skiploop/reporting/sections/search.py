@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from skiploop.analysis.depths import DepthGroup, Transition, depths, transitions
 from skiploop.analysis.hits import Curve, hits
 from skiploop.reporting import numbers
 from skiploop.reporting.charts import Series, curves, dots
-from skiploop.reporting.parts import Cell, Column, Figure, ReportTable, Section, counted, difference, measured
+from skiploop.reporting.parts import Cell, Column, Figure, ReportTable, Section, difference, measured
 from skiploop.reporting.run_folder import RunFolder
 from skiploop.reporting.sections.arms import ARM_NAMES, arm_series
 from skiploop.stats.measured import Measured
+from skiploop.storage.records import as_json
+from skiploop.studies.arms import PEERS
+from skiploop.studies.figures import GroupFigures, InputFigures
 from skiploop.studies.search import Study
 
 NAMES = {
@@ -136,39 +138,42 @@ def group_section(folder: RunFolder) -> Section | None:
     """The headline figures by level and by family."""
     if (study := _with_inputs(folder)) is None:
         return None
-    summary = study.summary
-    parts = [("level", summary["by_level"]), ("family", summary["by_family"])]
-    parts = [(field, rows) for field, rows in parts if len(rows) > 1]
+    figures = study.figures
+    parts = [(f, rows) for f, rows in (("level", figures.by_level), ("family", figures.by_family)) if len(rows) > 1]
     if not parts:
         return None
     text = ("The parts are small and there are many of them: don't pick the best one.",)
-    tables = tuple(_group_table(field, [*rows, summary]) for field, rows in parts)
+    tables = tuple(_group_table(field, [*rows, figures]) for field, rows in parts)
     hint = "where are right chains found?"
-    return Section("groups", "By level and family", text, tables, data=dict(parts), hint=hint)
+    return Section("groups", "By level and family", text, tables, data=as_json(dict(parts)), hint=hint)
 
 
-def _group_table(field: str, rows: list[dict[str, Any]]) -> ReportTable:
+def _group_table(field: str, rows: Sequence[InputFigures]) -> ReportTable:
     columns = (
         Column(field), Column("inputs", "count"), Column("accuracy", "share"), Column("oracle", "share"),
         Column("random", "share"), Column("nearby", "share"), Column("right, shorter", "count"),
         Column("corrected", "count"), Column("control hits", "count"),
     )  # fmt: skip
-    cells = tuple(_group_row(field, row) for row in rows)
+    cells = tuple(map(_group_row, rows))
     return ReportTable(f"By {field}; the last row is all inputs.", columns, cells, True)
 
 
-def _group_row(field: str, row: dict[str, Any]) -> tuple[Cell, ...]:
-    name = "all" if field not in row else "-" if row[field] in (None, "") else str(row[field])
-    moves = row["transitions"]
-    shares = ("base_accuracy", "oracle_accuracy", "random_oracle_accuracy", "nearby_oracle_accuracy")
-    hit, count = row["control_hit_share"], row["control_inputs"]
+def _group_row(row: InputFigures) -> tuple[Cell, ...]:
+    peers = [row.peers[peer].oracle_accuracy if peer in row.peers else None for peer in PEERS]
+    reached, count = row.control.reached.value, row.control.inputs
     return (
-        Cell(name),
-        Cell(row["inputs"]),
-        *(counted(row[key], row["inputs"]) for key in shares),
-        *(Cell(moves[key]) for key in ("right_shorter", "corrected")),
-        Cell("–" if hit is None else f"{round(hit * count)} of {count}"),
+        Cell(_group_title(row)),
+        Cell(row.inputs),
+        *map(measured, (row.base_accuracy, row.oracle_accuracy, *peers)),
+        *map(Cell, (row.transitions.right_shorter, row.transitions.corrected)),
+        Cell("–" if reached is None else f"{round(reached * count)} of {count}"),
     )
+
+
+def _group_title(row: InputFigures) -> str:
+    if not isinstance(row, GroupFigures):
+        return "all"
+    return "-" if row.group in (None, "") else str(row.group)
 
 
 def _with_inputs(folder: RunFolder) -> Study | None:

@@ -2,52 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from skiploop.reporting.charts import Heat, Series, bars, dots, heat_maps
 from skiploop.reporting.numbers import STATIC_NAMES
-from skiploop.reporting.parts import Cell, Column, Figure, ReportTable, Section
+from skiploop.reporting.parts import Cell, Column, Figure, ReportTable, Section, compared, counted, measured
 from skiploop.reporting.run_folder import RunFolder
-from skiploop.stats.measured import Measured
 from skiploop.stats.shares import wilson
+from skiploop.storage.records import as_json
+from skiploop.studies.static.figures import ChosenChain, StaticFigures
 
 
 def chosen_section(folder: RunFolder) -> Section | None:
     """The chains that were chosen on the training inputs, and their accuracy on the test inputs."""
-    if (held_out := folder.held_out) is None:
+    if (figures := folder.static_figures) is None:
         return None
-    summary = held_out.summary
     columns = (
         Column("chosen by"), Column("chain", "chain"), Column("depth", "count"), Column("train", "share"),
         Column("test", "share"), Column("difference to the identity", "points"), Column("p", "p"),
     )  # fmt: skip
-    rows = tuple(_chosen_row(name, row, summary["train_inputs"]) for name, row in summary["chosen"].items())
+    rows = tuple(_chosen_row(name, row, figures.train_inputs) for name, row in figures.chosen.items())
     caption = (
-        f"Chosen on {summary['train_inputs']} training inputs (that figure is too good), reported on "
-        f"{summary['test_inputs']} test inputs. Differences are paired (Newcombe), p is McNemar's exact. Bold: the "
+        f"Chosen on {figures.train_inputs} training inputs (that figure is too good), reported on "
+        f"{figures.test_inputs} test inputs. Differences are paired (Newcombe), p is McNemar's exact. Bold: the "
         "interval excludes 0."
     )
     text = (
         "The chain is chosen on training inputs and used for every test input: no gold answer is needed, so its figure "
         "is an accuracy.",
     )
-    figures = () if folder.static is not None else accuracy_figure(held_out)  # a static run begins with it
+    drawn = () if folder.static is not None else accuracy_figure(figures)  # a static run begins with it
     hint = "is one chain better for every input?"
     tables = (ReportTable(caption, columns, rows),)
-    return Section("static", "The chosen chains", text, tables, figures, summary, hint)
+    return Section("static", "The chosen chains", text, tables, drawn, figures.to_json(), hint)
 
 
-def accuracy_figure(folder: RunFolder) -> tuple[Figure, ...]:
+def accuracy_figure(figures: StaticFigures) -> tuple[Figure, ...]:
     """Test accuracy of each chosen chain; nothing where all are the identity."""
-    summary = folder.summary
-    chosen = summary["chosen"]
-    if all(row["difference_interval"] is None for row in chosen.values()):
+    chosen = figures.chosen
+    if all(row.minus_identity is None for row in chosen.values()):
         return ()
     names = [STATIC_NAMES.get(name, name) for name in chosen]
-    tested = tuple(_measured(row["test"], row["test_interval"], summary["test_inputs"]) for row in chosen.values())
+    tested = tuple(row.test for row in chosen.values())
     figure = Figure(
         "static-accuracy",
-        f"Accuracy on {summary['test_inputs']} test inputs; the paired differences in the table are sharper.",
+        f"Accuracy on {figures.test_inputs} test inputs; the paired differences in the table are sharper.",
         "Dots with intervals: test accuracy of each chosen chain.",
         dots(names, [Series("test accuracy", "search", tested)], axis="accuracy on test inputs", percent=True),
         (6.6, 0.9 + 0.36 * len(names)),
@@ -55,37 +52,25 @@ def accuracy_figure(folder: RunFolder) -> tuple[Figure, ...]:
     return (figure,)
 
 
-def _chosen_row(name: str, row: dict[str, Any], train: int) -> tuple[Cell, ...]:
-    gap = row["difference_interval"]
-    compared = Cell(None) if gap is None else Cell(row["difference"], tuple(gap), not gap[0] <= 0 <= gap[1])
+def _chosen_row(name: str, row: ChosenChain, train: int) -> tuple[Cell, ...]:
     return (
         Cell(STATIC_NAMES.get(name, name)),
-        Cell(row["notation"]),
-        Cell(row["depth"]),
-        Cell(row["train"], wilson(round(row["train"] * train), train)),
-        Cell(row["test"], tuple(row["test_interval"])),
-        compared,
-        Cell(row["mcnemar_p"]),
+        Cell(row.notation),
+        Cell(row.depth),
+        counted(row.train, train),
+        measured(row.test),
+        compared(row.minus_identity),
+        Cell(None if row.minus_identity is None else row.minus_identity.mcnemar_p),
     )
-
-
-def _measured(value: float, interval: Any, count: int) -> Measured:
-    return Measured(value, tuple(interval), count)
-
-
-def _summary(folder: RunFolder) -> dict[str, Any]:
-    return {} if folder.held_out is None else folder.held_out.summary
 
 
 def block_section(folder: RunFolder) -> Section | None:
     """RYS: the accuracy of every chain in which one block is run twice, as a map."""
-    summary = _summary(folder)
-    blocks = summary.get("block_map")
-    if not blocks:
+    figures = folder.static_figures
+    if figures is None or not figures.block_map:
         return None
-    base = summary["chosen"]["identity"]["train"]
-    layers = summary["num_layers"]
-    cells = {(each["first"], each["last"]): each["mean"] for each in blocks}
+    blocks, base, layers = figures.block_map, figures.chosen["identity"].train, figures.num_layers
+    cells = {(each.first, each.last): each.mean for each in blocks}
     values = tuple(tuple(cells.get((i, j)) for j in range(layers)) for i in range(layers))
     heat = Heat("one block, run twice", tuple(map(str, range(layers))), values)
     draw = heat_maps(
@@ -93,27 +78,28 @@ def block_section(folder: RunFolder) -> Section | None:
     )
     figure = Figure(
         "block-map",
-        f"Accuracy in percent on {blocks[0]['inputs']} training inputs when the block from the row's layer to the "
+        f"Accuracy in percent on {blocks[0].inputs} training inputs when the block from the row's layer to the "
         f"column's runs twice. White is the identity's {100 * base:.0f} %.",
         "Heat map: accuracy by first and last layer of the block that is run twice.",
         draw,
         (6.6, min(6.6, 1.6 + 0.32 * layers)),
     )
-    width = wilson(blocks[0]["inputs"] // 2, blocks[0]["inputs"])
+    width = wilson(blocks[0].inputs // 2, blocks[0].inputs)
     half = 0.0 if width is None else 50 * (width[1] - width[0])
     text = (
         f"A single cell is uncertain by up to {half:.0f} points either way, and the best of many is too good; only the "
         "test accuracy counts.",
     )
     hint = "RYS: which block is worth a second run?"
-    return Section("block-map", "One block twice", text, (), (figure,), {"block_map": blocks}, hint)
+    return Section("block-map", "One block twice", text, (), (figure,), {"block_map": as_json(blocks)}, hint)
 
 
 def influence_section(folder: RunFolder) -> Section | None:
     """Block Influence by layer."""
-    scores = _summary(folder).get("block_influence")
-    if not scores:
+    figures = folder.static_figures
+    if figures is None or not figures.block_influence:
         return None
+    scores = figures.block_influence
     figure = Figure(
         "block-influence",
         "1 − cosine between what goes into a layer and what comes out. ShortGPT leaves out the lowest.",
@@ -121,5 +107,5 @@ def influence_section(folder: RunFolder) -> Section | None:
         bars(scores, axis="Block Influence"),
         (6.6, 2.4),
     )
-    data, hint = {"block_influence": scores}, "how much does each layer change its input?"
+    data, hint = {"block_influence": list(scores)}, "how much does each layer change its input?"
     return Section("block-influence", "Block Influence", (), (), (figure,), data, hint)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,8 +9,10 @@ from skiploop.reporting import numbers
 from skiploop.reporting.numbers import STATIC_NAMES
 from skiploop.reporting.run_folder import RunFolder
 from skiploop.reporting.sentences.whole import whole_limits, whole_shows, whole_verdict
-from skiploop.stats.shares import mcnemar, newcombe_paired, paired_counts
+from skiploop.reporting.terminal import ends
+from skiploop.studies.figures import ControlFigures, SearchFigures, VerificationFigures
 from skiploop.studies.search import Study
+from skiploop.studies.static.figures import ChosenChain, StaticFigures
 
 _FEW = 100  # inputs below which a report says how wide intervals are
 
@@ -37,43 +38,49 @@ class Reading:
 
 def read_run_out(folder: RunFolder) -> Reading:
     """The reading of either kind of run."""
-    return _static(folder) if folder.study is None else _study(folder, folder.study)
+    if folder.static is not None:
+        return _static(folder.static.figures)
+    assert folder.study is not None, "a run is one or the other"
+    return _study(folder, folder.study)
 
 
 # Chains per input
 
 
 def _study(folder: RunFolder, study: Study) -> Reading:
-    summary = study.summary
-    if not summary["inputs"]:
+    figures = study.figures
+    if not figures.inputs:
         return Reading("Nothing has been evaluated yet.", (), ())
-    shows = (_control(summary), _oracle(summary), _peer(study), *whole_shows(folder), _shorter(summary))
+    shows = (_control(figures.control), _oracle(figures), _peer(study), *whole_shows(folder), _shorter(figures))
     limits = (
         "" if study.complete else "The study isn't complete: all figures are of what was evaluated so far.",
-        f"{numbers.share(summary['oracle_accuracy'])} is an oracle accuracy, no accuracy. To pick the right chain of "
-        "an "
-        "input one needs its gold answer. Which chain a model should run on a new input, this study doesn't say.",
+        f"{numbers.share(figures.oracle_accuracy.value)} is an oracle accuracy, no accuracy. To pick the right chain "
+        "of an input one needs its gold answer. Which chain a model should run on a new input, this study doesn't say.",
         *whole_limits(folder),
-        _near_misses(summary),
-        _weak_peer(study),
-        _prior(summary),
-        _again(summary),
-        _format(summary, folder),
-        _few(summary),
+        _near_misses(figures.control),
+        _weak_peer(figures),
+        _prior(figures),
+        _again(figures.verification),
+        _format(figures, folder),
+        _few(figures),
         "“Not found” depends on the budget and the searcher. Depth isn't a speed: the whole budget was spent to find a "
         "chain.",
     )
-    shown = summary["excess"] is not None and summary["excess_interval"][0] > 0
-    verdict = whole_verdict(folder, _verdict(summary), shown)
+    verdict = whole_verdict(folder, _verdict(figures), _beyond_chance(figures.control))
     return Reading(verdict, tuple(filter(None, shows)), tuple(filter(None, limits)))
 
 
-def _verdict(summary: Mapping[str, Any]) -> str:
-    if summary["excess"] is None:
-        if not summary["transitions"]["corrected"] + summary["transitions"]["still_wrong"]:
+def _beyond_chance(control: ControlFigures) -> bool:
+    return control.excess.interval is not None and control.excess.interval[0] > 0
+
+
+def _verdict(figures: SearchFigures) -> str:
+    excess = figures.control.excess
+    if excess.interval is None:
+        if not figures.transitions.wrong:
             return "The model gets every input right, so there was nothing to correct."
         return "Whether anything was found beyond chance was not tested: the run has no control."
-    low, high = summary["excess_interval"]
+    low, high = excess.interval
     if low > 0:
         return "Beyond chance, chains reach right answers more often than arbitrary wrong ones."
     if high < 0:
@@ -81,13 +88,13 @@ def _verdict(summary: Mapping[str, Any]) -> str:
     return "Nothing was found beyond chance."
 
 
-def _control(summary: Mapping[str, Any]) -> str:
-    if summary["excess"] is None:
+def _control(control: ControlFigures) -> str:
+    if control.excess.interval is None:
         return ""
-    count = summary["control_inputs"]
-    gap = numbers.points(summary["excess"], summary["excess_interval"])
-    hit = f"the same search for a wrong answer hits that in {numbers.share(summary['control_hit_share'])}"
-    low, high = summary["excess_interval"]
+    count = control.inputs
+    gap = numbers.points(control.excess.value, control.excess.interval)
+    hit = f"the same search for a wrong answer hits that in {numbers.share(control.reached.value)}"
+    low, high = control.excess.interval
     if low > 0:
         tail = "The interval excludes 0: on some of these inputs chains lead to the right answer rather than to any."
     elif high < 0:
@@ -101,47 +108,41 @@ def _control(summary: Mapping[str, Any]) -> str:
     return f"{hit}. The right answer's excess: {gap}. {tail}"
 
 
-def _oracle(summary: Mapping[str, Any]) -> str:
+def _oracle(figures: SearchFigures) -> str:
+    base, oracle = figures.base_accuracy, figures.oracle_accuracy
     return (
-        f"The model as it is answers {numbers.share(summary['base_accuracy'], summary['base_accuracy_interval'])} "
-        "right. "
-        f"For {numbers.share(summary['oracle_accuracy'], summary['oracle_accuracy_interval'])} of the inputs some "
-        "chain "
-        f"out of at most {summary['budget']} is right (oracle accuracy)."
+        f"The model as it is answers {numbers.share(base.value, base.interval)} right. "
+        f"For {numbers.share(oracle.value, oracle.interval)} of the inputs some chain "
+        f"out of at most {figures.budget} is right (oracle accuracy)."
     )
 
 
 def _peer(study: Study) -> str:
-    both = [each for each in study.inputs if "random" in each.arms]
-    if not both:
+    random = study.figures.peers.get("random")
+    if random is None:
         return ""
-    pairs = paired_counts([each.search.right for each in both], [each.arms["random"].right for each in both])
-    interval = newcombe_paired(*pairs)
-    assert interval is not None
-    gap = numbers.points((pairs.first - pairs.second) / len(both), interval)
-    p = mcnemar(pairs.first, pairs.second)
+    difference, p = random.difference.difference, random.difference.mcnemar_p
+    gap = numbers.points(difference.value, difference.interval)
     text = (
-        f"Random chains at the same budget reach {numbers.share(study.summary['random_oracle_accuracy'])}; the "
-        "search's "
+        f"Random chains at the same budget reach {numbers.share(random.oracle_accuracy.value)}; the search's "
         f"lead is {gap}, McNemar's exact p {'' if p < 0.001 else '= '}{numbers.value(p, 'p')}."
     )
-    shown = interval[0] > 0 or interval[1] < 0
-    return text if shown else f"{text} No difference between the search and random chains is shown."
+    return text if difference.excludes() else f"{text} No difference between the search and random chains is shown."
 
 
-def _shorter(summary: Mapping[str, Any]) -> str:
-    if summary["shorter_share"] is None:
+def _shorter(figures: SearchFigures) -> str:
+    if figures.shorter_share.value is None:
         return ""
     text = (
-        f"Of the inputs that it gets right, {numbers.share(summary['shorter_share'])} are right with a shorter "
+        f"Of the inputs that it gets right, {numbers.share(figures.shorter_share.value)} are right with a shorter "
         "chain, too"
     )
-    peer = summary["random_shorter_share"]
-    return f"{text}." if peer is None else f"{text} (random chains: {numbers.share(peer)})."
+    peer = figures.peers.get("random")
+    return f"{text}." if peer is None else f"{text} (random chains: {numbers.share(peer.shorter_share.value)})."
 
 
-def _near_misses(summary: Mapping[str, Any]) -> str:
-    if summary["excess"] is None or summary["excess_interval"][0] <= 0:
+def _near_misses(control: ControlFigures) -> str:
+    if not _beyond_chance(control):
         return ""
     return (
         "The control's wrong answer is another option, or another input's answer. Where the model misses narrowly, the "
@@ -150,12 +151,12 @@ def _near_misses(summary: Mapping[str, Any]) -> str:
     )
 
 
-def _weak_peer(study: Study) -> str:
-    if study.summary["random_oracle_accuracy"] is None:
-        return "" if study.summary["searcher"] == "random" else "There is no random peer: what luck finds isn't known."
-    if study.summary["space"] != "cola":
+def _weak_peer(figures: SearchFigures) -> str:
+    if "random" not in figures.peers:
+        return "" if figures.searcher == "random" else "There is no random peer: what luck finds isn't known."
+    if figures.space != "cola":
         return ""
-    stronger = "those near the identity are the stronger one" if study.summary["nearby_difference"] else (
+    stronger = "those near the identity are the stronger one" if "nearby" in figures.peers else (
         "the control is the stronger one"
     )  # fmt: skip
     return (
@@ -164,8 +165,8 @@ def _weak_peer(study: Study) -> str:
     )
 
 
-def _prior(summary: Mapping[str, Any]) -> str:
-    penalty = summary["searcher_settings"].get("length_penalty", 0)
+def _prior(figures: SearchFigures) -> str:
+    penalty = figures.searcher_settings.get("length_penalty", 0)
     if not penalty:
         return ""
     return (
@@ -174,33 +175,33 @@ def _prior(summary: Mapping[str, Any]) -> str:
     )
 
 
-def _again(summary: Mapping[str, Any]) -> str:
-    if not summary["verified"]:
+def _again(figures: VerificationFigures) -> str:
+    if not figures.reruns:
         return "Claimed successes were not run again alone, so some may owe themselves to rounding in a batch."
     return (
-        f"Run again alone, {summary['flips']} of {summary['verified']} claimed successes were wrong and don't count "
-        f"(flip rate {numbers.share(summary['flip_rate'])})."
+        f"Run again alone, {figures.flips} of {figures.reruns} claimed successes were wrong and don't count "
+        f"(flip rate {numbers.share(figures.flip_rate)})."
     )
 
 
-def _format(summary: Mapping[str, Any], folder: RunFolder) -> str:
-    failures = summary["format_failures"]
+def _format(figures: SearchFigures, folder: RunFolder) -> str:
+    failures = figures.format_failures
     if failures is None:
-        moved = "" if "options" in folder.figures else "; option positions were not permuted"
+        moved = "" if folder.figures.options is not None else "; option positions were not permuted"
         return f"An option is always chosen, so there are no unreadable answers{moved}."
-    if not failures:
+    if not failures.errors:
         return "No base error is an unreadable answer, so no correction is a repair of the format alone."
     return (
-        f"{failures} of the model's errors are no readable answer at all; chains “correct” "
-        f"{summary['format_failures_corrected']} of these. That repairs the format, not the reasoning."
+        f"{failures.errors} of the model's errors are no readable answer at all; chains “correct” "
+        f"{failures.corrected} of these. That repairs the format, not the reasoning."
     )
 
 
-def _few(summary: Mapping[str, Any]) -> str:
-    count = summary["inputs"]
-    low, high = summary["oracle_accuracy_interval"]
+def _few(figures: SearchFigures) -> str:
+    count = figures.inputs
     if count >= _FEW:
         return ""
+    low, high = ends(figures.oracle_accuracy)
     return (
         f"There are {numbers.plural(count, 'input')}: the oracle accuracy alone is uncertain from {100 * low:.0f} to "
         f"{100 * high:.0f} %, and parts of the inputs much more."
@@ -210,18 +211,17 @@ def _few(summary: Mapping[str, Any]) -> str:
 # One chain for all inputs
 
 
-def _static(folder: RunFolder) -> Reading:
-    summary = folder.summary
-    chosen = summary["chosen"]
+def _static(figures: StaticFigures) -> Reading:
+    chosen = figures.chosen
     row, base = chosen["search"], chosen["identity"]
     shows = [
-        f"The model as it is answers {numbers.share(base['test'], base['test_interval'])} of the "
-        f"{numbers.plural(summary['test_inputs'], 'test input')} right.",
+        f"The model as it is answers {numbers.share(base.test.value, base.test.interval)} of the "
+        f"{numbers.plural(figures.test_inputs, 'test input')} right.",
         *(_static_line(STATIC_NAMES.get(name, name), each) for name, each in chosen.items() if name != "identity"),
     ]
     limits = (
         "These are accuracies: no gold answer is needed when such a chain is used, and it was chosen on other inputs.",
-        f"The choice was made on {numbers.plural(summary['train_inputs'], 'training input')}; with few of them a "
+        f"The choice was made on {numbers.plural(figures.train_inputs, 'training input')}; with few of them a "
         "better "
         "chain may be missed and a worse one taken.",
         "Several chains are tested on the same inputs, and p isn't corrected for that.",
@@ -230,11 +230,11 @@ def _static(folder: RunFolder) -> Reading:
     return Reading(_static_verdict(row, base), tuple(shows), limits)
 
 
-def _static_verdict(row: Mapping[str, Any], base: Mapping[str, Any]) -> str:
-    calls = f"at {row['depth']} layer calls instead of {base['depth']}"
-    if row["difference_interval"] is None:
+def _static_verdict(row: ChosenChain, base: ChosenChain) -> str:
+    calls = f"at {row.depth} layer calls instead of {base.depth}"
+    if row.minus_identity is None:
         return "Nothing was found: no chain that was tried was better than the identity on the training inputs."
-    low, high = row["difference_interval"]
+    low, high = ends(row.minus_identity.difference)
     if low > 0:
         return f"The chain that was found is more accurate than the identity on inputs it wasn't chosen on, {calls}."
     if high < 0:
@@ -242,12 +242,12 @@ def _static_verdict(row: Mapping[str, Any], base: Mapping[str, Any]) -> str:
     return f"No difference to the identity is shown on inputs that the chain wasn't chosen on, {calls}."
 
 
-def _static_line(name: str, row: Mapping[str, Any]) -> str:
-    if row["difference_interval"] is None:
+def _static_line(name: str, row: ChosenChain) -> str:
+    if row.minus_identity is None:
         return f"Chosen by {name}: the identity itself."
-    gap = numbers.points(row["difference"], row["difference_interval"])
-    p = row["mcnemar_p"]
+    difference, p = row.minus_identity.difference, row.minus_identity.mcnemar_p
+    gap = numbers.points(difference.value, difference.interval)
     return (
-        f"Chosen by {name}: {row['notation']}, test accuracy {numbers.share(row['test'])}, {gap} to the identity, p "
+        f"Chosen by {name}: {row.notation}, test accuracy {numbers.share(row.test.value)}, {gap} to the identity, p "
         f"{'' if p < 0.001 else '= '}{numbers.value(p, 'p')}."
     )

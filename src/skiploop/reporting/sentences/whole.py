@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from skiploop.reporting import numbers
 from skiploop.reporting.run_folder import RunFolder
@@ -12,23 +11,25 @@ from skiploop.reporting.sentences.controls import (
     ablation_lines,
     accuracy_lines,
     any_lines,
-    beside_search,
     edit_line,
     option_lines,
     peer_lines,
     prior_line,
 )
+from skiploop.studies.full_record import PartFigures
+from skiploop.studies.static.figures import StaticFigures
 
 
 def whole_shows(folder: RunFolder) -> tuple[str, ...]:
     """What the parts beside the search show."""
     parts = folder.figures
-    analyses = parts.get("analyses", {})
+    analyses = parts.analyses or {}
+    peers = () if parts.search is None else peer_lines(parts.search)
     lines = [
         *any_lines(parts),
-        *(line for line in peer_lines(parts.get("search", {})) if "near the identity" in line),
+        *(line for line in peers if "near the identity" in line),
         *accuracy_lines(parts),
-        *(ablation_lines(parts["ablation"]) if "ablation" in parts else ()),
+        *(() if parts.ablation is None else ablation_lines(parts.ablation)),
         *([edit_line(analyses["edits"])] if "edits" in analyses else ()),
         *([prior_line(analyses["similarity"])] if "similarity" in analyses else ()),
     ]
@@ -42,8 +43,9 @@ def whole_limits(folder: RunFolder) -> tuple[str, ...]:
         for name, line in folder.parts.items()
         if line["status"] != "complete" and name != "report"
     ]
+    options = folder.figures.options
     return (
-        *(map(numbers.proper, option_lines(folder.figures["options"])) if "options" in folder.figures else ()),
+        *(() if options is None else map(numbers.proper, option_lines(options))),
         *([f"Not in this study: {'; '.join(missing)}."] if missing else ()),
     )
 
@@ -54,17 +56,18 @@ def whole_verdict(folder: RunFolder, search: str, shown: bool) -> str:
     found = [search]
     if shown and (against := _against(parts)):
         found.append(f"But {'; and '.join(against)}.")
-    if "static" in parts:
-        found.append(_static(parts["static"]))
+    if parts.static is not None:
+        found.append(_static(parts.static))
     return " ".join(found)
 
 
-def _against(parts: dict[str, Any]) -> list[str]:
+def _against(parts: PartFigures) -> list[str]:
     """What finds right answers without a search, and isn't shown to find fewer."""
-    beside, nearby = beside_search(parts.get("sampling")), parts.get("search", {}).get("nearby_difference")
+    beside = None if parts.sampling is None else parts.sampling.beside_search
+    nearby = None if parts.search is None else parts.search.peers.get("nearby")
     intervals = (
-        ("samples of the model as it is", None if beside is None else beside["search_minus_any"]["interval"]),
-        ("random chains near the identity", None if nearby is None else nearby["interval"]),
+        ("samples of the model as it is", None if beside is None else beside.search_minus_any.difference.interval),
+        ("random chains near the identity", None if nearby is None else nearby.difference.difference.interval),
     )
     return [_compared(name, interval) for name, interval in intervals if interval is not None and interval[0] <= 0]
 
@@ -75,11 +78,11 @@ def _compared(name: str, interval: Sequence[float]) -> str:
     return f"it isn't shown that {name} find one for fewer inputs"
 
 
-def _static(figures: dict[str, Any]) -> str:
-    row = figures["chosen"]["search"]
-    interval = row["difference_interval"]
+def _static(figures: StaticFigures) -> str:
+    row = figures.chosen["search"]
+    interval = None if row.minus_identity is None else row.minus_identity.difference.interval
     if interval is not None and interval[0] > 0:
-        return f"One chain for all inputs, {row['notation']}, is more accurate than the model as it is."
+        return f"One chain for all inputs, {row.notation}, is more accurate than the model as it is."
     if interval is not None and interval[1] < 0:
         return "The one chain that was chosen for all inputs is less accurate than the model as it is."
     return "No chain was found that is shown to be better than the model as it is when used for all inputs."

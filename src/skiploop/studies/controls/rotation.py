@@ -9,7 +9,7 @@ The options of each input are moved up cyclically by 0, 1, ... places; the right
                              the control: does a chain that hits a wrong option stay with that option?
 
 A chain that was picked because it is right at one rotation will be right less often at the others, as anything is that
-was picked by luck in part. So the yardsticks count: a correction that survives no oftener than a hit of the control
+was picked by luck in part. So the yardsticks count: a correction that survives no more often than a hit of the control
 shows nothing.
 """
 
@@ -18,24 +18,27 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from skiploop.chains.chain import Chain
-from skiploop.engine.request import Result, Runner
+from skiploop.engine.request import Result
 from skiploop.errors import InvalidInput
-from skiploop.stats.measured import measured_mean
-from skiploop.stats.shares import newcombe_independent, share, wilson
+from skiploop.stats.measured import Measured, measured_mean, measured_share
+from skiploop.stats.shares import newcombe_independent
 from skiploop.storage.files import Line
-from skiploop.storage.journal import Journal
-from skiploop.studies.controls.sampling import paired
+from skiploop.studies.controls.rotation_figures import (
+    GROUPS,
+    RotatedChain,
+    RotationDifference,
+    RotationFigures,
+    Survival,
+    SurvivalGroup,
+)
 from skiploop.studies.evaluation import shown_request, shown_verdict
-from skiploop.studies.progress import Progress
+from skiploop.studies.paired import bootstrapped
 from skiploop.studies.results import InputResult
 from skiploop.studies.worklist import Unit, Worklist
 from skiploop.tasks import Example, Task
 from skiploop.tasks.answers.text import letters
-
-GROUPS = ("identity_right", "corrected", "right_shorter", "control_hit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,57 +102,39 @@ def _aimed_at(task: Task, example: Example, target: str) -> Example | None:
 
 
 def options_study(
-    task: Task,
-    test: Sequence[Example],
-    chains: Mapping[str, Chain],
-    found: Sequence[Claim],
-    *,
-    runner: Runner,
-    journal: Journal,
-    per_call: int = 1024,
-    progress: Progress | None = None,
-) -> dict[str, Any]:
-    """The figures, ready for JSON.
+    task: Task, test: Sequence[Example], *, chains: Mapping[str, Chain], claimed: Sequence[Claim], work: Worklist
+) -> RotationFigures:
+    """What becomes of answers when options move.
 
     Args:
         task: how answers are judged; `why_not` must be None.
         test: inputs on which chains are compared.
         chains: by name; `identity` must be one of them.
-        found: what the study claims.
-        runner: evaluates.
-        journal: what was run already.
-        per_call: about how many requests go into one call of the runner.
-        progress: is told how far it is.
+        claimed: what the study claims.
+        work: runs all of it, or reads it from its journal.
     """
-    work = Worklist(runner, journal, per_call=per_call, progress=progress)
     units = [_unit(task, name, example, chain) for name, chain in chains.items() for example in test]
-    units += [_unit(task, claim.group, claim.example, claim.chain) for claim in found]
+    units += [_unit(task, claim.group, claim.example, claim.chain) for claim in claimed]
     lines = work.run(units)
     work.finish()
-    per_chain = {name: lines[i * len(test) : (i + 1) * len(test)] for i, name in enumerate(chains)}
-    claimed = lines[len(chains) * len(test) :]
-    moved = any(each.prompt != example.prompt for example in test for each in rotations(task, example))
-    figures = {name: _chain_figures(own) | {"notation": str(chains[name])} for name, own in per_chain.items()}
-    return {
-        "kind": "options",
-        "test_inputs": len(test),
-        "seen_by_the_model": moved,
-        "always": _always(test),
-        "chains": figures,
-        "minus_identity": {
-            name: {
-                how: paired([each[how] for each in map(_read, own)], [each[how] for each in _base(per_chain)], seed=0)
-                for how in ("all", "majority")
-            }
-            for name, own in per_chain.items()
-            if name != "identity"
-        },
-        "survival": _survival(found, claimed),
-    }
+    by_chain = {name: lines[i * len(test) : (i + 1) * len(test)] for i, name in enumerate(chains)}
+    verdicts = {name: [_read(line) for line in own] for name, own in by_chain.items()}
+    base = verdicts["identity"]
+    return RotationFigures(
+        test_inputs=len(test),
+        seen_by_the_model=any(each.prompt != example.prompt for example in test for each in rotations(task, example)),
+        always=_always(test),
+        chains={name: _chain_figures(chains[name], own) for name, own in by_chain.items()},
+        minus_identity={name: _minus(own, base) for name, own in verdicts.items() if name != "identity"},
+        survival=survival(claimed, lines[len(chains) * len(test) :]),
+    )
 
 
-def _base(per_chain: Mapping[str, list[Line]]) -> list[dict[str, bool]]:
-    return [_read(line) for line in per_chain["identity"]]
+def _minus(own: Sequence[Verdicts], base: Sequence[Verdicts]) -> RotationDifference:
+    return RotationDifference(
+        bootstrapped([each.at_all for each in own], [each.at_all for each in base], seed=0),
+        bootstrapped([each.by_majority for each in own], [each.by_majority for each in base], seed=0),
+    )
 
 
 def _unit(task: Task, name: str, example: Example, chain: Chain) -> Unit:
@@ -172,61 +157,62 @@ def _place(example: Example, answer: str | None) -> int | None:
     return names.index(answer) if answer in names else None
 
 
-def _read(line: Line) -> dict[str, bool]:
-    """Right at all rotations; right by the majority of rotations (ties: the option chosen first)."""
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """Of one input: right at all rotations; right by the majority of them (ties: the option chosen first)."""
+
+    at_all: bool
+    by_majority: bool
+
+
+def _read(line: Line) -> Verdicts:
     count = len(line["rewards"])
     # The option in place p at shift s stood in place p + s of the original order.
     chosen = [(place + shift) % count for shift, place in enumerate(line["places"]) if place is not None]
     majority = Counter(chosen).most_common(1)[0][0] if chosen else None
-    return {"all": min(line["rewards"]) >= 1, "majority": majority == line["gold"]}
+    return Verdicts(min(line["rewards"]) >= 1, majority == line["gold"])
 
 
-def _chain_figures(lines: Sequence[Line]) -> dict[str, Any]:
-    read = [_read(line) for line in lines]
+def _chain_figures(chain: Chain, lines: Sequence[Line]) -> RotatedChain:
+    verdicts = [_read(line) for line in lines]
     shifts = range(max(len(line["rewards"]) for line in lines))
     per_shift = [[line["rewards"][shift] >= 1 for line in lines if shift < len(line["rewards"])] for shift in shifts]
     places = Counter(place for line in lines for place in line["places"])
     names, said = letters(len(shifts)), sum(places.values())
-    return {
-        "by_rotation": [_shared(sum(right), len(right)) for right in per_shift],
-        "right_at_all": _shared(sum(each["all"] for each in read), len(read)),
-        "majority": _shared(sum(each["majority"] for each in read), len(read)),
-        # Over all rotations the right option stands in each place equally often, so a reader has equal shares here.
-        "chosen_letters": {name: places[i] / said for i, name in enumerate(names)} | {"none": places[None] / said},
-    }
+    return RotatedChain(
+        notation=str(chain),
+        by_rotation=tuple(measured_share(sum(right), len(right)) for right in per_shift),
+        right_at_all=measured_share(sum(each.at_all for each in verdicts), len(verdicts)),
+        majority=measured_share(sum(each.by_majority for each in verdicts), len(verdicts)),
+        chosen_letters={name: places[i] / said for i, name in enumerate(names)} | {"none": places[None] / said},
+    )
 
 
-def _always(test: Sequence[Example]) -> dict[str, Any]:
-    """What is right by always giving one letter, with the options where they stand in the data."""
+def _always(test: Sequence[Example]) -> dict[str, Measured]:
     names = letters(max(len(example.choices) for example in test))
-    return {name: _shared(sum(each.gold == i for each in test), len(test)) for i, name in enumerate(names)}
+    return {name: measured_share(sum(each.gold == i for each in test), len(test)) for i, name in enumerate(names)}
 
 
-def _shared(part: int, whole: int) -> dict[str, Any]:
-    return {"share": share(part, whole), "interval": wilson(part, whole)}
-
-
-def _survival(found: Sequence[Claim], lines: Sequence[Line]) -> dict[str, Any]:
+def survival(claimed: Sequence[Claim], lines: Sequence[Line]) -> Survival:
     """By group: how often what was right as it stood is right with its options moved."""
-    figures: dict[str, Any] = {}
-    outcomes: dict[str, list[float]] = {}
-    kept: dict[str, tuple[int, int]] = {}
-    for group in GROUPS:
-        own = [line["rewards"][1:] for claim, line in zip(found, lines, strict=True) if claim.group == group]
-        rates = [sum(reward >= 1 for reward in rewards) / len(rewards) for rewards in own]
-        whole = sum(rate == 1.0 for rate in rates)
-        outcomes[group], kept[group] = rates, (whole, len(rates))
-        figures[group] = {
-            "inputs": len(own),
-            "rate": sum(rates) / len(rates) if rates else None,
-            "rate_interval": measured_mean(rates).to_json()["interval"],
-            "all": share(whole, len(rates)),
-            "all_interval": wilson(whole, len(rates)),
-        }
-    for yardstick in ("identity_right", "control_hit"):
-        interval = newcombe_independent(*kept["corrected"], *kept[yardstick])
-        values = figures["corrected"]["all"], figures[yardstick]["all"]
-        figures[f"corrected_minus_{yardstick}"] = (
-            None if None in values or interval is None else {"all": values[0] - values[1], "interval": list(interval)}
-        )
-    return figures
+    rates: dict[str, list[float]] = {group: [] for group in GROUPS}
+    for claim, line in zip(claimed, lines, strict=True):
+        moved = line["rewards"][1:]
+        rates[claim.group].append(sum(reward >= 1 for reward in moved) / len(moved))
+    kept = {group: (sum(rate == 1.0 for rate in own), len(own)) for group, own in rates.items()}
+    groups = {
+        group: SurvivalGroup(len(own), measured_mean(own), measured_share(*kept[group])) for group, own in rates.items()
+    }
+    return Survival(
+        **groups,
+        corrected_minus_identity_right=_difference(kept["corrected"], kept["identity_right"]),
+        corrected_minus_control_hit=_difference(kept["corrected"], kept["control_hit"]),
+    )
+
+
+def _difference(first: tuple[int, int], second: tuple[int, int]) -> Measured | None:
+    """The difference of two shares of different inputs, with Newcombe's interval; None where a group is empty."""
+    interval = newcombe_independent(*first, *second)
+    if interval is None:
+        return None
+    return Measured(first[0] / first[1] - second[0] / second[1], interval, first[1] + second[1])

@@ -18,37 +18,35 @@ import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from skiploop.chains.chain import Chain
-from skiploop.engine.request import Request, Result, Runner
+from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
-from skiploop.stats.measured import measured_mean
-from skiploop.stats.shares import mcnemar, newcombe_paired, paired_counts, wilson
+from skiploop.stats.measured import measured_share
 from skiploop.storage.files import Line
-from skiploop.storage.journal import Journal
 from skiploop.studies.arms import seed_for
+from skiploop.studies.controls.sampling_figures import (
+    BudgetFigures,
+    Choice,
+    IdentityFigures,
+    Reference,
+    SamplingFigures,
+    Tested,
+)
 from skiploop.studies.controls.settings import SamplingSettings
-from skiploop.studies.controls.voting import Said, Samples, ballot, curve, powers
+from skiploop.studies.controls.voting import Curve, Said, Samples, ballot, curve_points, powers
 from skiploop.studies.evaluation import shown_request, shown_verdict
-from skiploop.studies.progress import Progress
 from skiploop.studies.worklist import Unit, Worklist
 from skiploop.tasks import Example, Task, Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
-    """What sampling is compared with.
+class Split:
+    """A task, the inputs on which temperature and number of samples are chosen, and those on which all is reported."""
 
-    Attributes:
-        budgets: layer calls of an input, by whose they are: `search`, `static`.
-        static: reward of the static chain on each test input, by id.
-        search: whether the search found a right chain, by id of its inputs, which are some of the test inputs.
-    """
-
-    budgets: Mapping[str, float]
-    static: Mapping[str, float]
-    search: Mapping[str, bool]
+    task: Task
+    train: Sequence[Example]
+    test: Sequence[Example]
 
 
 def affordable(layer_calls: float, num_layers: int) -> int:
@@ -57,18 +55,16 @@ def affordable(layer_calls: float, num_layers: int) -> int:
 
 
 def sampling_study(
-    task: Task,
-    train: Sequence[Example],
-    test: Sequence[Example],
-    reference: Reference,
-    *,
-    identity: Chain,
-    settings: SamplingSettings,
-    runner: Runner,
-    journal: Journal,
-    progress: Progress | None = None,
-) -> dict[str, Any]:
-    """Samples, chooses on training inputs, reports on test inputs; the figures, ready for JSON.
+    split: Split, reference: Reference, *, identity: Chain, settings: SamplingSettings, work: Worklist
+) -> SamplingFigures:
+    """Samples, chooses on training inputs, reports on test inputs.
+
+    Args:
+        split: the task and its inputs.
+        reference: what sampling is compared with.
+        identity: the chain that is sampled.
+        settings: how.
+        work: runs the samples, or reads them from its journal.
 
     Raises:
         InvalidInput: no budget pays for a sample, or the journal is of another run.
@@ -80,41 +76,37 @@ def sampling_study(
             f"budgets of {dict(reference.budgets)} layer calls don't pay for one sample beside the greedy answer; "
             "raise --budget"
         )
-    work = Worklist(runner, journal, per_call=settings.per_call, progress=progress)
-    sampler = _Sampler(task, identity, settings, work, most)
-    tuned = train[: settings.tune]
-    shares = len(settings.temperatures), min(len(settings.temperatures), 2 * sum(map(bool, paid.values())))
-    drawn = 0 if task.scores_options else most * (len(tuned) * shares[0] + len(test) * shares[1])
-    work.total = len(tuned) + len(test) + drawn  # at most
+    tuned = split.train[: settings.tune]
+    budgets = sum(map(bool, paid.values()))
+    work.total = _most_requests(split, len(tuned), settings, most, budgets)
+    sampler = _Sampler(split.task, identity, settings, work, most)
     tuning = sampler.run("train", tuned, settings.temperatures)
-    chosen = {name: _choose(tuning, min(k, most)) for name, k in paid.items()}
-    wanted = {each["temperature"] for found in chosen.values() for each in found.values()}
-    tested = sampler.run("test", test, sorted(wanted))
+    choices = {name: _choose(tuning, min(k, most)) for name, k in paid.items()}
+    wanted = {choice.temperature for own in choices.values() for choice in own.values()}
+    samples = sampler.run("test", split.test, sorted(wanted))
     work.finish()
-    seed, layers = settings.seed, len(identity)
-    some = next(iter(tested.values()))
-    greedy = sum(each.greedy.reward >= 1 for each in some)
-    return {
-        "kind": "sampling",
-        "cost": "layer calls of an input; one pass of the identity is L, the greedy pass included",
-        "single_pass": task.scores_options,
-        "num_layers": layers,
-        "train_inputs": len(tuned),
-        "test_inputs": len(test),
-        "samples": most,
-        "capped": most < max(paid.values()),
-        "identity": {"test": greedy / len(test), "test_interval": wilson(greedy, len(test)), "layer_calls": layers},
-        "train_curves": _curves(tuning, most, layers, seed),
-        "test_curves": _curves(tested, most, layers, seed),
-        "budgets": {
-            name: {
-                "layer_calls": reference.budgets[name],
-                "samples": min(k, most),
-                **_reported(chosen[name], tested, test, reference, name == "search", seed),
-            }
-            for name, k in paid.items()
-        },
-    }
+    tested = Tested(split.test, samples, reference, settings.seed)
+    greedy = sum(each.greedy.reward >= 1 for each in next(iter(samples.values())))
+    return SamplingFigures(
+        single_pass=split.task.scores_options,
+        num_layers=len(identity),
+        train_inputs=len(tuned),
+        test_inputs=len(split.test),
+        samples=most,
+        capped=most < max(paid.values()),
+        identity=IdentityFigures(measured_share(greedy, len(split.test)), len(identity)),
+        train_curves=_curves(tuning, most, len(identity), settings.seed),
+        test_curves=_curves(samples, most, len(identity), settings.seed),
+        budgets={name: _budget(name, min(k, most), choices[name], tested) for name, k in paid.items()},
+    )
+
+
+def _most_requests(split: Split, tuned: int, settings: SamplingSettings, most: int, budgets: int) -> int:
+    """Greedy answers and samples, at most: two temperatures are chosen for each budget that pays for samples."""
+    greedy, temperatures = tuned + len(split.test), len(settings.temperatures)
+    if split.task.scores_options:
+        return greedy
+    return greedy + most * (tuned * temperatures + len(split.test) * min(temperatures, 2 * budgets))
 
 
 class _Sampler:
@@ -194,7 +186,7 @@ def _said(task: Task, line: Line) -> tuple[Said, ...]:
     return tuple(Said(ballot(task, answer), reward) for answer, reward in pairs)
 
 
-def _choose(tuning: Mapping[float, Sequence[Samples]], most: int) -> dict[str, dict[str, Any]]:
+def _choose(tuning: Mapping[float, Sequence[Samples]], most: int) -> dict[str, Choice]:
     """On training inputs: the best temperature and size of a vote, and the best temperature for any of all samples.
 
     What is compared is the mean over all groups of k samples: by the first k alone, small votes would win by luck.
@@ -207,87 +199,30 @@ def _choose(tuning: Mapping[float, Sequence[Samples]], most: int) -> dict[str, d
     def accuracy(temperature: float, k: int) -> float:
         return sum(each.mean_vote(k) for each in tuning[temperature]) / len(tuning[temperature])
 
-    def hits(temperature: float) -> float:
+    def oracle(temperature: float) -> float:
         return sum(each.oracle(most, greedy=True) for each in tuning[temperature]) / len(tuning[temperature])
 
     pairs = [(k, temperature) for k in powers(most) for temperature in tuning]
     k, best = max(pairs, key=lambda pair: (accuracy(pair[1], pair[0]), -pair[0], -pair[1]))
-    widest = max(tuning, key=lambda temperature: (hits(temperature), -temperature))
+    widest = max(tuning, key=lambda temperature: (oracle(temperature), -temperature))
     return {
-        "vote": {"samples": k, "temperature": best, "train": accuracy(best, k)},
-        "vote_all": {"samples": most, "temperature": best, "train": accuracy(best, most)},
-        "any": {"samples": most, "temperature": widest, "train_oracle": hits(widest)},
+        "vote": Choice(k, best, accuracy(best, k)),
+        "vote_all": Choice(most, best, accuracy(best, most)),
+        "any": Choice(most, widest, oracle(widest)),
     }
 
 
-def _curves(found: Mapping[float, Sequence[Samples]], most: int, num_layers: int, seed: int) -> list[dict[str, Any]]:
-    return [
-        {"temperature": temperature, "curve": curve(inputs, most, num_layers, seed=seed)}
-        for temperature, inputs in found.items()
-    ]
+def _curves(samples: Mapping[float, Sequence[Samples]], most: int, num_layers: int, seed: int) -> tuple[Curve, ...]:
+    return tuple(
+        Curve(temperature, curve_points(inputs, most, num_layers, seed=seed)) for temperature, inputs in samples.items()
+    )
 
 
-def _reported(
-    chosen: Mapping[str, dict[str, Any]],
-    tested: Mapping[float, Sequence[Samples]],
-    test: Sequence[Example],
-    reference: Reference,
-    beside_search: bool,
-    seed: int,
-) -> dict[str, Any]:
-    report: dict[str, Any] = {}
-    for name in ("vote", "vote_all"):
-        if name in chosen:
-            inputs = tested[chosen[name]["temperature"]]
-            report[name] = chosen[name] | _vote(inputs, chosen[name], test, reference, seed)
-    if "any" in chosen:
-        inputs = tested[chosen["any"]["temperature"]]
-        report["any"] = chosen["any"] | _any(inputs, chosen["any"]["samples"], test, reference, beside_search)
-    return report
-
-
-def _vote(
-    inputs: Sequence[Samples], how: Mapping[str, Any], test: Sequence[Example], reference: Reference, seed: int
-) -> dict[str, Any]:
-    won = [each.vote(how["samples"]).reward >= 1 for each in inputs]
-    greedy = [each.greedy.reward >= 1 for each in inputs]
-    figures: dict[str, Any] = {"test": sum(won) / len(won), "test_interval": wilson(sum(won), len(won))}
-    figures["minus_identity"] = paired(won, greedy, seed=seed)
-    if reference.static:
-        figures["minus_static"] = paired(won, [reference.static[each.id] >= 1 for each in test], seed=seed)
-    return figures
-
-
-def _any(
-    inputs: Sequence[Samples], k: int, test: Sequence[Example], reference: Reference, beside_search: bool
-) -> dict[str, Any]:
-    """Any of k samples, or the greedy answer: an oracle figure, beside that of the search on the search's inputs."""
-    hit = {
-        example.id: max(said.reward for said in (each.greedy, *each.drawn[:k])) >= 1
-        for example, each in zip(test, inputs, strict=True)
-    }
-    figures: dict[str, Any] = {
-        "test_oracle_accuracy": sum(hit.values()) / len(hit),
-        "test_oracle_interval": wilson(sum(hit.values()), len(hit)),
-    }
-    if beside_search and reference.search:
-        mine, theirs = [hit[name] for name in reference.search], list(reference.search.values())
-        figures["search_inputs"] = {
-            "inputs": len(mine),
-            "any_oracle_accuracy": sum(mine) / len(mine),
-            "search_oracle_accuracy": sum(theirs) / len(theirs),
-            "search_minus_any": paired(theirs, mine, seed=0),
-        }
-    return figures
-
-
-def paired(first: Sequence[bool], second: Sequence[bool], *, seed: int) -> dict[str, Any]:
-    """The difference of two shares of the same inputs: Newcombe's and the bootstrap interval, and McNemar's test."""
-    counts = paired_counts(first, second)
-    boot = measured_mean([int(a) - int(b) for a, b in zip(first, second, strict=True)], seed=seed).interval
-    return {
-        "difference": (counts.first - counts.second) / len(first),
-        "interval": newcombe_paired(*counts),
-        "bootstrap_interval": None if boot is None else list(boot),
-        "mcnemar_p": mcnemar(counts.first, counts.second),
-    }
+def _budget(name: str, samples: int, choices: Mapping[str, Choice], tested: Tested) -> BudgetFigures:
+    return BudgetFigures(
+        layer_calls=tested.reference.budgets[name],
+        samples=samples,
+        vote=tested.vote(choices["vote"]) if "vote" in choices else None,
+        vote_all=tested.vote(choices["vote_all"]) if "vote_all" in choices else None,
+        any=tested.any(choices["any"], beside_search=name == "search") if "any" in choices else None,
+    )

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from skiploop.stats.measured import measured_mean
-from skiploop.stats.shares import mean_pass_at_k, pass_at_k, wilson
+from skiploop.stats.measured import Measured, measured_mean, measured_share
+from skiploop.stats.shares import pass_at_k
 from skiploop.tasks import Task
 from skiploop.tasks.answers.text import normalise
 
@@ -81,36 +80,54 @@ def powers(most: int) -> list[int]:
     return found if found[-1] == most else [*found, most]
 
 
-def curve(inputs: Sequence[Samples], most: int, num_layers: int, *, seed: int = 0) -> list[dict[str, Any]]:
-    """One row for each number of samples: the vote's accuracy, and the oracle accuracy of any of them.
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """A number of samples.
 
-    `accuracy` is that of the first k samples, `mean_accuracy` the mean over all groups of k, which shakes less.
-
-    Layer calls are those of an input: L for each sample and L for the greedy answer, which decides ties.
+    Attributes:
+        samples: k.
+        layer_calls: of an input: L for each sample and L for the greedy answer, which decides ties.
+        accuracy: of the vote of the first k samples.
+        mean_accuracy: the mean over all groups of k, which shakes less.
+        any_oracle_accuracy: probability that one of k samples is right.
+        any_or_greedy_oracle_accuracy: the same for k samples and the greedy answer.
     """
-    rows = []
-    for k in powers(most):
-        right = sum(each.vote(k).reward >= 1 for each in inputs)
-        rows.append(
-            {
-                "samples": k,
-                "layer_calls": (k + 1) * num_layers,
-                "accuracy": right / len(inputs),
-                "accuracy_interval": wilson(right, len(inputs)),
-                "mean_accuracy": sum(each.mean_vote(k) for each in inputs) / len(inputs),
-                "any_oracle_accuracy": mean_pass_at_k([(len(each.drawn), each.right) for each in inputs], k),
-                "any_oracle_interval": _interval([each.oracle(k, greedy=False) for each in inputs], seed),
-                "any_or_greedy_oracle_accuracy": sum(each.oracle(k, greedy=True) for each in inputs) / len(inputs),
-                "any_or_greedy_oracle_interval": _interval([each.oracle(k, greedy=True) for each in inputs], seed),
-            }
-        )
-    return rows
+
+    samples: int
+    layer_calls: int
+    accuracy: Measured
+    mean_accuracy: float
+    any_oracle_accuracy: Measured
+    any_or_greedy_oracle_accuracy: Measured
 
 
-def _interval(values: list[float], seed: int) -> list[float] | None:
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """The vote and any of the samples at a temperature, by number of samples."""
+
+    temperature: float
+    points: tuple[CurvePoint, ...]
+
+
+def curve_points(inputs: Sequence[Samples], most: int, num_layers: int, *, seed: int = 0) -> tuple[CurvePoint, ...]:
+    """A point for each of `powers`."""
+    return tuple(_point(inputs, k, num_layers, seed) for k in powers(most))
+
+
+def _point(inputs: Sequence[Samples], k: int, num_layers: int, seed: int) -> CurvePoint:
+    drawn, either = ([each.oracle(k, greedy=greedy) for each in inputs] for greedy in (False, True))
+    return CurvePoint(
+        samples=k,
+        layer_calls=(k + 1) * num_layers,
+        accuracy=measured_share(sum(each.vote(k).reward >= 1 for each in inputs), len(inputs)),
+        mean_accuracy=sum(each.mean_vote(k) for each in inputs) / len(inputs),
+        any_oracle_accuracy=_measured(drawn, seed),
+        any_or_greedy_oracle_accuracy=_measured(either, seed),
+    )
+
+
+def _measured(values: list[float], seed: int) -> Measured:
     """Bootstrap over inputs; Wilson's where every value is 0 or 1, as the bootstrap is too narrow there."""
     if all(value in (0.0, 1.0) for value in values):
-        found = wilson(round(sum(values)), len(values))
-        return None if found is None else list(found)
-    found = measured_mean(values, seed=seed).interval
-    return None if found is None else list(found)
+        return measured_share(round(sum(values)), len(values))
+    return measured_mean(values, seed=seed)

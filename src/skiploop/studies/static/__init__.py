@@ -4,5 +4,6 @@ study        `search_static`, `StaticStudy`, `load_static`
 settings     the split, and what stands beside the search
 split        training and test inputs
 race         many chains on few inputs, few chains on all
-references   chains that a look into the model suggests
+references   other ways to choose a chain: blocks, Block Influence, gates
+figures      what was chosen, and how accurate it is
 """

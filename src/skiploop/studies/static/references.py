@@ -1,30 +1,38 @@
-"""Chains that a look into the model suggests, for all inputs: what a static search is compared with.
+"""Ways to choose a chain for all inputs that a static search is compared with.
 
-    influence   ShortGPT (arXiv 2403.03853): how much each layer turns the hidden state, on the training prompts
+    block       RYS: the best of all chains in which one block is run twice; its whole (i, j) map is kept
+    influence   ShortGPT (arXiv 2403.03853): how much each layer turns the hidden state, on the training prompts; the
+                layers with the least Block Influence are left out, as many as does best on the training inputs
     gates       a gate on each layer, trained by gradient on the training answers (`skiploop.models.gates`)
 
-Torch is imported when they are asked for.
+Each is a function of `Training` and `References` in `REFERENCES`; None where there is nothing to do it with. Torch is
+imported when the model is looked into.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from skiploop.chains.chain import Chain
+from skiploop.spaces.named import make_space
 from skiploop.studies.evaluation import request
+from skiploop.studies.static.figures import BlockMean
+from skiploop.studies.static.race import Candidate, Evaluate, Halving, race
 from skiploop.tasks import Example, Task
 
 PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0)
 """What an open gate costs, in nats: one training each, from chains that keep nearly all layers to short ones."""
 
 _BATCH = 16
+_MOST_MAPPED = 64  # training inputs on which the whole map of blocks is measured
+_KEPT_OF_MAP = 8  # its best chains, which go on to all training inputs
 
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """What there is to compare with; None: left out.
+    """What looks into the model; None: left out.
 
     Attributes:
         influence: Block Influence of each layer, measured on prompts.
@@ -33,6 +41,94 @@ class References:
 
     influence: Callable[[Sequence[str]], Sequence[float]] | None = None
     gates: Callable[[Sequence[Example]], Sequence[Chain]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """The training inputs, and chains run on them.
+
+    Attributes:
+        examples: the inputs.
+        plan: how they are dealt out.
+        evaluate: rewards of pairs of a chain and the number of an input.
+        identity: L layers in their order.
+    """
+
+    examples: tuple[Example, ...]
+    plan: Halving
+    evaluate: Evaluate
+    identity: Chain
+
+    def race(self, chains: Sequence[Chain]) -> list[Candidate]:
+        """Against each other: few go on to all inputs."""
+        return race(chains, self.plan, self.evaluate)
+
+    def on_all(self, chains: Iterable[Chain]) -> list[Candidate]:
+        """Each on all inputs."""
+        everything = replace(self.plan, first=self.plan.inputs)
+        return [race([chain], everything, self.evaluate)[0] for chain in chains]
+
+
+@dataclass(frozen=True, slots=True)
+class Suggested:
+    """What a reference comes to.
+
+    Attributes:
+        candidates: its chains, run on all training inputs.
+        block_map: every block run twice, where it was measured.
+        block_influence: of each layer, where it was measured.
+    """
+
+    candidates: list[Candidate]
+    block_map: tuple[BlockMean, ...] | None = None
+    block_influence: tuple[float, ...] | None = None
+
+
+def blocks(training: Training, references: References) -> Suggested:
+    """RYS: every block twice, on a part of the training inputs; the best go on to all of them."""
+    plan, every = training.plan, list(make_space("block", training.identity.num_layers).children(training.identity))
+    few = replace(plan, inputs=min(_MOST_MAPPED, plan.inputs), first=plan.inputs)
+    mapped: list[Candidate] = []
+    for start in range(0, len(every), plan.per_round):
+        mapped += race(every[start : start + plan.per_round], few, training.evaluate)
+    best = sorted(mapped, key=lambda each: -each.mean)[:_KEPT_OF_MAP]
+    cells = [BlockMean(*_ends(each.chain), few.inputs, each.mean) for each in mapped]
+    return Suggested(training.on_all([each.chain for each in best]), block_map=tuple(cells))
+
+
+def pruned(training: Training, references: References) -> Suggested | None:
+    """ShortGPT: without the 1, 2, ... layers of the least influence, up to half of them."""
+    if references.influence is None:
+        return None
+    scores = tuple(map(float, references.influence([example.prompt for example in training.examples])))
+    order = sorted(range(len(scores)), key=lambda layer: scores[layer])
+    kept = [sorted(order[dropped:]) for dropped in range(1, len(order) // 2 + 1)]
+    chains = [Chain(layers, training.identity.num_layers) for layers in kept]
+    return Suggested(training.on_all(chains), block_influence=scores)
+
+
+def gated(training: Training, references: References) -> Suggested | None:
+    """The layers whose gates stay open, by penalty."""
+    if references.gates is None:
+        return None
+    return Suggested(training.on_all(references.gates(training.examples)))
+
+
+REFERENCES: dict[str, Callable[[Training, References], Suggested | None]] = {
+    "block": blocks,
+    "influence": pruned,
+    "gates": gated,
+}
+"""By name, in the order in which they are run."""
+
+
+def _ends(chain: Chain) -> tuple[int, int]:
+    """First and last layer of the block that this chain runs twice."""
+    looped = sorted(chain.looped)
+    return looped[0], looped[-1]
+
+
+# A look into the model
 
 
 def of_model(model: Any, task: Task, *, gates: bool, seed: int) -> References:

@@ -1,60 +1,63 @@
 """One chain for all inputs of a task, chosen on a training split and reported on a test split.
 
-    found = search_static("nano", "nano", budget=64)
-    found.summary["chosen"]["search"]["test"], found.summary["chosen"]["identity"]["test"]
+    study = search_static("nano", "nano", budget=64)
+    study.figures.chosen["search"].test, study.figures.chosen["identity"].test
 
 No gold answer is needed when such a chain is used, so what is reported here is *accuracy*, not oracle accuracy. Beside
-the search stand, each chosen on the same training inputs and reported on the same test inputs:
-
-    random      uniform random chains from the same space, as many
-    block       RYS: the best of all chains in which one block is run twice; its whole (i, j) map is kept
-    influence   ShortGPT (arXiv 2403.03853): the layers with the least Block Influence are left out, as many
-                as does best on the training inputs
-    gates       the layers whose gates, trained by gradient on the training answers, stay open; where they are wanted
+the search stand, each chosen on the same training inputs and reported on the same test inputs, as many uniform random
+chains from the same space, and the chains of `skiploop.studies.static.references`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from skiploop.chains.chain import Chain
 from skiploop.engine.open import open_runner
-from skiploop.engine.request import Request, Result, Runner
+from skiploop.engine.request import Runner
 from skiploop.errors import InvalidInput
 from skiploop.searchers import make_searcher
-from skiploop.spaces.named import make_space
 from skiploop.spaces.space import Space
-from skiploop.stats.shares import mcnemar, newcombe_paired, paired_counts, wilson
-from skiploop.storage.files import Line, read_json
+from skiploop.storage.files import Line
 from skiploop.storage.journal import JsonlJournal
+from skiploop.storage.records import read_record
 from skiploop.studies.arms import seed_for
-from skiploop.studies.evaluation import check_lengths, request, shown_verdict
+from skiploop.studies.evaluation import check_lengths
+from skiploop.studies.evaluations import Evaluations
 from skiploop.studies.folder import StudyFolder, check_place, read_inputs, read_run
 from skiploop.studies.opening import StudyModel, open_model
 from skiploop.studies.progress import Interrupted, Progress
 from skiploop.studies.record import default_out, describe
 from skiploop.studies.settings import StudySettings
-from skiploop.studies.static.race import Candidate, Halving, StaticSearch, best, race
-from skiploop.studies.static.references import References, of_model
+from skiploop.studies.static.figures import StaticFigures, chosen_chain
+from skiploop.studies.static.race import Candidate, Halving, StaticSearch, best
+from skiploop.studies.static.references import REFERENCES, References, Suggested, Training, of_model
 from skiploop.studies.static.settings import StaticSettings
 from skiploop.studies.static.split import split
 from skiploop.studies.warm_start import resolved
 from skiploop.tasks import Example, Task, make_task
 
-_MOST_MAPPED = 64  # training inputs on which the whole map of blocks is measured
-_KEPT_OF_MAP = 8  # its best chains, which go on to all training inputs
-
 
 @dataclass(frozen=True, slots=True)
 class StaticStudy:
-    """A finished study of static chains: its folder, run.json, and the figures."""
+    """A finished study of static chains.
+
+    Attributes:
+        out: its folder.
+        run: what was asked for, and of what: run.json.
+        figures: of all chosen chains.
+    """
 
     out: Path
     run: dict[str, Any]
-    summary: dict[str, Any]
+    figures: StaticFigures
+
+    def to_json(self) -> Line:
+        """What `skiploop search --static --json` prints: the figures, and where the study is."""
+        return self.figures.to_json() | {"out": str(self.out)}
 
 
 def search_static(
@@ -107,14 +110,14 @@ def search_static(
     lines = [_line(each, name) for name, part in zip(("train", "test"), splits, strict=True) for each in part]
     with StudyFolder(place, run, lines) as folder:
         if not folder.complete:
-            work = _Work(pool, splits, space, settings, static, runner=runner, journal=folder.journal)
-            work.progress = progress
+            work = _Work(pool, opened.name, splits, space, settings, static)
+            evaluate = Evaluations(pool, runner, folder.journal, per_call=settings.engine.per_call)
             try:
                 with progress:
-                    figures = work.summary(references or References())
-                    folder.write_summary(figures | {"model": opened.name, "task": pool.name})
+                    figures = _figures(work, evaluate, references or References(), progress)
+                    folder.write_summary(figures.to_json())
             except KeyboardInterrupt:
-                raise Interrupted(folder.path, "static", work.done, work.total) from None
+                raise Interrupted(folder.path, "static", len(evaluate), work.total) from None
     return load_static(place)
 
 
@@ -126,7 +129,7 @@ def load_static(path: str | Path) -> StaticStudy:
         raise InvalidInput(f"{out} holds a study with chains per input; read it with load_study")
     if not (out / "summary.json").exists():
         raise InvalidInput(f"the study in {out} isn't finished; give its command again to go on")
-    return StaticStudy(out, run, read_json(out / "summary.json") | {"out": str(out)})
+    return StaticStudy(out, run, read_record(StaticFigures, out / "summary.json"))
 
 
 def rewards_on_test(path: str | Path) -> dict[str, dict[str, float]]:
@@ -135,173 +138,100 @@ def rewards_on_test(path: str | Path) -> dict[str, dict[str, float]]:
     alone = study.run["settings"]["controls"]["verify"]
     rewards = {
         (line["input"], tuple(line["chain"])): line["reward"]
-        for batch in JsonlJournal(study.out / "journal.jsonl").read()
-        for line in batch
+        for line in JsonlJournal(study.out / "journal.jsonl").lines()
         if line["alone"] == alone
     }
     tested = [line["id"] for line in read_inputs(study.out) if line["split"] == "test"]
-    return {
-        name: {each: rewards[each, tuple(row["chain"])] for each in tested}
-        for name, row in study.summary["chosen"].items()
-    }
+    return {name: {each: rewards[each, row.chain] for each in tested} for name, row in study.figures.chosen.items()}
 
 
+@dataclass(frozen=True, slots=True)
 class _Work:
-    """Everything between an open folder and its summary."""
+    """What is searched, and how."""
 
-    def __init__(
-        self,
-        task: Task,
-        splits: tuple[tuple[Example, ...], tuple[Example, ...]],
-        space: Space,
-        settings: StudySettings,
-        static: StaticSettings,
-        *,
-        runner: Runner,
-        journal: JsonlJournal,
-    ) -> None:
-        self._task, (self._train, self._test), self._space = task, splits, space
-        self._settings, self._static, self._runner, self._journal = settings, static, runner, journal
-        self.progress = Progress()
-        self._plan = Halving(len(self._train), static.first, static.per_round)
-        self._identity = space.identity
-        # (input, chain, run alone?) -> reward. What the journal has isn't run again.
-        self._memo: dict[tuple[str, tuple[int, ...], bool], float] = {
-            (line["input"], tuple(line["chain"]), line["alone"]): line["reward"]
-            for batch in journal.read()
-            for line in batch
-        }
-        self.done, self.total = len(self._memo), 0
+    task: Task
+    model: str
+    splits: tuple[tuple[Example, ...], tuple[Example, ...]]
+    space: Space
+    settings: StudySettings
+    static: StaticSettings
 
-    def summary(self, references: References) -> dict[str, Any]:
-        """Searches, chooses on the training inputs, and reports on the test inputs."""
-        arms = ("search",) if self._settings.search.searcher == "random" else ("search", "random")
-        self.total = len(arms) * self._settings.search.budget * len(self._train)  # at most
-        base = race([self._identity], self._plan, self._rewards)[0]
-        found: dict[str, list[Candidate]] = {"identity": [base]}
-        chains: dict[str, int] = {}
-        for arm in arms:
-            search = self._search(arm, base)
-            found[arm], chains[arm] = [base, *search.complete], len(search.candidates)
-        extra: dict[str, Any] = {}
-        if self._static.references:
-            found["block"], extra["block_map"] = self._blocks(base)
-            if references.influence is not None:
-                scores = [float(score) for score in references.influence([example.prompt for example in self._train])]
-                found["influence"], extra["block_influence"] = self._pruned(scores, base), scores
-        if references.gates is not None:
-            found["gates"] = [base, *self._on_all(references.gates(self._train))]
-        chosen = {name: best(candidates) for name, candidates in found.items()}
-        reported = self._report(chosen)
-        return {
-            "kind": "static",
-            "searcher": self._settings.search.searcher,
-            "space": self._space.name,
-            "num_layers": self._space.num_layers,
-            "train_inputs": len(self._train),
-            "test_inputs": len(self._test),
-            "chains": chains,
-            "evaluations": len(self._memo),
-            "chosen": reported,
-        } | extra
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """Who searches."""
+        return ("search",) if self.settings.search.searcher == "random" else ("search", "random")
 
-    def _search(self, arm: str, base: Candidate) -> StaticSearch:
-        seed = seed_for(self._settings.search.seed, arm, "static")
-        if arm == "search":
-            searcher = self._settings.search.make_searcher(self._space, seed)
-        else:
-            searcher = make_searcher("random", self._space, seed=seed)
-        searcher.tell(base.chain, base.mean)
-        search = StaticSearch(searcher, self._plan, self._settings.search.budget, self._rewards)
+    @property
+    def total(self) -> int:
+        """Evaluations of the arms, at most."""
+        return len(self.arms) * self.settings.search.budget * len(self.splits[0])
+
+    def training(self, evaluate: Evaluations) -> Training:
+        """The training inputs."""
+        train = self.splits[0]
+
+        def rewards(pairs: Sequence[tuple[Chain, int]]) -> list[float]:
+            return evaluate([(train[number].id, chain) for chain, number in pairs])
+
+        return Training(
+            train, Halving(len(train), self.static.first, self.static.per_round), rewards, self.space.identity
+        )
+
+
+def _figures(work: _Work, evaluate: Evaluations, references: References, progress: Progress) -> StaticFigures:
+    """Searches, chooses on the training inputs, and reports on the test inputs."""
+    training = work.training(evaluate)
+    base = training.race([training.identity])[0]
+    candidates, chains = {"identity": [base]}, {}
+    for arm in work.arms:
+        search = _search(arm, work, training, base)
         for _ in search.run():
             top = best([base, *search.complete])
-            self.progress.update(self.done, max(self.total, self.done), top.mean)
-        return search
-
-    def _blocks(self, base: Candidate) -> tuple[list[Candidate], list[dict[str, Any]]]:
-        """RYS: every block twice, on a part of the training inputs; the best go on to all of them."""
-        blocks = list(make_space("block", self._space.num_layers).children(self._identity))
-        few = replace(self._plan, inputs=min(_MOST_MAPPED, len(self._train)), first=len(self._train))
-        mapped: list[Candidate] = []
-        for start in range(0, len(blocks), self._plan.per_round):
-            mapped += race(blocks[start : start + self._plan.per_round], few, self._rewards)
-        top = sorted(mapped, key=lambda each: -each.mean)[:_KEPT_OF_MAP]
-        full = self._on_all([each.chain for each in top])
-        table = [{"first": i, "last": j, "inputs": few.inputs, "mean": c.mean} for c in mapped for i, j in [_ends(c)]]
-        return [base, *full], table
-
-    def _pruned(self, influence: Sequence[float], base: Candidate) -> list[Candidate]:
-        """ShortGPT: without the 1, 2, ... layers of the least influence, up to half of them."""
-        order = sorted(range(len(influence)), key=lambda layer: influence[layer])
-        kept = [sorted(order[dropped:]) for dropped in range(1, len(order) // 2 + 1)]
-        return [base, *self._on_all([Chain(layers, self._space.num_layers) for layers in kept])]
-
-    def _on_all(self, chains: Iterable[Chain]) -> list[Candidate]:
-        """Each on all training inputs."""
-        everything = replace(self._plan, first=len(self._train))
-        return [race([chain], everything, self._rewards)[0] for chain in chains]
-
-    def _report(self, chosen: dict[str, Candidate]) -> dict[str, Any]:
-        tested = {name: self._verdicts(each.chain) for name, each in chosen.items()}
-        base = tested["identity"]
-        report = {}
-        for name, candidate in chosen.items():
-            right = sum(tested[name])
-            both, only_base, only_chain, neither = paired_counts(base, tested[name])
-            same = candidate.chain.is_identity  # compared with itself: there is nothing to estimate
-            report[name] = {
-                "chain": list(candidate.chain),
-                "notation": str(candidate.chain),
-                "depth": len(candidate.chain),
-                "train": candidate.mean,
-                "test": right / len(base),
-                "test_interval": wilson(right, len(base)),
-                "difference": (only_chain - only_base) / len(base),
-                "difference_interval": None if same else newcombe_paired(both, only_chain, only_base, neither),
-                "mcnemar_p": None if same else mcnemar(only_base, only_chain),
-            }
-        return report
-
-    def _verdicts(self, chain: Chain) -> list[bool]:
-        """Right or wrong on each test input; with `verify` each is run alone, in a fixed shape."""
-        alone = self._settings.controls.verify
-        return [reward >= 1 for reward in self._evaluate([(chain, each) for each in self._test], alone=alone)]
-
-    def _rewards(self, pairs: Sequence[tuple[Chain, int]]) -> list[float]:
-        return self._evaluate([(chain, self._train[number]) for chain, number in pairs], alone=False)
-
-    def _evaluate(self, pairs: Sequence[tuple[Chain, Example]], *, alone: bool) -> list[float]:
-        keys = [(example.id, chain.layers, alone) for chain, example in pairs]
-        fresh = {key: pair for key, pair in zip(keys, pairs, strict=True) if key not in self._memo}
-        waiting = list(fresh.items())
-        for start in range(0, len(waiting), self._settings.engine.per_call):
-            part = waiting[start : start + self._settings.engine.per_call]
-            rewards = self._run([pair for _, pair in part], alone=alone)
-            lines: list[Line] = []
-            for (key, _), reward in zip(part, rewards, strict=True):
-                self._memo[key] = reward
-                lines.append({"input": key[0], "chain": list(key[1]), "alone": alone, "reward": reward})
-            self._journal.append(lines)
-            self.done = len(self._memo)
-        return [self._memo[key] for key in keys]
-
-    def _run(self, pairs: Sequence[tuple[Chain, Example]], *, alone: bool) -> list[float]:
-        requests = [request(self._task, example, chain) for chain, example in pairs]
-        results = [self._runner.run_alone(each) for each in requests] if alone else self._runner.run(requests)
-        return [
-            self._reward(each, pair[1], result) for each, pair, result in zip(requests, pairs, results, strict=True)
-        ]
-
-    def _reward(self, asked: Request, example: Example, result: Result) -> float:
-        if asked.expected is not None:
-            return float(bool(result.matched))
-        return shown_verdict(self._task, example, result).reward
+            progress.update(len(evaluate), max(work.total, len(evaluate)), top.mean)
+        candidates[arm], chains[arm] = [base, *search.complete], len(search.candidates)
+    suggested = _suggested(work.static, training, references)
+    candidates |= {name: [base, *each.candidates] for name, each in suggested.items()}
+    chosen = {name: best(own) for name, own in candidates.items()}
+    right = {name: _verdicts(work, evaluate, each.chain) for name, each in chosen.items()}
+    return StaticFigures(
+        model=work.model,
+        task=work.task.name,
+        searcher=work.settings.search.searcher,
+        space=work.space.name,
+        num_layers=work.space.num_layers,
+        train_inputs=len(work.splits[0]),
+        test_inputs=len(work.splits[1]),
+        chains=chains,
+        evaluations=len(evaluate),
+        chosen={name: chosen_chain(each, right[name], right["identity"]) for name, each in chosen.items()},
+        block_map=suggested["block"].block_map if "block" in suggested else None,
+        block_influence=suggested["influence"].block_influence if "influence" in suggested else None,
+    )
 
 
-def _ends(candidate: Candidate) -> tuple[int, int]:
-    """First and last layer of the block that this chain runs twice."""
-    looped = sorted(candidate.chain.looped)
-    return looped[0], looped[-1]
+def _search(arm: str, work: _Work, training: Training, base: Candidate) -> StaticSearch:
+    """The search of an arm, which knows the identity already."""
+    settings = work.settings.search
+    seed = seed_for(settings.seed, arm, "static")
+    if arm == "search":
+        searcher = settings.make_searcher(work.space, seed)
+    else:
+        searcher = make_searcher("random", work.space, seed=seed)
+    searcher.tell(base.chain, base.mean)
+    return StaticSearch(searcher, training.plan, settings.budget, training.evaluate)
+
+
+def _suggested(static: StaticSettings, training: Training, references: References) -> dict[str, Suggested]:
+    """What the references that are wanted come to; gates are wanted where there is something to train them with."""
+    wanted = [name for name in REFERENCES if static.references or name == "gates"]
+    found = {name: REFERENCES[name](training, references) for name in wanted}
+    return {name: each for name, each in found.items() if each is not None}
+
+
+def _verdicts(work: _Work, evaluate: Evaluations, chain: Chain) -> list[bool]:
+    """Right or wrong on each test input; with `verify` each is run alone, in a fixed shape."""
+    pairs = [(example.id, chain) for example in work.splits[1]]
+    return [reward >= 1 for reward in evaluate(pairs, alone=work.settings.controls.verify)]
 
 
 def _line(example: Example, part: str) -> Line:
