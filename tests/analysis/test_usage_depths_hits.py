@@ -16,8 +16,10 @@ from skiploop.analysis.usage import entropies, layer_rates, layer_usage, shortes
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.stats.measured import LEAST, measured_mean
+from skiploop.studies.figures import search_figures
 from skiploop.studies.results import TRANSITIONS, ArmResult, InputResult
 from skiploop.studies.search import Study, search
+from skiploop.studies.settings import StudySettings
 from skiploop.testing.fakes import FakeModel, FakeRunner, fake_task, options
 
 L = 4
@@ -35,8 +37,9 @@ def result(number: int, search: Evaluations, *, base: float = 0.0, level: int = 
 
 
 def study(*inputs: InputResult, budget: int = 10) -> Study:
-    run = {"model": {"num_layers": L}, "settings": {"search": {"budget": budget}}}
-    return Study(Path("nowhere"), run, inputs, {"complete": True})
+    settings = StudySettings().changed(budget=budget).to_json()
+    run = {"model": {"name": "", "num_layers": L}, "task": {"name": "", "scoring": "choice"}, "settings": settings}
+    return Study(Path("nowhere"), run, inputs, search_figures(run, inputs, [], complete=True), 0.0)
 
 
 @pytest.fixture(scope="module")
