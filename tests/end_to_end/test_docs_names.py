@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import configparser
 import re
+from dataclasses import fields, is_dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
 import pytest
+
+from skiploop.stats.measured import Measured
+from skiploop.studies.figures import SearchFigures
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -65,3 +70,17 @@ def test_a_name_that_is_gone_is_noticed() -> None:
     assert exists("skiploop.chains.chain.Chain.parse")
     assert not exists("skiploop.chains.gone")
     assert not exists("skiploop.Chain.gone")
+
+
+def test_numbers_defines_every_figure_of_a_search() -> None:
+    page = (ROOT / "docs" / "numbers.md").read_text(encoding="utf-8")
+    spelt = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`\n]+)`", page))))
+    assert names_of(SearchFigures) - spelt == set()
+
+
+def names_of(kind: Any) -> set[str]:
+    """Fields of a dataclass, and of the dataclasses in them; a value with its interval counts as one figure."""
+    if not is_dataclass(kind) or kind is Measured:
+        return {name for each in get_args(kind) for name in names_of(each)}
+    hints = get_type_hints(kind)
+    return {field.name for field in fields(kind)} | {name for hint in hints.values() for name in names_of(hint)}
