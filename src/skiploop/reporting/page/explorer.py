@@ -113,13 +113,13 @@ def _view(folder: RunFolder, result: InputResult, lines: Sequence[Line]) -> Inpu
 
 
 def _arm(name: str, arm: ArmResult, depth: int) -> Drawn:
-    """The best chain, where one hits or the search has none better than the identity, and all evaluations."""
+    """All evaluations, and the best chain of the search and of a control that hit; those of luck alone say little."""
     chain, _ = arm.best
     aim = "" if arm.target is None else f" for “{_short(arm.target)}”"
     tried = len(arm.evaluations) - 1
     cut = f", the first {_DRAWN} shown" if tried >= _DRAWN else ""
     best = f"best depth {len(chain)}, " if arm.right else ""
-    drawings = (chain_svg(chain),) if arm.right or name == "search" else ()
+    drawings = (chain_svg(chain),) if name == "search" or (name == "control" and arm.right) else ()
     plots = (_plot(name, arm, depth),) if tried else ()
     return Drawn(name, f"{ARM_NAMES[name]}{aim}", f"{best}{arm.right_chains} of {tried} hit{cut}", (*drawings, *plots))
 
