@@ -78,11 +78,11 @@ def test_search_prints_a_table_its_reading_and_where_the_study_is(tmp_path: Path
     for text in (
         "oracle",
         "random",
-        "->right",
-        "needs the gold answer",
-        "Chance:",
-        "Excess",
-        "Run again alone",
+        "corrected",
+        "takes the gold answer",
+        "random chains",
+        "excess over the control",
+        "re-run alone",
     ):
         assert text in done.stdout
     assert str(tmp_path / "s") in done.stdout.replace("\n", "")

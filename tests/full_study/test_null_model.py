@@ -61,11 +61,11 @@ def test_the_report_says_what_was_planted_and_that_the_skip_alone_is_enough(repo
     (found,) = report.to_json()["runs"]
     reading = found["reading"]
     assert reading["verdict"].startswith("Beyond chance, chains reach right answers")
-    assert "One chain for all inputs, 0-2 4, is more accurate than the model as it is." in reading["verdict"]
+    assert "The static chain 0-2 4 is more accurate than the identity on test inputs" in reading["verdict"]
     shows = " ".join(reading["shows"])
-    assert f"these are shown to help: skip {HARMFUL}." in shows
-    assert "The static chain is more accurate than the identity" in shows
-    assert "a right chain is found oftener in the space 'skip' than in 'loop'" in shows
+    assert f"these are shown to help: skip {HARMFUL};" in shows
+    assert "The static chain 0-2 4 is more accurate than the identity" in shows
+    assert "“skip only” finds right chains for more inputs than “loop only”" in shows
     sets = found["sections"]["edits"]["tables"][1]["rows"]
     assert [row["minimal sufficient edits"] for row in sets] == [f"skip {HARMFUL}"]
     assert {"peers", "sampling", "static", "ablation", "format", "difficulty", "edits", "robustness"} <= set(
@@ -112,9 +112,9 @@ def test_on_a_null_model_the_report_says_that_nothing_was_found(tmp_path: Path) 
         assert verdict.startswith("Nothing was found beyond chance") == (low <= 0)
         minus = parts.static.chosen["search"].minus_identity
         better = minus is not None and minus.difference.interval is not None and minus.difference.interval[0] > 0
-        assert ("No chain was found that is shown to be better than the model as it is" in verdict) == (not better)
+        assert ("is more accurate than the identity" in verdict) == better
         helps = parts.analyses["edits"]["counted"]["helps"]
-        assert ("the set of those that are shown to help is empty" in shows) == (not helps)
+        assert ("none is shown to help" in shows) == (not helps)
         claims["excess"] += low > 0
         claims["static"] += better
         claims["edits"] += bool(helps)

@@ -26,8 +26,9 @@ from skiploop.errors import InvalidInput
 from skiploop.full_study.parts import PARTS, Context, Part
 from skiploop.full_study.run import run_study
 from skiploop.full_study.settings import FullSettings
-from skiploop.reporting.study_terminal import full_reading, full_table
-from skiploop.reporting.terminal import study_table
+from skiploop.reporting.sentences.reading import full_reading
+from skiploop.reporting.terminal.search import study_table
+from skiploop.reporting.terminal.study import full_table
 from skiploop.studies.controls.settings import SamplingSettings
 from skiploop.studies.full_record import FullStudy, load_full
 from skiploop.studies.paired import PairedDifference
@@ -120,8 +121,8 @@ def test_a_planted_harmful_layer_is_found_and_shown(tmp_path: Path) -> None:
     assert vote is not None and vote.minus_static is not None
     assert _ends(vote.minus_static)[1] < -0.2, "sampled answers are right half of the time here"
     text = " ".join(full_reading(found.parts))
-    assert "The static chain is more accurate than the identity" in text
-    assert "Chains correct the model oftener" in text
+    assert "The static chain 0-2 4 is more accurate than the identity" in text
+    assert "so chains favour the right answer over a wrong one" in text
 
 
 def test_where_answers_have_nothing_to_do_with_the_question_nothing_is_shown(tmp_path: Path) -> None:
@@ -141,7 +142,7 @@ def test_where_answers_have_nothing_to_do_with_the_question_nothing_is_shown(tmp
         claimed["vote"] += not _holds(_ends(vote.minus_identity))
         claimed["nearby"] += not _holds(_ends(parts.search.peers["nearby"].difference))
         text = " ".join(full_reading(parts))
-        assert ("It isn't shown that chains correct" in text) == (excess[0] <= 0)
+        assert ("so chains favour the right answer" not in text) == (excess[0] <= 0)
     # A 95 % interval misses 0 once in 20 times; three of eight would be more than luck (p = 0.006).
     assert all(count <= 2 for count in claimed.values()), claimed
 

@@ -14,7 +14,7 @@ from skiploop.reporting import Column, ReportTable, Section, build, render_page
 from skiploop.reporting.page.tree import most_visited, rebuild
 from skiploop.reporting.parts import Cell
 from skiploop.reporting.run_folder import RunFolder, open_run
-from skiploop.reporting.sentences.search import read_run_out
+from skiploop.reporting.sentences.reading import read_run_out
 from skiploop.studies.search import Study
 from tests.reporting.studies import fake_study, null_study, static_study
 
@@ -58,8 +58,8 @@ def test_where_there_is_nothing_to_find_the_report_says_that_nothing_was_found(t
     assert (study.figures.oracle_accuracy.value or 0.0) > 0.3, "a high oracle accuracy by luck alone"
     reading = read_run_out(open_run(tmp_path / "s"))
     assert reading.verdict == "Nothing was found beyond chance."
-    assert any("The interval includes 0" in line for line in reading.shows)
-    assert any("is an oracle accuracy, no accuracy" in line for line in reading.limits)
+    assert any("the interval includes 0" in line for line in reading.shows)
+    assert any("is an oracle accuracy: picking the chain takes the gold answer" in line for line in reading.limits)
 
 
 def test_where_right_answers_are_favoured_the_report_says_so(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_where_right_answers_are_favoured_the_report_says_so(tmp_path: Path) -> 
     reading = read_run_out(open_run(tmp_path / "s"))
     assert reading.verdict == "Beyond chance, chains reach right answers more often than arbitrary wrong ones."
     assert any("prefers short chains" in line for line in reading.limits)
-    assert any("no readable answer at all" in line for line in reading.limits), "level 5 is unreadable"
+    assert any("are unreadable; chains correct" in line for line in reading.limits), "level 5 is unreadable"
 
 
 def test_without_control_or_penalty_or_verification_the_report_claims_none(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_without_control_or_penalty_or_verification_the_report_claims_none(tmp_p
     reading = read_run_out(open_run(tmp_path / "s"))
     assert "not tested" in reading.verdict
     text = " ".join(reading.limits)
-    assert "were not run again alone" in text and "no random peer" in text and "prefers short" not in text
+    assert "were not re-run alone" in text and "no random baseline" in text and "prefers short" not in text
 
 
 def test_a_study_that_is_still_running_is_reported_as_such(tmp_path: Path) -> None:

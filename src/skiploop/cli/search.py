@@ -54,12 +54,14 @@ def search(
 
 def show_found(study: Study | StaticStudy, json: bool) -> None:
     """A study, as JSON or for people."""
-    from skiploop.reporting.terminal import make_console, print_static, print_study
+    from skiploop.reporting.terminal.console import make_console
+    from skiploop.reporting.terminal.search import print_study
+    from skiploop.reporting.terminal.static import print_static
     from skiploop.studies.static.study import StaticStudy
 
     if json:
         print_json(study.to_json())
     elif isinstance(study, StaticStudy):
-        print_static(study.figures, make_console())
+        print_static(study.figures, study.out, make_console())
     else:
         print_study(study, make_console())

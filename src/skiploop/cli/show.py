@@ -40,7 +40,8 @@ def show(
 
 
 def _show_input(study: Study, input_id: str, json: bool) -> None:
-    from skiploop.reporting.terminal import input_json, make_console, print_input
+    from skiploop.reporting.terminal.console import make_console
+    from skiploop.reporting.terminal.inputs import input_json, print_input
 
     found = [result for result in study.inputs if result.example["id"] == input_id]
     if not found:

@@ -51,8 +51,8 @@ def study(
 
 def show_full(found: FullStudy, json: bool) -> None:
     """A full study, as JSON or for people."""
-    from skiploop.reporting.study_terminal import print_full
-    from skiploop.reporting.terminal import make_console
+    from skiploop.reporting.terminal.console import make_console
+    from skiploop.reporting.terminal.study import print_full
 
     if json:
         print_json(found.to_json())

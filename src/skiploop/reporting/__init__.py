@@ -3,17 +3,17 @@
 `build` reads the folders and computes, `render_page` writes the page, `write_figures` the files. matplotlib and jinja2
 (`pip install 'skiploop[report]'`) are imported where something is drawn, so that the numbers come without them.
 
-build           from folders to a report
-run_folder      the folder of one run, as sections read it
-parts           what a report is made of: sections, tables, figures
-numbers         numbers as they are written
-canvas          figures drawn by matplotlib, their colours
-charts          the kinds of charts
-terminal        a study for people, in a terminal
-study_terminal  a full study, likewise
-sections/       one subject of the report a file
-sentences/      what figures say
-page/           the HTML file
+build       from folders to a report
+run_folder  the folder of one run, as sections read it
+parts       what a report is made of: sections, tables, figures
+numbers     numbers and foreign text as they are written
+names       what people read for arms, spaces, transitions
+canvas      figures drawn by matplotlib, their colours
+charts      the kinds of charts
+terminal/   a study for people, in a terminal
+sections/   one subject of the report a file
+sentences/  what figures say
+page/       the HTML file
 """
 
 from __future__ import annotations

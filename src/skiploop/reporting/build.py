@@ -14,7 +14,7 @@ from skiploop.reporting.run_folder import RunFolder, open_run
 from skiploop.reporting.sections.answer import Answer, answer
 from skiploop.reporting.sections.comparison import compare
 from skiploop.reporting.sections.order import sections
-from skiploop.reporting.sentences.search import Reading, read_run_out
+from skiploop.reporting.sentences.reading import Reading, read_run_out
 
 
 @dataclass(frozen=True, slots=True)

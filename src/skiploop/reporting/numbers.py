@@ -1,4 +1,4 @@
-"""Numbers as they are written in a report."""
+"""Numbers and foreign text as they are written, in a terminal and in a report."""
 
 from __future__ import annotations
 
@@ -6,9 +6,17 @@ import re
 from collections.abc import Sequence
 
 from skiploop.reporting.parts import Kind
+from skiploop.stats.measured import Measured
 
 NONE = "–"
 _MINUS = "−"
+_SPACE = "\u00a0"
+# What acts on a terminal or hides in a text: controls but for line breaks and tabs, controls of the direction of text,
+# marks without width (not the joiners, which scripts need), tags, and halves of characters.
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff"
+    "\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
 
 
 def value(found: float | str | None, kind: Kind) -> str:
@@ -51,6 +59,62 @@ def points(found: float | None, ends: Sequence[float] | None = None) -> str:
     return f"{value(found, 'points')} points" + ("" if ends is None else f" (95\u00a0%: {interval(ends, 'points')})")
 
 
+def p_value(p: float) -> str:
+    """A p-value in a sentence: `p = 0.031`, `p < 0.001`."""
+    return f"p {'' if p < 0.001 else '= '}{value(p, 'p')}"
+
+
+def share_of(found: Measured) -> str:
+    """A measured share in a sentence, with its interval."""
+    return share(found.value, found.interval)
+
+
+def points_of(found: Measured) -> str:
+    """A measured difference of shares in a sentence, with its interval."""
+    return points(found.value, found.interval)
+
+
+def figure_of(found: Measured, digits: int = 2) -> str:
+    """Any measured figure in a sentence, with its interval; a dash where it is undefined."""
+    if found.value is None:
+        return NONE
+    text = _fixed(found.value, digits)
+    if found.interval is None:
+        return text
+    low, high = found.interval
+    return f"{text} (95{_SPACE}%: {_fixed(low, digits)} to {_fixed(high, digits)})"
+
+
+def bare(found: float | None, kind: Kind) -> str:
+    """A value without its unit, for a column whose heading has it."""
+    return value(found, kind).removesuffix(f"{_SPACE}%")
+
+
+def of(part: int, whole: int) -> str:
+    """`3/7`; a dash where there is nothing to count."""
+    return f"{part}/{whole}" if whole else NONE
+
+
+def ends(found: Measured) -> tuple[float, float]:
+    """Both ends of an interval that there is: shares and differences of one input or more have one."""
+    assert found.interval is not None, "there is at least one input"
+    return found.interval
+
+
+def shown(text: str) -> str:
+    """Text from a prompt, an answer or a name, with escapes in place of characters that act or hide.
+
+    Colours, window titles, deleted lines and reversed writing come out as `\\x1b[31m` or `\\u202e`; line breaks, tabs
+    and all letters stay.
+    """
+    return _UNSEEN.sub(_escape, text)
+
+
+def plain(text: str) -> str:
+    """A sentence for a terminal, which may know neither a minus sign, nor an unbreakable space, nor a dash."""
+    return text.replace(_MINUS, "-").replace(_SPACE, " ").replace(NONE, "-")
+
+
 def proper(text: str) -> str:
     """A sentence with minus signs in place of hyphens before numbers; chains such as 0-7 stay."""
     return re.sub(r"(?<![\w\])-])-(?=\d)", _MINUS, text)
@@ -59,6 +123,11 @@ def proper(text: str) -> str:
 def plural(number: int, word: str) -> str:
     """`1 input`, `2 inputs`."""
     return f"{number:,} {word}" + ("" if number == 1 else "s")
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def _fixed(number: float, digits: int) -> str:
@@ -70,14 +139,3 @@ def _fixed(number: float, digits: int) -> str:
 def _signed(number: float) -> str:
     text = f"{number:+.1f}"
     return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", _MINUS)
-
-
-STATIC_NAMES = {
-    "identity": "identity (the model as it is)",
-    "search": "search",
-    "random": "random chains",
-    "block": "one block twice (RYS)",
-    "influence": "Block Influence (ShortGPT)",
-    "gates": "gates trained by gradient",
-}
-"""What chose each chain of a static study."""

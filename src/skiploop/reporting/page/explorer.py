@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from skiploop.chains.chain import Chain
 from skiploop.chains.drawing import draw_svg
 from skiploop.reporting import numbers
+from skiploop.reporting.names import ARM_NAMES
 from skiploop.reporting.page.tree import SHOWN, draw_tree, rebuild
 from skiploop.reporting.run_folder import RunFolder
-from skiploop.reporting.sections.arms import ARM_NAMES
 from skiploop.storage.files import Line
 from skiploop.studies.results import TRANSITIONS, ArmResult, InputResult
 
@@ -33,7 +33,7 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class InputView:
-    """One input as the page shows it; all text is as it came and has to be escaped."""
+    """One input as the page shows it; all text has to be escaped for HTML."""
 
     id: str
     level: str
@@ -96,13 +96,13 @@ def _view(folder: RunFolder, result: InputResult, lines: Sequence[Line]) -> Inpu
     example = result.example
     said = result.text if result.text is not None else result.answer
     return InputView(
-        id=example["id"],
-        level="-" if example["level"] is None else str(example["level"]),
-        family=example["family"] or "",
+        id=numbers.shown(example["id"]),
+        level="-" if example["level"] is None else numbers.shown(str(example["level"])),
+        family=numbers.shown(example["family"] or ""),
         transition=result.transition(),
-        prompt=example["prompt"],
-        gold=example["answer"],
-        said="(no answer)" if said is None else said,
+        prompt=numbers.shown(example["prompt"]),
+        gold=numbers.shown(example["answer"]),
+        said="(no answer)" if said is None else numbers.shown(said),
         right=result.base_right,
         arms=tuple(_arm(name, arm, result.depth) for name, arm in result.arms.items()),
         tree=_tree(folder, lines),
@@ -125,7 +125,7 @@ def _arm(name: str, arm: ArmResult, depth: int) -> Drawn:
 
 
 def _short(text: str, most: int = 60) -> str:
-    line = " ".join(text.split())
+    line = numbers.shown(" ".join(text.split()))
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 

@@ -21,20 +21,13 @@ from skiploop.errors import InvalidInput
 from skiploop.reporting import numbers
 from skiploop.reporting.build import Report, RunReport
 from skiploop.reporting.canvas import COLOURS, DARK, FORMATS, figure_files, inline_svg, require_matplotlib
+from skiploop.reporting.names import TRANSITION_BADGES, TRANSITION_NAMES
 from skiploop.reporting.page.explorer import MOST, explore
 from skiploop.reporting.page.glossary import Glossary
 from skiploop.reporting.page.paths import without_paths
 from skiploop.reporting.page.settings import facts, subtitle, title_of, what
 from skiploop.reporting.parts import Cell, Column, Figure, Section
-from skiploop.reporting.sections.search import NAMES
 from skiploop.validate import whole_number
-
-_BADGES = {
-    "right_shorter": "right, shorter",
-    "corrected": "corrected",
-    "still_wrong": "still wrong",
-    "identity_best": "identity best",
-}
 
 _UNITS = {"share": "%", "points": "points"}
 
@@ -127,7 +120,8 @@ def _environment(glossary: Glossary) -> Any:
     environment.filters |= {"terms": glossary.mark, "local": without_paths}
     environment.globals |= {
         "units": _UNITS,
-        "cell": shown_cell, "draw": drawn, "groups": grouped, "transitions": NAMES, "badges": _BADGES, "what": what,
+        "cell": shown_cell, "draw": drawn, "groups": grouped, "what": what,
+        "transitions": TRANSITION_NAMES, "badges": TRANSITION_BADGES,
         "subtitle": subtitle, "facts": facts,
     }  # fmt: skip
     return environment
@@ -139,7 +133,8 @@ def shown_cell(cell: Cell, column: Column) -> tuple[str, str]:
     value, ends = numbers.value(cell.value, kind), numbers.interval(cell.interval, kind)
     if kind == column.kind == "share":  # the heading has the unit
         value = value.replace("\u00a0%", "")
-    return without_paths(value) if kind == "text" else value, ends.replace(" to ", "–") if kind == "share" else ends
+    value = numbers.shown(without_paths(value)) if kind == "text" else value
+    return value, ends.replace(" to ", "–") if kind == "share" else ends
 
 
 def grouped(sections: Sequence[Section]) -> list[tuple[str, str, list[Section]]]:

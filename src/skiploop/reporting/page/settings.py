@@ -20,7 +20,7 @@ def title_of(report: Report) -> str:
 def what(run: RunReport) -> str:
     """Model and task."""
     record = run.folder.run
-    return without_paths(f"{record['model']['name']} on {record['task']['name']}")
+    return numbers.shown(without_paths(f"{record['model']['name']} on {record['task']['name']}"))
 
 
 def subtitle(run: RunReport) -> str:
@@ -57,4 +57,4 @@ def setting(value: Any) -> str:
         return ", ".join(f"{key} {setting(each)}" for key, each in value.items()) or "none"
     if isinstance(value, float):
         return f"{value:g}"
-    return without_paths(value) if isinstance(value, str) else without_paths(json.dumps(value, ensure_ascii=False))
+    return numbers.shown(without_paths(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)))

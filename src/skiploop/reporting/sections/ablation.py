@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from skiploop.reporting import numbers
 from skiploop.reporting.charts import Series, dots
+from skiploop.reporting.names import SPACE_NAMES
 from skiploop.reporting.parts import Cell, Column, Figure, ReportTable, Section, difference, listed, measured
 from skiploop.reporting.run_folder import RunFolder
 from skiploop.stats.measured import Measured, from_json
 from skiploop.storage.files import Line
 
-_SPACES = {"skip": "skip only", "loop": "loop only", "cola": "skip and loop"}
 _SHARES = ("oracle_accuracy", "random_oracle_accuracy", "corrected_share", "shorter_share")
 
 
@@ -28,7 +28,7 @@ def ablation_section(folder: RunFolder) -> Section | None:
         Column("mean best depth", "number"), Column("layer calls", "count"),
     )  # fmt: skip
     rows = tuple(
-        (Cell(_SPACES[name]), *(measured(_measured(row[key])) for key in _SHARES),
+        (Cell(SPACE_NAMES[name]), *(measured(_measured(row[key])) for key in _SHARES),
          difference(_measured(row["excess"])), Cell(row["mean_best_depth"]), Cell(row["layer_calls"]))
         for name, row in found["spaces"].items()
     )  # fmt: skip
@@ -40,7 +40,7 @@ def ablation_section(folder: RunFolder) -> Section | None:
         f"Oracle accuracy by what chains may do, over {numbers.plural(found['n'], 'input')}; the identity's accuracy "
         f"is {numbers.share(base)}.",
         "Dots with intervals: oracle accuracy of skip-only, loop-only and both.",
-        dots([_SPACES[name] for name in found["spaces"]], [Series("oracle accuracy", "search", values)],
+        dots([SPACE_NAMES[name] for name in found["spaces"]], [Series("oracle accuracy", "search", values)],
              axis="oracle accuracy", percent=True),
         (6.6, 2.2),
     )  # fmt: skip
@@ -55,7 +55,7 @@ def _pair_table(found: Line) -> ReportTable:
         Column("inputs", "count"),
     )  # fmt: skip
     rows = tuple(
-        (Cell(f"{_SPACES[row['first']]} less {_SPACES[row['second']]}"),
+        (Cell(f"{SPACE_NAMES[row['first']]} less {SPACE_NAMES[row['second']]}"),
          listed(row["difference"], row["interval"], gap=row["p_holm"] < 0.05), Cell(row["p_holm"]), Cell(row["n"]))
         for row in found["comparisons"] if row["difference"] is not None and row["measure"] == "oracle_accuracy"
     )  # fmt: skip

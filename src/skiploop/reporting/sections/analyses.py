@@ -16,11 +16,10 @@ from skiploop.analysis.figures import (
     RobustnessFigures,
     ShorterChains,
 )
-from skiploop.reporting import numbers
 from skiploop.reporting.charts import Series, by_layer, dots
 from skiploop.reporting.parts import Cell, Column, Figure, Kind, ReportTable, Section, difference, measured
 from skiploop.reporting.run_folder import RunFolder
-from skiploop.reporting.sentences.controls import edit_line
+from skiploop.reporting.sentences.analyses import edit_effects
 from skiploop.stats.measured import Measured, measured_mean
 from skiploop.storage.records import from_json
 
@@ -105,7 +104,7 @@ def edit_section(folder: RunFolder) -> Section | None:
     found = from_json(EditFigures, data)
     corrected, shorter = found.corrected, found.shorter
     text = (
-        f"Each edit of one layer is done alone on all {found.n} inputs. {numbers.proper(edit_line(data))}",
+        f"Each edit of one layer is done alone on all {found.n} inputs. {edit_effects(found)}",
         f"Of the chains found, {corrected.n} correct an input ({corrected.one_edit} by a single edit) and "
         f"{shorter.n} are shorter and right ({shorter.one_edit} by a single edit). They were chosen because they "
         "are right on that very input, so that edits look necessary even where answers are random: they are "

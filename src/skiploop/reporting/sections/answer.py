@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from skiploop.analysis.usage import LayerRates, layer_rates
@@ -11,13 +11,12 @@ from skiploop.reporting import numbers
 from skiploop.reporting.charts import Series, arms, skips_and_loops
 from skiploop.reporting.parts import Figure
 from skiploop.reporting.run_folder import RunFolder
-from skiploop.reporting.sections.arms import ARM_NAMES, arm_series, baselines, having, share
+from skiploop.reporting.sections.arms import arm_series, baselines, having, share
 from skiploop.reporting.sections.static import accuracy_figure
-from skiploop.reporting.sentences.controls import option_lines
-from skiploop.reporting.sentences.search import Reading
-from skiploop.reporting.terminal import ends
+from skiploop.reporting.sentences.controls import excess, options
+from skiploop.reporting.sentences.reading import Reading
+from skiploop.reporting.sentences.search import accuracies, lead
 from skiploop.stats.measured import measured_share
-from skiploop.studies.figures import PeerFigures
 from skiploop.studies.search import Study
 
 _SIZE = (4.7, 2.9)
@@ -49,57 +48,30 @@ def answer(folder: RunFolder, reading: Reading) -> Answer:
     if not folder.study.inputs:
         return Answer(verdict, (), reading.limits, ())
     sentences = _sentences(folder.study, rest)
-    figures = (accuracies(folder.study), *layer_figure(folder.study))
+    figures = (accuracy_dots(folder.study), *layer_figure(folder.study))
     return Answer(verdict, tuple(sentences)[:4], _limits(folder, reading), figures)
 
 
 def _limits(folder: RunFolder, reading: Reading) -> tuple[str, ...]:
     """The limits without what the section of the moved options has as a table."""
-    options = folder.figures.options
-    moved = set() if options is None else set(map(numbers.proper, option_lines(options)))
-    return tuple(line for line in reading.limits if line not in moved)
+    moved = folder.figures.options
+    elsewhere = set() if moved is None else set(options(moved))
+    return tuple(line for line in reading.limits if line not in elsewhere)
 
 
 def _sentences(study: Study, rest: list[str]) -> Iterator[str]:
     figures = study.figures
-    base = numbers.share(figures.base_accuracy.value, figures.base_accuracy.interval)
-    oracle = numbers.share(figures.oracle_accuracy.value, figures.oracle_accuracy.interval)
-    yield (
-        f"The identity has an accuracy of {base} on {numbers.plural(figures.inputs, 'input')}; the search has an "
-        f"oracle accuracy of {oracle} at {figures.budget} evaluations an input."
-    )
+    yield accuracies(figures)
     if not any(line.startswith("But ") for line in rest):
-        yield from _lead(figures.peers)
-    control = figures.control
-    if control.inputs:
-        excess = numbers.points(control.excess.value, control.excess.interval)
-        yield f"The excess over the control is {excess} on {numbers.plural(control.inputs, 'input')}."
+        yield from lead(figures)
+    yield from excess(figures.control)
     yield from rest
-
-
-def _lead(peers: Mapping[str, PeerFigures]) -> Iterator[str]:
-    """The search against the baselines that were run."""
-    gaps = {arm: peer.difference.difference for arm, peer in peers.items()}
-    if not gaps:
-        return
-    clear = [ARM_NAMES[arm] for arm, gap in gaps.items() if ends(gap)[0] > 0]
-    unclear = [ARM_NAMES[arm] for arm, gap in gaps.items() if ends(gap)[0] <= 0]
-    figures = ", ".join(
-        f"{numbers.points(gap.value, gap.interval)} against {ARM_NAMES[arm]}" for arm, gap in gaps.items()
-    )
-    said = "The search finds right chains for more inputs than "
-    if not clear:
-        yield f"The search isn't shown to beat {' or '.join(unclear)}: {figures}."
-    elif unclear:
-        yield f"{said}{clear[0]}, and isn't shown to beat {unclear[0]}: {figures}."
-    else:
-        yield f"{said}{' and '.join(clear)}: {figures}."
 
 
 # Pictures
 
 
-def accuracies(study: Study) -> Figure:
+def accuracy_dots(study: Study) -> Figure:
     """The identity, the search, the baselines and the control, with their intervals."""
     inputs = study.inputs
     identity = measured_share(sum(each.base_right for each in inputs), len(inputs))

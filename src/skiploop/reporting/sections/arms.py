@@ -1,16 +1,15 @@
-"""The arms of a study: how sections name them, and what holds of an input in one of them."""
+"""The arms of a study: their series in charts, and what holds of an input in one of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 from skiploop.reporting.charts import Series
+from skiploop.reporting.names import ARM_NAMES
 from skiploop.stats.measured import Measured, measured_share
 from skiploop.studies.arms import PEERS
 from skiploop.studies.results import InputResult
 
-ARM_NAMES = {"search": "search", "random": "random chains", "nearby": "nearby chains", "control": "control"}
-"""What the report calls each arm, in figures and tables alike; `MARKS` and `COLOURS` have a style by the same keys."""
 Holds = Callable[[InputResult, str], bool]
 
 
@@ -30,7 +29,7 @@ def having(inputs: Sequence[InputResult], arm: str) -> tuple[InputResult, ...]:
 
 
 def baselines(inputs: Sequence[InputResult]) -> tuple[str, ...]:
-    """The arms that learn nothing, as far as they were run."""
+    """The baselines that ignore rewards, as far as they were run."""
     return tuple(arm for arm in PEERS if having(inputs, arm))
 
 

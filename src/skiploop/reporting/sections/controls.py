@@ -8,7 +8,7 @@ from skiploop.reporting import numbers
 from skiploop.reporting.charts import Level, PlottedLine, Series, dots, lines
 from skiploop.reporting.parts import Cell, Column, Figure, ReportTable, Section, compared, measured
 from skiploop.reporting.run_folder import RunFolder
-from skiploop.reporting.sentences.controls import beside_samples, option_lines
+from skiploop.reporting.sentences.controls import beside_samples, options
 from skiploop.stats.measured import Measured
 from skiploop.studies.controls.rotation_figures import RotationFigures, Survival, SurvivalGroup
 from skiploop.studies.controls.sampling_figures import BesideSearch, SamplingFigures
@@ -132,7 +132,7 @@ def options_section(folder: RunFolder) -> Section | None:
     )
     hint = "does a correction survive when options change places?"
     if not found.seen_by_the_model:
-        lines = tuple(map(numbers.proper, option_lines(found)))
+        lines = tuple(options(found))
         return Section("options", "Options moved", lines, data=found.to_json(), hint=hint)
     shown = {title: group for title, group in _groups(found.survival) if group.inputs}
     figures = (_survival_figure(shown),) if shown else ()

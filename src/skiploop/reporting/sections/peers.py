@@ -1,20 +1,19 @@
-"""Sections about what a search has to beat: baselines that learn nothing, the control, repairs of the format alone."""
+"""Sections about what a search has to beat: baselines that ignore rewards, the control, repairs of the format alone."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from skiploop.reporting import numbers
+from skiploop.reporting.names import ARM_NAMES, KIND_NAMES
 from skiploop.reporting.parts import Cell, Column, Kind, ReportTable, Section, difference, measured
 from skiploop.reporting.run_folder import RunFolder
-from skiploop.reporting.sections.arms import ARM_NAMES, Holds, baselines, having, hit, shorter
+from skiploop.reporting.sections.arms import Holds, baselines, having, hit, shorter
+from skiploop.reporting.sentences.search import repaired
 from skiploop.stats.measured import measured_difference, measured_mean, measured_share
 from skiploop.stats.shares import mcnemar, paired_counts
 from skiploop.storage.records import as_json
 from skiploop.studies.format_failures import KindFigures
 from skiploop.studies.results import InputResult
-
-_KINDS = {"identity": "the identity", "skip": "only skip", "loop": "only loop", "both": "skip and loop"}
 
 
 def peer_section(folder: RunFolder) -> Section | None:
@@ -77,11 +76,7 @@ def format_section(folder: RunFolder) -> Section | None:
     if found is None or not found.inputs:
         return None
     count, corrected = found.inputs, found.corrected
-    text = (
-        f"Of {numbers.plural(corrected, 'corrected input')}, {found.corrected_unparsable_before} had no readable "
-        f"answer before, and {found.corrected_echo_before} one that echoes the prompt: there a chain may have "
-        "repaired the format alone.",
-    )
+    text = tuple(repaired(found))
     columns = (Column("answers that"), Column("before", "share"), Column("after", "share"), Column("inputs", "count"))
     rows = tuple(
         (Cell(title), measured(measured_share(before, whole)), measured(measured_share(after, whole)), Cell(whole))
@@ -103,6 +98,6 @@ def format_section(folder: RunFolder) -> Section | None:
 
 def _kind_table(kinds: Mapping[str, KindFigures]) -> ReportTable:
     columns = (Column("chains that"), Column("without a readable answer", "share"), Column("evaluations", "count"))
-    rows = tuple((Cell(_KINDS[name]), measured(row.share), Cell(row.evaluations)) for name, row in kinds.items())
+    rows = tuple((Cell(KIND_NAMES[name]), measured(row.share), Cell(row.evaluations)) for name, row in kinds.items())
     caption = "Intervals over evaluations, too narrow where several are of one input."
     return ReportTable(caption, columns, rows)

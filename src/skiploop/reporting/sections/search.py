@@ -8,21 +8,16 @@ from skiploop.analysis.depths import DepthGroup, Transition, depths, transitions
 from skiploop.analysis.hits import Curve, hits
 from skiploop.reporting import numbers
 from skiploop.reporting.charts import Series, curves, dots
+from skiploop.reporting.names import ARM_NAMES, TRANSITION_NAMES
 from skiploop.reporting.parts import Cell, Column, Figure, ReportTable, Section, difference, measured
 from skiploop.reporting.run_folder import RunFolder
-from skiploop.reporting.sections.arms import ARM_NAMES, arm_series
+from skiploop.reporting.sections.arms import arm_series
 from skiploop.stats.measured import Measured
 from skiploop.storage.records import as_json
 from skiploop.studies.arms import PEERS
 from skiploop.studies.figures import GroupFigures, InputFigures
 from skiploop.studies.search import Study
 
-NAMES = {
-    "right_shorter": "right, and so is a shorter chain",
-    "corrected": "wrong, some chain is right",
-    "still_wrong": "wrong, and so is every chain tried",
-    "identity_best": "right, no shorter chain found",
-}
 _SHOWN = ("search", "random", "nearby")
 
 
@@ -37,7 +32,7 @@ def transition_section(folder: RunFolder) -> Section | None:
         Column("search less random", "points"),
     )  # fmt: skip
     rows = tuple(
-        (Cell(NAMES[each.name]), *(measured(_of(each, arm)) for arm in arms), difference(each.difference))
+        (Cell(TRANSITION_NAMES[each.name]), *(measured(_of(each, arm)) for arm in arms), difference(each.difference))
         for each in found
     )
     series = [arm_series(arm, [_of(each, arm) for each in found]) for arm in arms]
@@ -45,7 +40,12 @@ def transition_section(folder: RunFolder) -> Section | None:
         "transitions",
         "What becomes of the inputs in each arm; the identity's verdict first.",
         "Dots with intervals: the shares of the four transitions.",
-        dots([NAMES[each.name].replace(", ", ",\n") for each in found], series, axis="share of inputs", percent=True),
+        dots(
+            [TRANSITION_NAMES[each.name].replace(", ", ",\n") for each in found],
+            series,
+            axis="share of inputs",
+            percent=True,
+        ),
         (6.6, 3.0),
     )
     data = {"transitions": [each.to_json() for each in found]}

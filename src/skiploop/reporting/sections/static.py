@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from skiploop.reporting.charts import Heat, Series, bars, dots, heat_maps
-from skiploop.reporting.numbers import STATIC_NAMES
+from skiploop.reporting.names import STATIC_NAMES
 from skiploop.reporting.parts import Cell, Column, Figure, ReportTable, Section, compared, counted, measured
 from skiploop.reporting.run_folder import RunFolder
 from skiploop.stats.shares import wilson

@@ -1,7 +1,9 @@
-"""What figures say, in sentences, for the terminal and the page alike.
+"""What figures say. Each statement stands here once, as a function from typed figures to sentences, and is what the
+terminal prints and the page shows. A sentence says what an interval shows, or that nothing is shown.
 
-search     what a search shows and what it doesn't
-controls   what the controls say
-whole      a full study
-analyses   what analyses say
+search     oracle accuracy, baselines, re-runs, format, and what qualifies them
+controls   the control and its excess, sampling, options moved
+static     one chain for all inputs
+analyses   edits, difficulty, neighbours, similarity, logit lens, ablation
+reading    which of these a run and a full study are summed up in
 """

@@ -1,8 +1,11 @@
-"""What the analyses say, in a few plain lines each. No torch."""
+"""What the analyses and the ablation say. `reading` has all lines of one analysis, as `skiploop analyze` prints them;
+those of the public functions also stand in the report of a study."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from typing import TypeVar
 
 from skiploop.analysis.figures import (
     AnalysisFigures,
@@ -12,7 +15,13 @@ from skiploop.analysis.figures import (
     RobustnessFigures,
     SimilarityFigures,
 )
+from skiploop.reporting import numbers
+from skiploop.reporting.names import SPACE_NAMES
 from skiploop.stats.measured import Measured
+from skiploop.storage.files import Line
+from skiploop.storage.records import from_json
+
+Figures = TypeVar("Figures", DifficultyFigures, EditFigures, RobustnessFigures)
 
 
 def reading(figures: AnalysisFigures) -> list[str]:
@@ -28,6 +37,83 @@ def reading(figures: AnalysisFigures) -> list[str]:
             return _similarity(figures)
         case LensFigures():
             return _lens(figures)
+
+
+def study_lines(analyses: Mapping[str, Line]) -> Iterator[str]:
+    """What the analyses of a study say to somebody who reads nothing else; given by name, with or without inputs."""
+    if "edits" in analyses:
+        yield edit_effects(_read(EditFigures, analyses["edits"]))
+    if "difficulty" in analyses:
+        yield from difficulty_repeats(_read(DifficultyFigures, analyses["difficulty"]))
+    if "robustness" in analyses:
+        yield from neighbours(_read(RobustnessFigures, analyses["robustness"]))
+    if "similarity" in analyses:
+        similarity = from_json(SimilarityFigures, analyses["similarity"])
+        if not similarity.phases.clear:
+            yield "The layers' outputs show no phases beyond an uneven drift from layer to layer."
+        yield influence_prior(similarity)
+
+
+def edit_effects(figures: EditFigures) -> str:
+    """Which single edits help or hurt over inputs."""
+    helps, hurts = (", ".join(edits) for edits in (figures.counted.helps, figures.counted.hurts))
+    tried = f"{len(figures.effects)} single edits, tried on all {numbers.plural(figures.n, 'input')}"
+    helping = f"these are shown to help: {helps}" if helps else "none is shown to help"
+    hurting = f"{len(figures.counted.hurts)} hurt ({hurts})" if hurts else "none is shown to hurt"
+    return f"Of {tried}, {helping}; {hurting}."
+
+
+def difficulty_repeats(figures: DifficultyFigures) -> Iterator[str]:
+    """Whether the evaluations that an input needs measure the input."""
+    group = figures.groups.found
+    if group.retest.interval is not None:
+        usable = "good enough" if group.retest.reliable else "too rough"
+        yield (
+            "The number of evaluations until some chain is right correlates between two seeds with rho "
+            f"{numbers.figure_of(group.retest)}, over {numbers.plural(group.evaluations.count, 'input')} that the "
+            f"identity gets wrong and some chain right: {usable} as a measure of one input."
+        )
+
+
+def neighbours(figures: RobustnessFigures) -> Iterator[str]:
+    """Whether right chains have right neighbours."""
+    own, minus = figures.found_corrected.reward, figures.differences.found_identity
+    if own.value is not None:
+        less = "" if minus.interval is None else f"; less those of the identity: {numbers.points_of(minus)}"
+        yield f"Of the neighbours of a chain that corrects an input, {numbers.share_of(own)} are also right{less}."
+
+
+def influence_prior(figures: SimilarityFigures) -> str:
+    """Whether Block Influence may guide a search on this model and task."""
+    may = "is refused" if figures.prior.verdict == "refused" else "may be used"
+    return (
+        f"Block Influence, how much a layer turns its input, {may} as a prior of which single layer can be skipped "
+        f"({numbers.proper(figures.prior.reason)})."
+    )
+
+
+def ablation(table: Line) -> Iterator[str]:
+    """Skip-only, loop-only and both."""
+    rows = [row for row in table["comparisons"] if row["measure"] == "oracle_accuracy" and row["interval"] is not None]
+    apart = [row for row in rows if row["p_holm"] < 0.05 and not row["interval"][0] <= 0 <= row["interval"][1]]
+    shares = ", ".join(
+        f"{SPACE_NAMES[name]} {numbers.share(row['oracle_accuracy']['value'])}" for name, row in table["spaces"].items()
+    )
+    if not apart:
+        yield f"No difference in oracle accuracy is shown between the spaces: {shares}."
+    for row in apart:
+        gap = Measured(row["difference"], (row["interval"][0], row["interval"][1]), row["n"])
+        more, less = SPACE_NAMES[row["first"]], SPACE_NAMES[row["second"]]
+        than = "more" if row["difference"] > 0 else "fewer"
+        yield (
+            f"At equal evaluations, “{more}” finds right chains for {than} inputs than “{less}”: "
+            f"{numbers.points_of(gap)}."
+        )
+
+
+def _read(cls: type[Figures], line: Line) -> Figures:
+    """The figures of an analysis, whose lines of single inputs no sentence here is about."""
+    return from_json(cls, {**line, "inputs": []})
 
 
 def number(figure: Measured, digits: int = 2) -> str:
@@ -60,7 +146,7 @@ def _difficulty(figures: DifficultyFigures) -> list[str]:
 
 
 def _edits(figures: EditFigures) -> list[str]:
-    corrected, shorter, counted = figures.corrected, figures.shorter, figures.counted
+    corrected, shorter = figures.corrected, figures.shorter
     return [
         f"corrected: {corrected.n} inputs, {corrected.one_edit} by one edit; "
         f"edits {number(corrected.edits, 1)}, in a minimal sufficient set {number(corrected.minimal, 1)}",
@@ -68,8 +154,7 @@ def _edits(figures: EditFigures) -> list[str]:
         f"{number(corrected.sufficiency)} (chains were found on the same inputs: no evidence of an effect)",
         f"shorter and right: {shorter.n} inputs, {shorter.one_edit} by one edit; of the others right with the "
         f"edit alone {number(shorter.alone)}, wrong without it {number(shorter.needed)}",
-        f"over all {figures.n} inputs, {len(figures.effects)} single edits, corrected for their number: "
-        f"help {', '.join(counted.helps) or 'none'}; hurt {', '.join(counted.hurts) or 'none'}",
+        edit_effects(figures),
     ]
 
 
@@ -104,7 +189,7 @@ def _similarity(figures: SimilarityFigures) -> list[str]:
     return [
         f"phases {listed}: {'more' if phases.clear else 'no more'} than an uneven drift from layer to layer "
         f"(gain {number(phases.gain)}, drift reaches {phases.reference:.2f})",
-        f"Block Influence and the drop when a layer is skipped: {prior.verdict} ({prior.reason})",
+        influence_prior(figures),
         f"  with the drop of the reward: {number(prior.reward)}",
     ]
 

@@ -1,0 +1,38 @@
+"""What people read for arms, static choices, spaces, transitions and kinds of chains: each name stands here once."""
+
+from __future__ import annotations
+
+ARM_NAMES = {"search": "search", "random": "random chains", "nearby": "nearby chains", "control": "control"}
+"""The arms; `MARKS` and `COLOURS` have a style by the same keys."""
+
+STATIC_NAMES = {
+    "identity": "identity (the model as it is)",
+    "search": "search",
+    "random": "random chains",
+    "block": "one block twice (RYS)",
+    "influence": "Block Influence (ShortGPT)",
+    "gates": "gates trained by gradient",
+}
+"""What chose each chain of a static study."""
+
+SPACE_NAMES = {"skip": "skip only", "loop": "loop only", "cola": "skip and loop"}
+"""The spaces of an ablation."""
+
+KIND_NAMES = {"identity": "the identity", "skip": "only skip", "loop": "only loop", "both": "skip and loop"}
+"""What the chains of a format table do."""
+
+TRANSITION_NAMES = {
+    "right_shorter": "right, and so is a shorter chain",
+    "corrected": "wrong, some chain is right",
+    "still_wrong": "wrong, and so is every chain tried",
+    "identity_best": "right, no shorter chain found",
+}
+"""What became of an input, the identity's verdict first."""
+
+TRANSITION_BADGES = {
+    "right_shorter": "right, shorter",
+    "corrected": "corrected",
+    "still_wrong": "still wrong",
+    "identity_best": "identity best",
+}
+"""The same in two words."""

@@ -1,0 +1,161 @@
+"""Which sentences sum up a run, for its report, and a study, for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import Any
+
+from skiploop.reporting.run_folder import RunFolder
+from skiploop.reporting.sentences import analyses, controls, search, static
+from skiploop.studies.figures import SearchFigures
+from skiploop.studies.full_record import PartFigures
+from skiploop.studies.search import Study
+
+NOTHING = "Nothing has been evaluated yet."
+MOST = 6  # sentences below a table
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The plain-language summary of a run.
+
+    Attributes:
+        verdict: was anything found beyond chance? With what stands against it and beside it.
+        shows: what the figures say.
+        limits: what they don't say.
+    """
+
+    verdict: str
+    shows: tuple[str, ...]
+    limits: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return asdict(self)
+
+
+# For a terminal
+
+
+def search_reading(figures: SearchFigures) -> list[str]:
+    """A search in at most six sentences."""
+    if not figures.inputs:
+        return [NOTHING]
+    lines = (
+        search.accuracies(figures),
+        search.oracle(figures),
+        *search.lead(figures),
+        *controls.excess(figures.control),
+        *search.repaired(figures.format),
+        search.reruns(figures),
+    )
+    return list(lines[:MOST])
+
+
+def full_reading(parts: PartFigures) -> list[str]:
+    """A full study in at most six sentences; its report has the others."""
+    return list(islice(_of_parts(parts), MOST))
+
+
+def _of_parts(parts: PartFigures) -> Iterator[str]:
+    if parts.static is not None:
+        yield static.verdict(parts.static)
+    if parts.sampling is not None:
+        yield from islice(controls.votes(parts.sampling), 1)
+    if parts.search is not None:
+        yield from controls.excess(parts.search.control)
+        yield from search.lead(parts.search)
+    if parts.sampling is not None:
+        yield from controls.any_sample(parts.sampling)
+    if parts.search is not None:
+        yield search.oracle(parts.search)
+
+
+# For a report
+
+
+def read_run_out(folder: RunFolder) -> Reading:
+    """The reading of either kind of run."""
+    if folder.static is not None:
+        figures = folder.static.figures
+        return Reading(static.verdict(figures), tuple(static.shows(figures)), static.limits(figures))
+    assert folder.study is not None, "a run is one or the other"
+    if not folder.study.figures.inputs:
+        return Reading(NOTHING, (), ())
+    return Reading(_verdict(folder), tuple(_shows(folder)), tuple(_limits(folder, folder.study)))
+
+
+def _verdict(folder: RunFolder) -> str:
+    """The verdict of the search, what stands against it, and the static chain."""
+    parts, figures = folder.figures, _search(folder)
+    said = [search.verdict(figures)]
+    if controls.beyond_chance(figures.control) and (against := list(_against(parts))):
+        said.append(f"But {'; and '.join(against)}.")
+    if parts.static is not None:
+        said.append(static.verdict(parts.static))
+    return " ".join(said)
+
+
+def _against(parts: PartFigures) -> Iterator[str]:
+    """What finds right answers without a search, and isn't shown to find fewer."""
+    beside = None if parts.sampling is None else parts.sampling.beside_search
+    nearby = None if parts.search is None else parts.search.peers.get("nearby")
+    for name, gap in (
+        ("samples of the identity", None if beside is None else beside.search_minus_any.difference),
+        ("nearby chains", None if nearby is None else nearby.difference.difference),
+    ):
+        if gap is not None and gap.interval is not None and gap.interval[0] <= 0:
+            beaten = gap.interval[1] < 0
+            yield f"at the same cost {name} {'are right on more inputs' if beaten else 'are not shown to do worse'}"
+
+
+def _shows(folder: RunFolder) -> Iterator[str]:
+    parts, figures = folder.figures, _search(folder)
+    yield from controls.excess(figures.control)
+    yield from controls.reached(figures.control)
+    yield search.accuracies(figures)
+    yield from search.lead(figures)
+    if parts.static is not None:
+        yield static.verdict(parts.static)
+    if parts.sampling is not None:
+        yield from controls.any_sample(parts.sampling)
+        yield from controls.votes(parts.sampling)
+    if parts.ablation is not None:
+        yield from analyses.ablation(parts.ablation)
+    yield from analyses.study_lines(parts.analyses or {})
+    yield from search.shorter(figures)
+
+
+def _limits(folder: RunFolder, study: Study) -> Iterator[str]:
+    parts, figures = folder.figures, study.figures
+    if not study.complete:
+        yield "The study isn't complete: all figures are of what was evaluated so far."
+    yield f"{search.oracle(figures)} Which chain to run on a new input, this study doesn't say."
+    if parts.options is not None:
+        yield from controls.options(parts.options)
+    if parts.sampling is not None:
+        yield from controls.sampling_limits(parts.sampling)
+    if missing := [_missing(line) for name, line in folder.parts.items() if _is_missing(name, line)]:
+        yield f"Not in this study: {'; '.join(missing)}."
+    yield from controls.near_misses(figures.control)
+    yield from search.weak_baseline(figures)
+    yield from search.prior(figures)
+    yield search.reruns(figures)
+    yield search.unreadable(figures, options_moved=parts.options is not None)
+    yield from search.few(figures)
+    yield search.budget()
+
+
+def _search(folder: RunFolder) -> SearchFigures:
+    assert folder.study is not None, "the run has chains for each input"
+    return folder.study.figures
+
+
+def _is_missing(name: str, line: dict[str, Any]) -> bool:
+    return line["status"] != "complete" and name != "report"
+
+
+def _missing(line: dict[str, Any]) -> str:
+    return f"{line['title']} ({line['status']}{': ' + line['reason'] if 'reason' in line else ''})"
