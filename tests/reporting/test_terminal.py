@@ -83,7 +83,7 @@ def test_a_column_is_there_only_for_an_arm_that_was_run(tmp_path: Path) -> None:
     alone = printed(fake_study(tmp_path / "alone", control=False, random_peer=False))
     heading = alone.splitlines()[3]
     assert "random" not in alone.split("- The identity")[0] and "hits" not in heading
-    assert heading.split().count("oracle") == 2, "the search and the nearby chains"
+    assert heading.split().count("oracle%") == 2, "the search and the nearby chains"
 
 
 def test_the_static_table_has_the_verdict_of_the_report(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from skiploop.studies.figures import GroupFigures, InputFigures, SearchFigures
 from skiploop.studies.search import Study
 
 _LEGEND = (
-    "Oracle: some chain tried is right. Corrected: the identity is wrong and some chain right. Shorter: the identity is "
-    "right and a shorter chain, too."
+    "Oracle: some chain tried is right. Corrected: the identity is wrong and some chain right. Shorter: the identity "
+    "is right and a shorter chain, too."
 )
 
 
@@ -41,7 +41,7 @@ def study_table(figures: SearchFigures, *, dense: bool = False) -> Table:
     peers = [peer for peer in PEERS if peer in figures.peers]
     control = bool(figures.control.inputs)
     names = (
-        "inputs", "identity\nright %", "search\noracle %", *(f"{peer}\noracle %" for peer in peers),
+        "inputs", "identity\nright%", "search\noracle%", *(f"{peer}\noracle%" for peer in peers),
         "corrected\n/ wrong", *(["control\nhits"] if control else []), "shorter\n/ right", "best\ndepth",
     )  # fmt: skip
     table = make_table([("level", True), *((name, False) for name in names)], dense=dense)
