@@ -66,7 +66,7 @@ TESTED_BY = {
             "studies/full_record",
             "studies/open_folder",
         ),
-        *("reporting/study_terminal", "reporting/terminal"),
+        "reporting/terminal/study",
     ),
     "models/test_layered": ("models/replay",),
     "models/test_loading": ("models/files",),
@@ -79,7 +79,11 @@ TESTED_BY = {
         *("reporting/sections/comparison", "reporting/sections/controls", "reporting/sections/headline"),
         *("reporting/sections/order", "reporting/sections/peers", "reporting/sections/search"),
         *("reporting/sections/static", "reporting/sentences/controls", "reporting/sentences/search"),
-        "reporting/sentences/whole",
+        *("reporting/sentences/reading", "reporting/sentences/static"),
+    ),
+    "reporting/test_terminal": (
+        *("reporting/names", "reporting/terminal/console", "reporting/terminal/inputs", "reporting/terminal/search"),
+        "reporting/terminal/static",
     ),
     "reporting/test_page": (
         *("reporting/canvas", "reporting/charts", "reporting/page/explorer", "reporting/page/glossary"),
