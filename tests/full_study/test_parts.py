@@ -385,8 +385,8 @@ def test_the_command_prints_one_table_and_what_it_means(tmp_path: Path) -> None:
     done = command(FakeRunner(), "study", *FLAGS, "--out", str(tmp_path / "s"))
     assert done.exit_code == 0, done.output
     for text in (
-        "static chain", "(best), T", "uniform random chains", "random chains near identity", "any of",
-        "oracle: some answer", "No router was tested", "options moved: not applicable: not multiple choice",
+        "static chain", "(best), T", "  random chains", "  nearby chains", "any of",
+        "oracle: some answer", "so it is not", "options moved: not applicable: not multiple choice",
         "3/4 sampling", "the report: left out",
     ):  # fmt: skip
         assert text in done.output

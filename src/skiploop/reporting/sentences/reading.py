@@ -91,8 +91,8 @@ def _verdict(folder: RunFolder) -> str:
     """The verdict of the search, what stands against it, and the static chain."""
     parts, figures = folder.figures, _search(folder)
     said = [search.verdict(figures)]
-    if controls.beyond_chance(figures.control) and (against := list(_against(parts))):
-        said.append(f"But {'; and '.join(against)}.")
+    if controls.beyond_chance(figures.control):
+        said += _against(parts)
     if parts.static is not None:
         said.append(static.verdict(parts.static))
     return " ".join(said)
@@ -102,13 +102,19 @@ def _against(parts: PartFigures) -> Iterator[str]:
     """What finds right answers without a search, and isn't shown to find fewer."""
     beside = None if parts.sampling is None else parts.sampling.beside_search
     nearby = None if parts.search is None else parts.search.peers.get("nearby")
-    for name, gap in (
-        ("samples of the identity", None if beside is None else beside.search_minus_any.difference),
-        ("nearby chains", None if nearby is None else nearby.difference.difference),
-    ):
-        if gap is not None and gap.interval is not None and gap.interval[0] <= 0:
-            beaten = gap.interval[1] < 0
-            yield f"at the same cost {name} {'are right on more inputs' if beaten else 'are not shown to do worse'}"
+    gaps = {
+        "samples of the identity": None if beside is None else beside.search_minus_any.difference,
+        "nearby chains": None if nearby is None else nearby.difference.difference,
+    }
+    intervals = {name: gap.interval for name, gap in gaps.items() if gap is not None and gap.interval is not None}
+    better = [name for name, (_, high) in intervals.items() if high < 0]
+    equal = [name for name, (low, high) in intervals.items() if low <= 0 <= high]
+    said = [
+        *([f"{' and '.join(better)} are right on more inputs"] if better else []),
+        *([f"{' and '.join(equal)} are not shown to do worse"] if equal else []),
+    ]
+    if said:
+        yield f"But at the same cost, {', and '.join(said)}."
 
 
 def _shows(folder: RunFolder) -> Iterator[str]:
@@ -132,7 +138,7 @@ def _limits(folder: RunFolder, study: Study) -> Iterator[str]:
     parts, figures = folder.figures, study.figures
     if not study.complete:
         yield "The study isn't complete: all figures are of what was evaluated so far."
-    yield f"{search.oracle(figures)} Which chain to run on a new input, this study doesn't say."
+    yield f"{search.oracle(figures)} This study doesn't say which chain to run on a new input."
     if parts.options is not None:
         yield from controls.options(parts.options)
     if parts.sampling is not None:

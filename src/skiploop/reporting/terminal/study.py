@@ -11,12 +11,17 @@ from skiploop.reporting import numbers
 from skiploop.reporting.names import ARM_NAMES
 from skiploop.reporting.sentences.controls import beside_samples
 from skiploop.reporting.sentences.reading import full_reading
-from skiploop.reporting.terminal.console import DENSE, make_table, row, say, say_sentences
+from skiploop.reporting.terminal.console import DENSE, make_table, row, say, say_sentences, say_wrapped
 from skiploop.reporting.terminal.inputs import print_examples
 from skiploop.stats.measured import Measured
 from skiploop.studies.full_record import FullStudy, PartFigures
 from skiploop.studies.paired import PairedDifference
 from skiploop.studies.search import load_study
+
+_LEGEND = (
+    "Differences are in points: to the identity in the upper part, to the search in the lower one, where the gold "
+    "answer picks the chain or the sample."
+)
 
 
 def print_full(study: FullStudy, console: Console) -> None:
@@ -25,6 +30,8 @@ def print_full(study: FullStudy, console: Console) -> None:
     state = "" if study.complete else " (not complete)"
     say(console, f"{record['model']['name']} on {record['task']['name']}{state}\n")
     console.print(full_table(parts, dense=console.width < DENSE))
+    console.print()
+    say_wrapped(console, _LEGEND)
     console.print()
     say_sentences(console, full_reading(parts))
     if parts.search is not None:
@@ -83,7 +90,7 @@ def _oracles(parts: PartFigures) -> Iterator[list[str]]:
     if sampling is not None and beside is not None:
         samples = beside_samples(sampling)
         yield _cells(
-            f"  any of {samples} samples, or greedy", _bare(beside.any_oracle_accuracy),
+            f"  any of {samples} samples", _bare(beside.any_oracle_accuracy),
             calls=(samples + 1) * sampling.num_layers, less=beside.search_minus_any.negated(),
         )  # fmt: skip
 
