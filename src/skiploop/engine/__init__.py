@@ -4,6 +4,7 @@ request         what is asked for, and what comes back
 plain           one chain after another: the yardstick
 engine          `Engine`: prefixes shared, layers batched across chains and inputs
 prefix          states of common prefixes of chains, and which layer is called next
+rope            rotary embeddings that change with the longest sequence of a batch
 packing         many sequences in one tensor
 scoring         logits against targets
 decoding        generation for rows that follow different chains

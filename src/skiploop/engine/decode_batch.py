@@ -24,6 +24,7 @@ from skiploop.engine.decode_calls import ScheduledCall, calls_for, entry_of, kee
 from skiploop.engine.prefix import Pass, PrefixCache, PrefixNode
 from skiploop.engine.sampling import draw_token
 from skiploop.models.layered import LayeredModel
+from skiploop.models.memory import ran_out
 from skiploop.models.recorded_calls import Recording, dimensions, head, record, unmistakable
 from skiploop.models.replay import Session, probing
 from skiploop.models.slots import cache_argument, slot_view
@@ -258,9 +259,9 @@ class DecodeBatch:
         room = self._length + self._room
         try:
             self._fixed = FixedStep(self._forward, capture, self._calls, self._cache, tokens, seen=seen, room=room)
-        except torch.OutOfMemoryError:
-            raise
         except Exception as error:  # a step that can't be captured may raise anything
+            if ran_out(error):
+                raise
             log.warning("%s: decoding steps can't be captured, going on without (%s)", self._model.name, error)
             self.capture = None
             release(self._calls, self._cache, 0)

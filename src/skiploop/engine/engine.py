@@ -16,7 +16,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TypeVar
 
 import torch
@@ -28,10 +28,12 @@ from skiploop.engine.packing import Layout, batch_inputs, lay_out, padded_length
 from skiploop.engine.plain import PlainEngine
 from skiploop.engine.prefix import Pass, PrefixCache, PrefixNode
 from skiploop.engine.request import Request, Result
+from skiploop.engine.rope import Side, find_switch
 from skiploop.engine.scoring import Score, ScoringPair, compare
 from skiploop.engine.selftest import batched_generation_is_exact, batched_scoring_is_exact
 from skiploop.errors import InvalidInput
 from skiploop.models.layered import LayeredModel
+from skiploop.models.memory import ran_out
 from skiploop.models.recorded_calls import Caller, Recording, call_layer, dimensions, head, record, unmistakable
 
 log = logging.getLogger("skiploop")
@@ -96,6 +98,7 @@ class Engine:
         self._batched: dict[str, bool] = {}  # kind of work -> whether the batched path is exact on this model
         self._encode_pair = lru_cache(maxsize=65536)(model.encode_pair)
         self._taken = dimensions(model.hf)
+        self._switch = find_switch(model.hf.config)
         self._compiled: Caller | None = torch.compile(call_layer, dynamic=True) if compile else None
         self._capture: Capture | None = cuda_graph if compile and on_gpu else None
 
@@ -112,12 +115,13 @@ class Engine:
     def run(self, requests: Sequence[Request]) -> list[Result]:
         """The results, in request order; they don't depend on which requests are run together."""
         results: list[Result | None] = [None] * len(requests)
-        kinds: dict[str, list[int]] = defaultdict(list)
+        kinds: dict[tuple[str, Side | None], list[int]] = defaultdict(list)
         for index, request in enumerate(requests):
-            kinds[self._kind(request)].append(index)
+            kinds[self._kind(request), self._side(request)].append(index)
         with torch.inference_mode():
-            for kind, members in kinds.items():
-                answers = self._run_kind(kind, [requests[i] for i in members])
+            for (kind, side), members in kinds.items():
+                run = self._run_alone if side is Side.ALONE else partial(self._run_kind, kind)
+                answers = run([requests[i] for i in members])
                 for index, result in zip(members, answers, strict=True):
                     results[index] = result
         return [result for result in results if result is not None]
@@ -133,6 +137,23 @@ class Engine:
         if request.expected is not None and self.model.eos_ids:
             return "score"
         return "generate"
+
+    def _side(self, request: Request) -> Side | None:
+        """Which side of the model's switch of rotary frequencies a request is on; None: there is none."""
+        if self._switch is None:
+            return None
+        if request.continuations:
+            pairs = [self._encode_pair(request.prompt, continuation) for continuation in request.continuations]
+            side = self._switch.of_sequences([len(prompt) + len(answer) - 1 for prompt, answer in pairs])
+            # With one change, each sequence is padded on its own side; with many, none can share a batch.
+            return None if self._switch.once else side
+        if request.expected is None:
+            return self._switch.of_generation(len(self.model.encode(request.prompt)), request.max_new_tokens or 0)
+        prompt, answer = self._encode_pair(request.prompt, request.expected, move_space=False)
+        return self._switch.of_sequences([len(prompt), len(prompt) + len(answer)])
+
+    def _run_alone(self, requests: list[Request]) -> list[Result]:
+        return self._plain.run(requests)
 
     def _run_kind(self, kind: str, requests: list[Request]) -> list[Result]:
         if not self._retrying(lambda: self._exact(kind)):
@@ -173,13 +194,16 @@ class Engine:
         while True:
             try:
                 return work()
-            except torch.OutOfMemoryError:
-                self._states.clear()
-                if self.max_batch_tokens < 64:
-                    raise
-            except BaseException:
+            except BaseException as error:
                 self._states.clear()  # an interrupted pass leaves its tries incomplete
-                raise
+                if not ran_out(error):
+                    raise
+                if self.max_batch_tokens < 64:
+                    raise InvalidInput(
+                        f"memory ran out even with {self.max_batch_tokens} tokens in a batch; use a narrower dtype "
+                        "(--dtype bfloat16), a smaller model or a machine with more memory. What was evaluated is "
+                        "kept: the same command goes on from there"
+                    ) from error
             self.max_batch_tokens //= 2
             self._states.cache_bytes = max(1, self._states.cache_bytes // 2)
             log.warning("out of memory: going on with max_batch_tokens=%d", self.max_batch_tokens)
@@ -212,12 +236,18 @@ class Engine:
         """For each (layout, layers): whether every target is the arg-max, and the log-likelihood of each target."""
         groups: dict[tuple[int, bool], dict[ScoringPair, None]] = defaultdict(dict)
         for pair in pairs:
-            groups[padded_length(len(pair[0].tokens)), pair[0].packed][pair] = None
+            groups[self._length(pair[0]), pair[0].packed][pair] = None
         scored: dict[ScoringPair, Score] = {}
         for (length, _), members in groups.items():
             for chunk in self._chunks(sorted(members, key=lambda pair: (pair[0].tokens, pair[1])), length):
                 scored.update(self._score_chunk(chunk, length))
         return scored
+
+    def _length(self, layout: Layout) -> int:
+        """The length to which a sequence is padded; sequences of one length share batches."""
+        tokens = len(layout.tokens)
+        padded = padded_length(tokens)
+        return padded if self._switch is None else self._switch.padded(tokens, padded)
 
     def _layouts(self, request: Request, *, packed: bool) -> list[Layout]:
         if request.expected is not None:
@@ -227,6 +257,8 @@ class Engine:
         prompts = {tuple(prompt) for prompt, _ in pairs}
         limit = _window(self.model)
         total = len(pairs[0][0]) + sum(len(answer) for _, answer in pairs)
+        if self._switch is not None:  # packed, an option would be on the side of the longest
+            limit = min(limit or total, self._switch.length)
         if packed and len(prompts) == 1 and (limit is None or total <= limit):
             return [lay_out(pairs[0][0], [answer for _, answer in pairs])]
         return [lay_out(prompt, [answer]) for prompt, answer in pairs]

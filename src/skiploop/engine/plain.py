@@ -76,8 +76,9 @@ class PlainEngine:
 
 def loglikelihoods(model: LayeredModel, prompt: Sequence[int], continuation: Sequence[int]) -> torch.Tensor:
     """Log-likelihood in nats of each token of a continuation, [tokens], under the chain that is active; one forward."""
+    # Without the last token, which nothing follows: rotary embeddings of some models depend on the length.
     ids = torch.tensor([[*prompt, *continuation]], device=model.device)
-    logits: torch.Tensor = model.hf(input_ids=ids, use_cache=False).logits[0, len(prompt) - 1 : -1]
+    logits: torch.Tensor = model.hf(input_ids=ids[:, :-1], use_cache=False).logits[0, len(prompt) - 1 :]
     return logits.float().log_softmax(-1).gather(1, ids[0, len(prompt) :, None])[:, 0]
 
 

@@ -15,6 +15,7 @@ from skiploop.engine.plain import loglikelihoods
 from skiploop.engine.scoring import Score, ScoringPair
 from skiploop.models.check import probe_chains
 from skiploop.models.layered import LayeredModel
+from skiploop.models.memory import ran_out
 from skiploop.models.replay import run_chain
 
 log = logging.getLogger("skiploop")
@@ -35,9 +36,9 @@ def batched_scoring_is_exact(
     try:
         batched = score_layouts(pairs)
         single = score_layouts(pairs[:2])
-    except torch.OutOfMemoryError:
-        raise
-    except Exception:  # a model may raise anything when it is called in a way that it doesn't support
+    except Exception as error:  # a model may raise anything when it is called in a way that it doesn't support
+        if ran_out(error):
+            raise
         log.debug("batched scoring fails", exc_info=True)
         return False
     for layout, layers in pairs:
@@ -59,9 +60,9 @@ def batched_generation_is_exact(decoder: Decoder) -> bool:
     rows = [DecodeRow(tuple(draw(length)), chain.layers, steps) for length in (4, 6, 9) for chain in chains]
     try:
         decoder.run_rows(rows, trace=True)
-    except torch.OutOfMemoryError:
-        raise
-    except Exception:
+    except Exception as error:
+        if ran_out(error):
+            raise
         log.debug("batched generation fails", exc_info=True)
         return False
     return all(_generates_exactly(model, row) for row in rows)

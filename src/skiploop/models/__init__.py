@@ -9,6 +9,7 @@ replay          `run_chain`: the model's own forward, its layers called in the o
 recorded_calls  what a forward passes to its layers, kept for later calls
 slots           keys and values of each slot
 unroll          a copy of the model whose layers are those of a chain: the yardstick of exactness
+memory          telling that memory ran out
 influence       how much each layer changes its input (ShortGPT)
 gates           gates of layers, trained by gradient
 """

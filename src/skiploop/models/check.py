@@ -16,6 +16,7 @@ from transformers import GenerationConfig, PreTrainedModel
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput, UnsupportedModel
+from skiploop.models.memory import ran_out
 from skiploop.models.replay import Session, StackFunction, chain_function, find_layers, probing, run_chain
 
 # Cached and uncached attention multiply the same numbers in different shapes, so they round differently.
@@ -205,7 +206,7 @@ class _refusing:  # noqa: N801 - reads as a phrase where it is used
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, UnsupportedModel | InvalidInput | torch.OutOfMemoryError) or error is None:
+        if error is None or isinstance(error, UnsupportedModel | InvalidInput) or ran_out(error):
             return
         if isinstance(error, Exception):
             raise UnsupportedModel(f"{self._message}: {type(error).__name__}: {error}") from error
