@@ -198,19 +198,25 @@ def test_ctrl_c_says_how_to_resume(tmp_path: Path) -> None:
     assert json.loads(ended.stdout)["complete"] is True
 
 
-def test_check_and_generate_use_the_model() -> None:
-    from skiploop.models.check import CheckReport
+def test_check_says_what_it_looked_at() -> None:
+    looked = json.loads(call("check", "nano", "--json").stdout)
+    assert (looked["model_class"], looked["num_layers"], looked["dtype"]) == ("LlamaForCausalLM", 8, "float32")
+    assert looked["ends"] == ["<eos>"] and looked["chat_template"] is False and looked["not_obeyed"] == {}
+    assert looked["batched"] == {"score": True, "packed": True, "generate": True}
+    assert looked["tensors"] > 70 and looked["parameters"] > 10**6
+    lines = call("check", "nano").stdout.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["model", "weights", "texts", "chains", "batches"]
 
+
+def test_generate_uses_the_model() -> None:
     class Opened(FakeModel):
-        def check(self) -> CheckReport:
-            return CheckReport("FakeForCausalLM", LAYERS, ("0",), True)
+        def check(self) -> None:
+            return None
 
         def generate(self, prompts: list[str], *, chain: object, max_new_tokens: int) -> list[str]:
             return [f"{prompt}|{chain}|{max_new_tokens}" for prompt in prompts]
 
     fakes = tools()._replace(model=lambda name: Opened())
-    assert "FakeForCausalLM, 5 layers" in call("check", "x", obj=fakes).stdout
-    assert json.loads(call("check", "x", "--json", obj=fakes).stdout)["num_layers"] == LAYERS
     done = call("generate", "--model", "x", "--chain", "0 1-2x2 4", "a", "b c", obj=fakes)
     assert done.stdout == "a|0 1-2x2 4|64\nb c|0 1-2x2 4|64\n"
     answer = json.loads(call("generate", "a", "--max-new-tokens", 3, "--json", obj=fakes).stdout)

@@ -172,14 +172,22 @@ def test_sampling_depends_on_the_row_seed_alone() -> None:
     assert together[0] != together[1]
 
 
-def test_out_of_memory_halves_the_batch_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+OUT_OF_MEMORY = [
+    torch.OutOfMemoryError("no room"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:130] err == 0. DefaultCPUAllocator: can't allocate memory: 1 TB"),
+    MemoryError(),
+]
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=lambda error: type(error).__name__)
+def test_out_of_memory_halves_the_batch_and_goes_on(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Engine(layered("llama"), max_batch_tokens=256)
     original, failed = Engine._score_chunk, []
 
     def sometimes(self: Engine, pairs: list, length: int) -> dict:
         if not failed:
             failed.append(True)
-            raise torch.OutOfMemoryError("no room")
+            raise error
         return original(self, pairs, length)
 
     monkeypatch.setattr(Engine, "_score_chunk", sometimes)
@@ -188,6 +196,25 @@ def test_out_of_memory_halves_the_batch_and_goes_on(monkeypatch: pytest.MonkeyPa
         found = engine._retrying(lambda: engine.score_layouts(pairs))  # type: ignore[arg-type, return-value]
     assert engine.max_batch_tokens == 128
     assert set(found) == set(pairs)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=lambda error: type(error).__name__)
+def test_memory_that_never_suffices_is_said_with_the_way_out(error: Exception) -> None:
+    def never() -> None:
+        raise error
+
+    with pytest.raises(InvalidInput, match="the same command goes on from there"):
+        Engine(layered("llama"), max_batch_tokens=256)._retrying(never)
+
+
+def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
+    def broken() -> None:
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    engine = Engine(layered("llama"), max_batch_tokens=256)
+    with pytest.raises(RuntimeError, match="mat1"):
+        engine._retrying(broken)
+    assert engine.max_batch_tokens == 256
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5])

@@ -40,6 +40,19 @@ def errors(json: bool) -> Iterator[None]:
     except KeyboardInterrupt:
         say("Interrupted.")
         raise typer.Exit(130) from None
+    except Exception as error:
+        if not _ran_out_of_memory(error):
+            raise
+        say("Error: memory ran out; use a narrower dtype (--dtype bfloat16), fewer inputs (--limit) or another machine")
+        raise typer.Exit(2) from None
+
+
+def _ran_out_of_memory(error: Exception) -> bool:
+    if "torch" not in sys.modules:
+        return isinstance(error, MemoryError)
+    from skiploop.models.memory import ran_out
+
+    return ran_out(error)
 
 
 def print_json(value: dict[str, Any]) -> None:

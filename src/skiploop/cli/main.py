@@ -5,6 +5,8 @@ Exit codes: 0 fine, 2 wrong input or a model that can't be used, 130 interrupted
 
 from __future__ import annotations
 
+import io
+import sys
 from typing import Annotated
 
 import typer
@@ -19,6 +21,9 @@ __all__ = ["ablate", "analyze", "app", "draw", "main", "model", "report", "searc
 
 def main() -> None:
     """The entry point of the `skiploop` command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows ASCII only shows question marks
     app()
 
 

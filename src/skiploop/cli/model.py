@@ -24,20 +24,67 @@ def check(
     """Check whether a model can run chains exactly; exit code 2 if it can't."""
     opened = _open(model, engine, call)
     report = opened.check()
+    looked = _looked_at(opened, report) | {"complete": not engine.allow_missing}
     if call.json:
-        print_json(
-            {
-                "model": opened.name,
-                "model_class": report.model_class,
-                "num_layers": report.num_layers,
-                "chains": list(report.chains),
-                "cached_generation": report.cached_generation,
-            }
-        )
+        print_json(looked)
         return
-    cached = "with and without a cache alike" if report.cached_generation else "without a cache only"
-    what = f"{report.model_class}, {report.num_layers} layers"
-    typer.echo(f"{opened.name}: {what}. Chains run exactly, {cached}.")
+    for name, said in _told(looked).items():
+        typer.echo(f"{name + ':':<10} {said}")
+
+
+def _looked_at(opened: Any, report: Any) -> dict[str, Any]:
+    """What `check` looked at, and what it found."""
+    from skiploop.models.ends import beyond_greedy
+
+    tokenizer, generates = opened.tokenizer, opened.hf.can_generate()
+    weights = list(opened.hf.parameters())
+    return {
+        "model": opened.name,
+        "model_class": report.model_class,
+        "num_layers": report.num_layers,
+        "tensors": len(weights),
+        "parameters": sum(weight.numel() for weight in weights),
+        "dtype": str(opened.dtype).removeprefix("torch."),
+        "device": str(opened.device),
+        "attention": opened.attn_implementation,
+        "ends": [] if tokenizer is None else tokenizer.convert_ids_to_tokens(list(opened.eos_ids)),
+        "chat_template": bool(getattr(tokenizer, "chat_template", None)),
+        "not_obeyed": beyond_greedy(opened.hf) if generates else {},
+        "chains": list(report.chains),
+        "cached_generation": report.cached_generation,
+        "batched": _batched(opened) if generates else {},
+    }
+
+
+def _batched(opened: Any) -> dict[str, bool]:
+    from skiploop.engine.engine import Engine
+
+    return Engine(opened).batched_paths()
+
+
+def _told(looked: dict[str, Any]) -> dict[str, str]:
+    """The same for people, a line each."""
+    cached = "with and without a cache alike" if looked["cached_generation"] else "without a cache only"
+    ends = ", ".join(map(repr, looked["ends"])) or "none is known: texts end at their limit"
+    origin = "all from the checkpoint" if looked["complete"] else "random where the checkpoint lacks them"
+    template = "a chat template" if looked["chat_template"] else "no chat template"
+    lines = {
+        "model": f"{looked['model']}: {looked['model_class']}, {looked['num_layers']} layers",
+        "weights": f"{looked['tensors']} tensors, {looked['parameters']:,} parameters, {origin}; "
+        f"{looked['dtype']} on {looked['device']}, attention {looked['attention'] or 'its own'}",
+        "texts": f"end at {ends}; {template}",
+        "chains": f"exact, {cached}; tried {', '.join(looked['chains'])}",
+    }
+    if looked["not_obeyed"]:
+        asked = ", ".join(f"{name}={value}" for name, value in looked["not_obeyed"].items())
+        lines["decoding"] = f"greedy; the checkpoint asks for {asked}, which is not obeyed"
+    if looked["batched"]:
+        exact = [name for name, holds in looked["batched"].items() if holds]
+        alone = [name for name, holds in looked["batched"].items() if not holds]
+        lines["batches"] = f"exact for {', '.join(exact) or 'nothing'}" + (
+            f"; one by one: {', '.join(alone)}" if alone else ""
+        )
+    return lines
 
 
 @command

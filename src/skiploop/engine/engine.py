@@ -112,6 +112,15 @@ class Engine:
         """One layer on one sequence in one forward, executed so far."""
         return self._calls + self._plain.layer_calls
 
+    def batched_paths(self) -> dict[str, bool]:
+        """Which kinds of work have a batched path that is exact on this model; the others run one by one.
+
+        Kinds: `score`, single continuations and exact-match checks; `packed`, options that share their prompt in one
+        sequence; `generate`.
+        """
+        with torch.inference_mode():
+            return {kind: self._retrying(partial(self._exact, kind)) for kind in ("score", "packed", "generate")}
+
     def run(self, requests: Sequence[Request]) -> list[Result]:
         """The results, in request order; they don't depend on which requests are run together."""
         results: list[Result | None] = [None] * len(requests)
