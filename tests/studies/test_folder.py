@@ -142,3 +142,55 @@ def test_intervals_are_those_of_the_literature() -> None:
     assert wilson(15, 148) == pytest.approx((0.0624, 0.1605), abs=1e-4)  # Newcombe 1998
     assert newcombe_paired(36, 12, 2, 0) == pytest.approx((0.0569, 0.3404), abs=1e-4)  # Newcombe 1998, case a
     assert newcombe_paired(0, 0, 0, 9)[0] < 0 < newcombe_paired(0, 0, 0, 9)[1]  # type: ignore[index]
+
+
+# Damage: named, with the way out
+
+
+@pytest.fixture
+def finished(tmp_path: Path) -> Path:
+    search(FakeModel(), fake_task(), out=tmp_path / "s", runner=FakeRunner(), **options())
+    return tmp_path / "s"
+
+
+def again(out: Path) -> None:
+    search(FakeModel(), fake_task(), out=out, runner=FakeRunner(), **options())
+
+
+@pytest.mark.parametrize("text", ["", '{"n": ', "{}", "[]", '{"journals": 3}', "[" * 200_000])
+def test_a_damaged_summary_is_named_and_can_be_made_again(finished: Path, text: str) -> None:
+    place = finished / "summary.json"
+    whole = place.read_bytes()
+    place.write_text(text)
+    for read in (load_study, again):
+        with pytest.raises(InvalidInput, match=r"summary\.json.*Delete .*summary\.json and give the study's command"):
+            read(finished)
+    place.unlink()
+    again(finished)
+    assert place.read_bytes() == whole
+
+
+@pytest.mark.parametrize("name", ["journal.jsonl", "verified.jsonl"])
+def test_a_finished_study_that_lost_evaluations_is_never_shown_as_whole(finished: Path, name: str) -> None:
+    place = finished / name
+    whole = place.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    ends = [number for number, line in enumerate(lines) if b'"end"' in line]
+    for left in (b"".join(lines[: ends[len(ends) // 2 - 1] + 1]), b"", whole + b"[" * 200_000 + b"\n"):
+        place.write_bytes(left)
+        for read in (load_study, again):
+            with pytest.raises(InvalidInput, match=rf"{name} isn't the file that .*summary\.json was computed from"):
+                read(finished)
+    place.unlink()
+    (finished / "summary.json").unlink()
+    again(finished)
+    assert place.read_bytes() == whole and load_study(finished).complete
+
+
+@pytest.mark.parametrize("text", ['{"atte', "[]", '{"seconds": "x", "attempts": null}', "[" * 200_000])
+def test_a_damaged_timing_never_stops_a_study(finished: Path, text: str) -> None:
+    (finished / "timing.json").write_text(text)
+    assert load_study(finished).seconds == 0
+    (finished / "summary.json").unlink()
+    again(finished)
+    assert load_study(finished).complete and load_study(finished).seconds > 0

@@ -19,7 +19,7 @@ def read_json(path: Path) -> Line:
     """A JSON object from a file; InvalidInput where it isn't one."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InvalidInput(f"{path} can't be read: {error}") from error
     if not isinstance(value, dict):
         raise InvalidInput(f"{path} doesn't hold a JSON object; was it edited?")

@@ -88,7 +88,7 @@ def parse(raw: bytes) -> Line | None:
         return None
     try:
         value = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):  # nested too deeply
         return None
     return value if isinstance(value, dict) else None
 

@@ -5,7 +5,7 @@
     journal.jsonl   append-only: one line per evaluation, an {"end": n} line after each batch of n
     verified.jsonl  the same for the claimed successes that were run again alone
     timing.json     seconds and layer calls spent, over all attempts; the one file that depends on them
-    summary.json    written when the study is complete
+    summary.json    the figures, written when the study is complete, with sizes and checksums of the two journals
 
 A batch counts only with its end line: a torn or partial one is dropped when a study is resumed, and evaluated
 again in the same composition. Everything else is written to a temporary file and renamed.
@@ -13,6 +13,7 @@ again in the same composition. Everything else is written to a temporary file an
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,8 +23,10 @@ from skiploop.errors import InvalidInput
 from skiploop.storage.files import Line, read_json, write_atomically, write_json, writing
 from skiploop.storage.journal import JsonlJournal, dump, parse, raw_lines
 from skiploop.storage.lock import lock_folder
+from skiploop.storage.records import Record, from_json
 from skiploop.studies.record import SCHEMA, check_same
 
+_JOURNALS = "journals"  # in summary.json: the size and checksum of each
 _LEFTOVERS = (".lock", ".tmp")
 
 
@@ -90,8 +93,8 @@ class StudyFolder:
         write_json(self.path / "timing.json", timing)
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
-        """Finishes the study."""
-        write_json(self.path / "summary.json", summary)
+        """Finishes the study: its figures, and the state of the journals that they were computed from."""
+        write_json(self.path / "summary.json", {**summary, _JOURNALS: _journals(self.path)})
 
 
 def check_place(path: Path) -> None:
@@ -133,6 +136,49 @@ def read_inputs(path: Path) -> list[Line]:
 
 
 def read_timing(path: Path) -> dict[str, float]:
-    """What the attempts at a study have cost so far."""
-    place = path / "timing.json"
-    return dict(read_json(place)) if place.exists() else {}
+    """What the attempts at a study have cost so far.
+
+    Nothing else depends on it, so what is damaged counts as nothing and never stops a study.
+    """
+    try:
+        timing = read_json(path / "timing.json")
+    except InvalidInput:
+        return {}
+    return {name: value for name, value in timing.items() if type(value) in (int, float)}
+
+
+def read_summary(cls: type[Record], path: Path) -> Record:
+    """The figures of a finished study.
+
+    Args:
+        cls: their dataclass.
+        path: the study's folder.
+
+    Raises:
+        InvalidInput: summary.json is damaged, or a journal isn't the one that the figures were computed from.
+    """
+    place = path / "summary.json"
+    again = f"Delete {place} and give the study's command again: it evaluates what is missing"
+    try:
+        summary = read_json(place)
+        recorded = summary.pop(_JOURNALS, None)
+        figures = from_json(cls, summary)
+    except InvalidInput as error:
+        text = str(error)
+        raise InvalidInput(f"{text if str(place) in text else f'{place}: {text}'}. {again}") from None
+    now = _journals(path)
+    for name, state in now.items():
+        if not isinstance(recorded, Mapping) or recorded.get(name) != state:
+            raise InvalidInput(
+                f"{path / name} isn't the file that {place} was computed from: lines were lost or edited. {again}"
+            )
+    return figures
+
+
+def _journals(path: Path) -> dict[str, Line]:
+    """Bytes and checksum of each journal; one that isn't there is empty."""
+    states = {}
+    for name in ("journal.jsonl", "verified.jsonl"):
+        data = b"".join(raw_lines(path / name))
+        states[name] = {"bytes": len(data), "blake2b": hashlib.blake2b(data, digest_size=16).hexdigest()}
+    return states

@@ -17,6 +17,7 @@ from skiploop.storage.records import Record, as_json, read_record
 from skiploop.studies.controls.rotation_figures import RotationFigures
 from skiploop.studies.controls.sampling_figures import SamplingFigures
 from skiploop.studies.figures import SearchFigures
+from skiploop.studies.folder import read_summary
 from skiploop.studies.record import SCHEMA
 from skiploop.studies.static.figures import StaticFigures
 
@@ -74,25 +75,28 @@ class FullStudy:
 
 
 def load_full(path: str | Path) -> FullStudy:
-    """A full study from its folder, as complete as it is."""
+    """A full study from its folder, with the figures of the parts that are complete so far."""
     out = Path(path)
     if not is_full(out):
         raise InvalidInput(f"{out} holds no full study: it has no {FILE}; give a folder made by `skiploop study`")
     record = read_json(out / FILE)
     if record.get("schema") != SCHEMA:
-        raise InvalidInput(f"{out} was written with schema {record.get('schema')!r}; this version reads {SCHEMA}")
+        raise InvalidInput(
+            f"{out} was written with schema {record.get('schema')!r}; "
+            f"this version of skiploop reads {SCHEMA}; use the version named in its {FILE}"
+        )
     return FullStudy(out, record, _parts(out, record["parts"]))
 
 
 def _parts(out: Path, states: Mapping[str, Line]) -> PartFigures:
     places = {name: out / line["place"] for name, line in states.items() if line.get("status") == "complete"}
 
-    def figures(name: str, cls: type[Record], file: str = "") -> Record | None:
-        return read_record(cls, places[name] / file) if name in places else None
+    def figures(name: str, cls: type[Record]) -> Record | None:
+        return read_record(cls, places[name]) if name in places else None
 
     return PartFigures(
-        search=figures("search", SearchFigures, "summary.json"),
-        static=figures("static", StaticFigures, "summary.json"),
+        search=read_summary(SearchFigures, places["search"]) if "search" in places else None,
+        static=read_summary(StaticFigures, places["static"]) if "static" in places else None,
         sampling=figures("sampling", SamplingFigures),
         options=figures("options", RotationFigures),
         ablation=read_json(places["ablation"] / "ablation.json") if "ablation" in places else None,

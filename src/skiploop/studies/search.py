@@ -20,11 +20,10 @@ from skiploop.engine.request import Runner
 from skiploop.errors import InvalidInput
 from skiploop.storage.files import Line
 from skiploop.storage.journal import JsonlJournal
-from skiploop.storage.records import read_record
 from skiploop.studies.arms import GOLD, WRONG, InputState, wrong_candidates
 from skiploop.studies.evaluation import check_lengths, shown_request, shown_verdict
 from skiploop.studies.figures import SearchFigures, search_figures
-from skiploop.studies.folder import StudyFolder, check_place, read_inputs, read_run, read_timing
+from skiploop.studies.folder import StudyFolder, check_place, read_inputs, read_run, read_summary, read_timing
 from skiploop.studies.opening import StudyModel, open_model
 from skiploop.studies.progress import Interrupted, Progress
 from skiploop.studies.record import default_out, describe
@@ -145,7 +144,7 @@ def load_study(path: str | Path) -> Study:
     verified = JsonlJournal(out / "verified.jsonl").lines()
     results = collect(run, read_inputs(out), lines, verified)
     if (out / "summary.json").exists():
-        figures = read_record(SearchFigures, out / "summary.json")
+        figures = read_summary(SearchFigures, out)
     else:
         figures = search_figures(run, results, lines, complete=False)
     return Study(out, run, tuple(results), figures, read_timing(out).get("seconds", 0.0))

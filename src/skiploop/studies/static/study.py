@@ -23,11 +23,10 @@ from skiploop.searchers import make_searcher
 from skiploop.spaces.space import Space
 from skiploop.storage.files import Line
 from skiploop.storage.journal import JsonlJournal
-from skiploop.storage.records import read_record
 from skiploop.studies.arms import seed_for
 from skiploop.studies.evaluation import check_lengths
 from skiploop.studies.evaluations import Evaluations
-from skiploop.studies.folder import StudyFolder, check_place, read_inputs, read_run
+from skiploop.studies.folder import StudyFolder, check_place, read_inputs, read_run, read_summary
 from skiploop.studies.opening import StudyModel, open_model
 from skiploop.studies.progress import Interrupted, Progress
 from skiploop.studies.record import default_out, describe
@@ -129,7 +128,7 @@ def load_static(path: str | Path) -> StaticStudy:
         raise InvalidInput(f"{out} holds a study with chains per input; read it with load_study")
     if not (out / "summary.json").exists():
         raise InvalidInput(f"the study in {out} isn't finished; give its command again to go on")
-    return StaticStudy(out, run, read_record(StaticFigures, out / "summary.json"))
+    return StaticStudy(out, run, read_summary(StaticFigures, out))
 
 
 def rewards_on_test(path: str | Path) -> dict[str, dict[str, float]]:
