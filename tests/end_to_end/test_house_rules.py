@@ -25,7 +25,6 @@ LONGEST, MOST, MOST_FLAGS = 60, 6, 8
 PENDING = {
     ("analysis/ablation", "ablate"),
     ("analysis/runs", "analyze"),
-    ("engine/captured_step", "FixedStep.__init__"),
     ("full_study/run", "run_study"),
     ("models/gates", "train_gates"),
     ("studies/rounds", "Rounds.__init__"),

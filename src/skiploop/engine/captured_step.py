@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from transformers.cache_utils import Cache, DynamicLayer
@@ -105,6 +105,18 @@ class _Whole(DynamicLayer):  # type: ignore[misc]
         return self.keys, self.values
 
 
+class BufferSize(NamedTuple):
+    """Of the buffers of keys and values.
+
+    Attributes:
+        seen: tokens so far, padding included.
+        room: tokens in a full buffer.
+    """
+
+    seen: int
+    room: int
+
+
 class FixedStep:
     """One decoding step of a batch, captured.
 
@@ -115,34 +127,32 @@ class FixedStep:
     def __init__(
         self,
         forward: Forward,
-        capture: Capture,
         calls: Sequence[ScheduledCall],
         cache: Cache,
         tokens: torch.Tensor,
         *,
-        seen: int,
-        room: int,
+        size: BufferSize,
+        capture: Capture,
     ) -> None:
         """Capture a step; until `release`, the calls show fixed buffers.
 
         Args:
             forward: what to capture; it must do the same work each time.
-            capture: how to capture it, for instance `cuda_graph`.
             calls: the layer calls of a step; every entry is a `KeyValueBuffer`.
             cache: the model's own, with entries that only count.
             tokens: those of the next step, [R].
-            seen: tokens so far, padding included.
-            room: tokens in a full buffer.
+            size: of the buffers.
+            capture: how to capture it, for instance `cuda_graph`.
         """
         self.steps = 0
-        self._place = torch.tensor([seen], device=tokens.device)
+        self._place = torch.tensor([size.seen], device=tokens.device)
         self._tokens = tokens.clone()
-        counts = {id(ghost): _Count(ghost, self._place[0], room) for ghost in cache.layers}
+        counts = {id(ghost): _Count(ghost, self._place[0], size.room) for ghost in cache.layers}
         fixed = copy.copy(cache)
         fixed.layers = [counts[id(ghost)] for ghost in cache.layers]
         for call in calls:
             call.view = slot_view(fixed, _Whole(call.entry, self._place), len(cache.layers))
-        self._replay = capture(lambda: forward(self._tokens, self._place[0], room, fixed), tokens.device)
+        self._replay = capture(lambda: forward(self._tokens, self._place[0], size.room, fixed), tokens.device)
 
     def run(self, tokens: torch.Tensor) -> torch.Tensor:
         """Logits [R, V] after one more token [R] of each row, in a tensor that the next run writes to again."""

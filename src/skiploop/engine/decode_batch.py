@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from transformers.cache_utils import Cache, DynamicCache
 
-from skiploop.engine.captured_step import Capture, FixedStep, can_be_fixed, release
+from skiploop.engine.captured_step import BufferSize, Capture, FixedStep, can_be_fixed, release
 from skiploop.engine.decode_calls import ScheduledCall, calls_for, entry_of, keep_rows
 from skiploop.engine.prefix import Pass, PrefixCache, PrefixNode
 from skiploop.engine.sampling import draw_token
@@ -258,7 +258,9 @@ class DecodeBatch:
         """Capture the step; warn and go on without where this model's step can't be captured."""
         room = self._length + self._room
         try:
-            self._fixed = FixedStep(self._forward, capture, self._calls, self._cache, tokens, seen=seen, room=room)
+            self._fixed = FixedStep(
+                self._forward, self._calls, self._cache, tokens, size=BufferSize(seen, room), capture=capture
+            )
         except Exception as error:  # a step that can't be captured may raise anything
             if ran_out(error):
                 raise
