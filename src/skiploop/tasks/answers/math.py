@@ -10,17 +10,22 @@ It runs in a process of its own (worker.py). An answer that takes it longer than
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 
-from skiploop.tasks.answers.latex import plain_latex
+from skiploop.tasks.answers.latex import based_number, plain_latex, same_expression, trailing_unit
 from skiploop.tasks.answers.numeric import parse_number
 from skiploop.tasks.answers.sandbox import Worker
-from skiploop.tasks.answers.text import marked_math, numeric_verdict
+from skiploop.tasks.answers.text import final_expression, numeric_verdict
 
 TIMEOUT = 5.0  # seconds for one comparison
 _LONGEST = 300  # characters; longer than any gold answer of MATH
 _CACHED = 2**16
+_UNCERTAIN = re.compile(r"(?<!\\):(?!=)|\\%|%|\\[lc]?dots(?![A-Za-z])|\.\.\.|…|[0-9]_\{?[0-9]")
+_PROSE = re.compile(r"(?<![\\A-Za-z{])(?!(?:sqrt|sin|cos|tan|log|inf|infinity|and)\b)[A-Za-z]{3,}\s+(?:[A-Za-z]|[0-9])")
+_DEGREES = re.compile(r"\\circ(?![A-Za-z])|\\degree|°")
+_LEFT_SIDE = re.compile(r"^[A-Za-z](?:\\in|=)")
 _worker = Worker("math")
 
 
@@ -32,7 +37,7 @@ def math_verdict(gold: str, text: str) -> tuple[bool, str | None]:
     right, answer = numeric_verdict(gold, text)
     if right or answer is None:
         return right, answer
-    candidates = dict.fromkeys([answer, marked_math(text) or answer])
+    candidates = dict.fromkeys([answer, final_expression(text) or answer])
     return any(math_equal(gold, candidate) for candidate in candidates), answer
 
 
@@ -40,12 +45,40 @@ def math_equal(gold: str, answer: str) -> bool:
     """Tell whether two expressions are the same mathematics."""
     first, second = parse_number(gold), parse_number(answer)
     if first is not None and second is not None:
-        return first.equals(second)
-    if plain_latex(gold) == plain_latex(answer):
+        return second.answers(first)
+    if same_expression(gold, answer):
         return True
     if checker_version() is None or not answer.strip() or max(len(gold), len(answer)) > _LONGEST:
         return False
-    return _by_math_verify(gold, answer)
+    return _comparable(gold, answer) and _by_math_verify(*(_for_checker(text) for text in (gold, answer)))
+
+
+def _comparable(gold: str, answer: str) -> bool:
+    r"""Tell whether math-verify may be asked: not where it is known to see no difference.
+
+    It ignores bases (1011_2), degree signs, the case of variables, and dots; takes 3:1 for 3 and 50\% for 1/2; and
+    calls an interval (1,2) equal to the set of 1 and 2.
+    """
+    if any(based_number(text) or _UNCERTAIN.search(text) or _PROSE.search(text) for text in (gold, answer)):
+        return False
+    units = {unit for unit in (trailing_unit(gold)[1], trailing_unit(answer)[1]) if unit}
+    if len(units) > 1 or len(_DEGREES.findall(gold)) != len(_DEGREES.findall(answer)):
+        return False
+    names = [set(re.findall(r"[A-Za-z]", re.sub(r"\\[A-Za-z]+", " ", text))) for text in (gold, answer)]
+    if any(name.swapcase() in names[1] and name.swapcase() not in names[0] for name in names[0]):
+        return False
+    return _brackets(gold) == _brackets(answer)
+
+
+def _brackets(text: str) -> str:
+    r"""What encloses a list as a whole: a set or nothing (`\{1,2\}`, `1,2`) differs from a tuple or interval."""
+    plain = _LEFT_SIDE.sub("", plain_latex(text))
+    match = re.fullmatch(r"([(\[])[^()\[\]]*,.*([)\]])", plain)
+    return "" if match is None or "\\cup" in plain or "\\cap" in plain else match[1] + match[2]
+
+
+def _for_checker(text: str) -> str:
+    return trailing_unit(text)[0]
 
 
 @lru_cache(maxsize=1)

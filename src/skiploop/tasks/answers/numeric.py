@@ -1,92 +1,112 @@
-r"""Numbers in text: reading them as they are written, and comparing them exactly.
+"""Numbers with what belongs to them: sign, scale, unit. Each is read as a whole, or not at all.
 
-Values are `fractions.Fraction`, so that integers and ratios are compared without rounding. Understood:
-`1,234`, `-3.0`, `$18.00`, `50%` (is 50), `1/2`, `\frac{1}{2}`, `6 \frac{3}{4}`, `3 \times 10^5`, `1e5`, `18.`
+A *quantity* is a number in digits or words with its sign before it ("minus three"), and behind it a fraction ("2 and a
+half", "1 1/2"), scales ("5 hundred thousand"), and a unit. Where digits stand in something else, such as 3-4, 5x or
+12/25/2020, the quantity has no number: it is there, but can't be read.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from skiploop.tasks.answers.latex import unwrap_text
+from skiploop.tasks.answers.digits import Number, plain_text, read_digits
+from skiploop.tasks.answers.number_words import SCALES, WORDS, and_a_part, spelled_number
+from skiploop.tasks.answers.units import CHANGING, UNITS, known_unit
 
-# A model that loops on a digit writes numbers of any length, and a huge exponent would fill the memory.
-_MAX_DIGITS = 300
-_MAX_EXPONENT = 100
-_RELATIVE_TOLERANCE = Fraction(1, 10**6)
+__all__ = ["Number", "Quantity", "Word", "canonical_number", "numeric_equal", "parse_number", "quantities", "words_of"]
 
-_UNSIGNED = r"(?:(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
-# Not followed by more of a number or another slash: 12/25/2020 is no ratio.
-_RATIO_END = r"(?![0-9]|\.[0-9]|\s*/)"
-_RATIO = rf"(?:{_UNSIGNED}\s*/\s*{_UNSIGNED}{_RATIO_END})"
-# No digit of a name (x2, H2O) or an exponent (cm^2), and no minus that subtracts (16-3) or joins (3-4).
-_TOKEN = re.compile(
-    rf"(?<![A-Za-z_0-9^/])(?<!\^\{{)(?<![0-9]\.)(?P<sign>(?<![\w)\]}}])[-+])?"
-    rf"(?:(?P<whole>[0-9]+)\s+(?P<part>[0-9]+\s*/\s*[0-9]+{_RATIO_END})|(?P<ratio>{_RATIO})|(?P<simple>{_UNSIGNED}))"
+_LONGEST = 600  # characters of an answer that is a number
+_MAX_UNIT_WORDS = 8
+_MAX_WORDS = 32  # of a number in words
+_LEFT_SIDE = re.compile(r"^\s*\$?\s*[A-Za-z](?:\([A-Za-z]\))?\s*=(?!=)\s*")
+_PREFIX = r"(?:USD|US|Rs\.?|EUR|GBP|#)?"
+_GLUED = re.compile(
+    rf"{_PREFIX}(?P<digits>[-+]?\.?[0-9].*?)"
+    rf"(?P<suffix>%|st|nd|rd|th|[kKMB]|bn|mn|{'|'.join(re.escape(n) for n in UNITS if len(n) > 1)}(?:\^[23])?)?"
 )
-_SIGNED = rf"\s*([-+]?\s*{_UNSIGNED})\s*"
-_FRAC = re.compile(
-    rf"(?P<minus>-\s*)?\\[dt]?frac\s*(?:\{{{_SIGNED}\}}\s*\{{{_SIGNED}\}}"
-    rf"|([0-9])\s*([0-9])|([0-9])\s*\{{{_SIGNED}\}}|\{{{_SIGNED}\}}\s*([0-9]))"
-)
-_POWER_OF_TEN = re.compile(r"(?<=[0-9])\s*(?:\\times|\\cdot|×|·|\*)\s*10\s*\^\s*\{?\s*([-+]?[0-9]{1,3})\s*\}?")
-_CURRENCY = "$€£¥"
-_UNIT = re.compile(r"\s+(?!(?:pi|sqrt)\b)[A-Za-z]{2,}(?:\s+[A-Za-z]+)*$")
-_LEFT_SIDE = re.compile(r"^\s*[A-Za-z]\s*=\s*")
+_LETTER_SCALES = {"k": 10**3, "K": 10**3, "M": 10**6, "mn": 10**6, "B": 10**9, "bn": 10**9}
+_SIGNS = ("minus", "negative", "plus", "positive")
+_FILLERS = ("about", "usd", "rs", "eur", "gbp", "approximately", "roughly", "exactly", "only", "just")
+_OPENING, _CLOSING = "\"'“‘`([{<*_", "\"'”’`)]}>*_.,;:!?"
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
-    """A value, and how many digits after the point it was written with (0: an integer or a ratio)."""
+class Word:
+    """A word of a plain text: what it says in lower case, as it was written, and the punctuation around it."""
 
-    value: Fraction
-    places: int = 0
+    says: str
+    written: str
+    before: str
+    after: str
 
-    def __str__(self) -> str:
-        if self.value.denominator == 1:
-            return str(self.value.numerator)
-        scaled = self.value * 10**self.places
-        if not self.places or scaled.denominator != 1:
-            return f"{self.value.numerator}/{self.value.denominator}"
-        digits = str(abs(scaled.numerator)).zfill(self.places + 1)
-        sign = "-" if scaled < 0 else ""
-        return f"{sign}{digits[: -self.places]}.{digits[-self.places :]}".rstrip("0")
 
-    def equals(self, other: Number) -> bool:
-        """Tell whether both stand for the same number.
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number in a list of words: None where it can't be read, its first word, and the first behind it and its unit."""
 
-        Exact, but for a decimal that rounds the other: then within half a unit of the last place written, and
-        to six significant digits (0.333333 is 1/3; 0.33 isn't, and neither is 1000000.5 equal to 1000001).
-        """
-        difference = abs(self.value - other.value)
-        decimals = [n.places for n in (self, other) if n.value.denominator != 1 and n.places]
-        if not difference or not decimals:
-            return not difference
-        half_unit = Fraction(1, 2 * 10 ** min(decimals))
-        largest = max(abs(self.value), abs(other.value))
-        return difference <= min(half_unit, largest * _RELATIVE_TOLERANCE)
+    number: Number | None
+    first: int
+    end: int
+
+
+def words_of(plain: str) -> list[Word]:
+    """Split a plain text into words; `=` and hyphens between number words stand between them."""
+    words = []
+    for piece in re.sub(r"(?<![=!<>])=(?!=)", " = ", plain).split():
+        parts = piece.split("-")
+        bare = [part.strip(_OPENING + _CLOSING).casefold() for part in parts]
+        spelled = len(parts) > 1 and bare[0] in WORDS and all(part.isalpha() for part in bare)
+        words += [_word(part) for part in (parts if spelled else [piece])]
+    return words
+
+
+def quantities(words: Sequence[Word], *, prose: bool = True) -> list[Quantity]:
+    """Return all quantities among these words, in order.
+
+    Args:
+        words: of one sentence, see `words_of`.
+        prose: whether `18 m` is 18 metres and `2.5k` 2500; in a formula these letters are variables.
+    """
+    found, at = [], 0
+    while at < len(words):
+        quantity = _quantity(words, at, prose)
+        if quantity is not None:
+            found.append(quantity)
+        at = at + 1 if quantity is None else max(quantity.end, at + 1)
+    return found
 
 
 def parse_number(text: str) -> Number | None:
-    r"""Read a text that is one number, with nothing else but currency, percent, a unit, `x =` or a period.
+    r"""Read a text that is one number, with nothing else but currency, a unit, `x =` or a period.
 
-    Returns None for everything else: `2\sqrt{3}`, `5x` and `(4, 5)` must not pass for one of their parts.
+    Returns None for everything else: `2\sqrt{3}`, `5x` and `(4, 5)` must not pass for one of their parts. What is
+    dropped as a unit is a known one, or words behind a space that don't change the number ("18 red apples").
     """
-    if len(text) > 2 * _MAX_DIGITS:
+    if len(text) > _LONGEST:
         return None
-    clean = _clean(unwrap_text(_LEFT_SIDE.sub("", text.strip().strip("$"))))
-    clean = re.sub(r"\^\s*\{?\s*\\circ\s*\}?|°|%", "", clean).strip().rstrip(".").strip()
-    clean = _UNIT.sub("", clean)
-    match = _TOKEN.fullmatch(re.sub(r"^([-+])\s+", r"\1", clean))
-    return _number(match) if match else None
+    words = words_of(_LEFT_SIDE.sub("", plain_text(text)))
+    start = next((at for at, word in enumerate(words) if word.says not in _FILLERS), 0)
+    quantity = _quantity(words, start, prose=False) if words else None
+    if quantity is None or quantity.number is None or quantity.first != start:
+        return None
+    brackets = "".join(word.before + word.after for word in words)
+    if re.search(r"[()\[\]<>!?,;:*]", brackets.rstrip(".")) or not harmless(words[quantity.end :]):
+        return None
+    return quantity.number
 
 
-def find_numbers(text: str) -> list[Number]:
-    """Return all numbers of a text, in order; without 1/0 and numbers of hundreds of digits."""
-    found = (_number(match) for match in _TOKEN.finditer(_clean(text)))
-    return [number for number in found if number is not None]
+def harmless(words: Sequence[Word]) -> bool:
+    """Tell whether these words behind a number are what is counted, and leave the number as it is."""
+    says = [word.says for word in words]
+    if len(says) > _MAX_UNIT_WORDS or any(says[at] in CHANGING or says[at] in WORDS for at in range(len(says))):
+        return False
+    alone = {"a"} if len(says) > 1 else set()
+    return all(re.fullmatch(r"[^\W\d_]+(?:[-'’/][^\W\d_]+)*", word) for word in says) and all(
+        len(word) > 1 or word in alone for word in says
+    )
 
 
 def numeric_equal(first: str, second: str) -> bool:
@@ -101,51 +121,92 @@ def canonical_number(text: str) -> str | None:
     return None if number is None else str(number)
 
 
-def _clean(text: str) -> str:
-    out = text.replace("−", "-").replace("{,}", ",").replace("\\!", "")
-    out = out.replace("\\$", "$").replace("\\%", "%")
-    out = re.sub(r"(?<=[0-9])\\,(?=[0-9]{3}(?![0-9]))", "", out)
-    out = re.sub(r"\\[,;: ]", " ", out)
-    out = re.sub(rf"(?<=[-+])[{_CURRENCY}]", "", out)
-    out = re.sub(rf"[{_CURRENCY}]", " ", out)
-    return _FRAC.sub(_ratio_text, _POWER_OF_TEN.sub(r"e\1", out))
+def _word(piece: str) -> Word:
+    inner = piece.lstrip(_OPENING)
+    bare = inner.rstrip(_CLOSING)
+    after = inner[len(bare) :]
+    return Word(bare.casefold(), bare, piece[: len(piece) - len(inner)], after)
 
 
-def _ratio_text(match: re.Match[str]) -> str:
-    top, bottom = (group for group in match.groups()[1:] if group is not None)
-    a, b = _decimal(top), _decimal(bottom)
-    if a is None or b is None or b.value == 0:
-        return match.group()
-    value = a.value / b.value
-    if match["minus"] and value >= 0:
-        return f"-{value.numerator}/{value.denominator}"
-    value = -value if match["minus"] else value
-    # The space makes a mixed number of 6\frac{3}{4}.
-    return f" {value.numerator}/{value.denominator}"
+def _quantity(words: Sequence[Word], at: int, prose: bool) -> Quantity | None:
+    """The quantity that begins with this word, its sign included; None where none does."""
+    signed = words[at].says in _SIGNS and at + 1 < len(words) and not words[at].after
+    start = at + 1 if signed else at
+    quantity = _unsigned(words, start, prose) if start < len(words) else None
+    if quantity is None or not signed:
+        return quantity
+    number = quantity.number
+    if number is not None and words[at].says in ("minus", "negative"):
+        number = replace(number, value=-number.value)
+    return Quantity(number, at, quantity.end)
 
 
-def _number(match: re.Match[str]) -> Number | None:
-    negative = match["sign"] == "-"
-    if match["simple"]:
-        number = _decimal(match["simple"])
-        if number is None:
+def _unsigned(words: Sequence[Word], at: int, prose: bool) -> Quantity | None:
+    word = words[at]
+    if re.match(r"[-+#$]?\.?[0-9]|(?:usd|us|rs\.?|eur|gbp)[0-9]", word.says):
+        number, end = _glued(word, prose), at + 1
+        mixed = _goes_on(words, at) and number is not None and number.value.denominator == 1
+        if mixed and number is not None and re.fullmatch(r"[0-9]+/[0-9]+", words[end].says):
+            part = read_digits(words[end].says)
+            proper = part is not None and part.value < 1
+            number = Number(_away_from_zero(number, part.value)) if proper and part is not None else None
+            end += 1
+    elif "\\" in word.written:
+        number, end = None, at + 1  # a formula
+    else:
+        spelled = spelled_number([each.says for each in _sentence_part(words, at)])
+        if spelled is None:
             return None
-        return Number(-number.value, number.places) if negative else number
-    top, bottom = (_decimal(part) for part in (match["part"] or match["ratio"]).split("/"))
-    if top is None or bottom is None or bottom.value == 0:
-        return None
-    value = top.value / bottom.value
-    if match["whole"]:
-        whole = _decimal(match["whole"])
-        if whole is None or value >= 1:
-            return None
-        value += whole.value
-    return Number(-value if negative else value)
+        number = None if spelled.value is None else Number(spelled.value, 2 if spelled.value.denominator > 1 else 0)
+        number, end = number and replace(number, places=0), at + spelled.words
+    return _with_scale_and_unit(words, at, end, number, prose)
 
 
-def _decimal(text: str) -> Number | None:
-    mantissa, _, exponent = re.sub(r"[,\s]", "", text).lower().partition("e")
-    if len(mantissa) > _MAX_DIGITS or len(exponent) > 4 or abs(int(exponent or 0)) > _MAX_EXPONENT:
+def _with_scale_and_unit(
+    words: Sequence[Word], at: int, end: int, number: Number | None, prose: bool
+) -> Quantity:
+    says = [word.says for word in _sentence_part(words, at)]
+    part = and_a_part(says[end - at :])
+    if part is not None:
+        number, end = number and Number(_away_from_zero(number, part[0])), end + part[1]
+    elif len(says) > end - at + 1 and says[end - at] == "and" and re.fullmatch(r"[1-9]/[0-9]+", says[end - at + 1]):
+        below = read_digits(says[end - at + 1])
+        number, end = number and below and Number(_away_from_zero(number, below.value)), end + 2
+    while end - at < len(says) and says[end - at] in SCALES:
+        number, end = number and number.scaled(Fraction(SCALES[says[end - at]])), end + 1
+    unit = known_unit([_unit_name(word, prose) for word in words[end : at + len(says)]], letters=prose)
+    if unit is not None and number is not None and not number.unit:
+        number, end = replace(number, unit=unit[0]), end + unit[1]
+    return Quantity(number, at, end)
+
+
+def _glued(word: Word, prose: bool) -> Number | None:
+    """The number of one word: `18`, `$18`, `18%`, `18th`, `18cm`, and `2.5k` in prose."""
+    match = _GLUED.fullmatch(word.written)
+    if match is None or word.after.startswith("!") or ("*" in word.after and "*" not in word.before):
         return None
-    places = len(mantissa.partition(".")[2]) - int(exponent or 0)
-    return Number(Fraction(mantissa) * Fraction(10) ** int(exponent or 0), max(places, 0))
+    number, suffix = read_digits(match["digits"]), match["suffix"] or ""
+    if suffix in _LETTER_SCALES:
+        return number.scaled(Fraction(_LETTER_SCALES[suffix])) if prose and number is not None else None
+    unit = known_unit([suffix])
+    return replace(number, unit=unit[0]) if number is not None and unit is not None else number
+
+
+def _goes_on(words: Sequence[Word], at: int) -> bool:
+    return at + 1 < len(words) and not words[at].after
+
+
+def _away_from_zero(number: Number, part: Fraction) -> Fraction:
+    return number.value - part if number.value < 0 else number.value + part
+
+
+def _sentence_part(words: Sequence[Word], at: int) -> Sequence[Word]:
+    """The words from here to the first that ends in punctuation; more than a number and its unit can have won't do."""
+    part = words[at : at + _MAX_WORDS]
+    end = next((place for place, word in enumerate(part) if word.after.strip("*_")), len(part))
+    return part[: end + 1]
+
+
+def _unit_name(word: Word, prose: bool) -> str:
+    """A unit symbol of one letter counts as it is written: l and L are litres, but M isn't a metre."""
+    return word.written if len(word.written) == 1 and word.written != "L" else word.says

@@ -1,20 +1,28 @@
 r"""Verdicts on text: finding the final answer of a generation, and comparing it with the gold answer.
 
-Pure functions of strings. A final answer is looked for behind the last `####` or in the last `\boxed{...}`,
-else after the last "answer is" or "answer:"; what is tried next depends on the kind of scoring. None always
-means that no answer was found, which a report counts as a format failure and not as a wrong answer.
+Pure functions of strings. None always means that no answer was found, which a report counts as a format failure and
+not as a wrong answer. What can't be read without doubt is wrong: a search over many chains would find each doubt.
 """
 
 from __future__ import annotations
 
 import re
-import string
 import unicodedata
-from collections.abc import Iterator
 
-from skiploop.errors import InvalidInput
-from skiploop.tasks.answers.latex import boxed_spans, extract_boxed, plain_latex
-from skiploop.tasks.answers.numeric import Number, canonical_number, find_numbers, numeric_equal, parse_number
+from skiploop.tasks.answers.latex import extract_boxed, same_expression, unwrap_text
+from skiploop.tasks.answers.letters import MAX_OPTIONS, extract_choice, extract_letter, letters
+from skiploop.tasks.answers.marks import final_statement as _final_statement
+from skiploop.tasks.answers.marks import first_line, marks, without_emphasis
+from skiploop.tasks.answers.numeric import Number, canonical_number, numeric_equal, parse_number
+from skiploop.tasks.answers.prose import (
+    bare_number,
+    denied,
+    first_sentence,
+    last_number,
+    sentences,
+    stated_number,
+)
+from skiploop.tasks.answers.reasoning import after_reasoning
 
 __all__ = [
     "MAX_OPTIONS",
@@ -22,26 +30,22 @@ __all__ = [
     "cut_at_label",
     "exact_verdict",
     "extract_boxed",
+    "extract_choice",
     "extract_letter",
     "extract_number",
+    "final_expression",
     "final_statement",
     "letters",
-    "marked_math",
     "normalise",
     "numeric_equal",
     "numeric_verdict",
 ]
 
-MAX_OPTIONS = len(string.ascii_uppercase)
-# A model that loops may write "answer is" thousands of times; the last few decide.
-_MAX_MARKERS = 16
-_MARKER = re.compile(r"####|\banswer\s*(?:is|was|=|:)\s*:?", re.IGNORECASE)
-_EMPHASIS = re.compile(r"(?<![\w)])\*\*|\*\*(?![\w(])")
-_SENTENCE_END = re.compile(r"(?<=\S)[.;!?](?=\s|$)")
-_TAGGED = re.compile(r"<answer>(.*?)</answer>", re.DOTALL | re.IGNORECASE)
-_MATH = re.compile(r"\$([^$]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
+_MATH = re.compile(r"\$\$([^$]+)\$\$|\$([^$]+)\$|\\\(((?:(?!\\\().)+?)\\\)|\\\[((?:(?!\\\[).)+?)\\\]", re.DOTALL)
+_JOINED = re.compile(r"\s*(?:,|;|,?\s*(?:and|or))\s*|\s*", re.IGNORECASE)
 _DROPPED = "\"'`“”‘’"
 _SPACED = re.compile(r"[()\[\]{},;!?*_]|(?<![0-9])[:](?![0-9])|-(?![0-9])|\.(?![0-9])|(?<=[0-9]):(?![0-9])")
+_WORDS = re.compile(r"[^\W\d_]{2,}(?:[\s'’-]+[^\W\d_]+)*\.?")
 
 
 def normalise(text: str) -> str:
@@ -55,51 +59,30 @@ def normalise(text: str) -> str:
     return " ".join(bare.split()) or " ".join(folded.split())
 
 
-def letters(count: int) -> tuple[str, ...]:
-    """Return the letters that name `count` options: A, B, C, ..."""
-    if not 1 <= count <= MAX_OPTIONS:
-        raise InvalidInput(f"{count} options can't be named by letters; allowed are 1 to {MAX_OPTIONS}.")
-    return tuple(string.ascii_uppercase[:count])
-
-
-def extract_letter(text: str, count: int) -> str | None:
-    """Return the option letter that a text gives as its answer, or None.
-
-    A letter counts behind "answer is" (or `####`, or in a box), or at the start if it stands alone or is
-    marked as a letter: `B`, `(B)`, `B.`, `b) because`. The article in "A dog" is no answer.
-    """
-    allowed = "".join(letters(count))
-    alone = re.compile(rf"\s*\(?([{allowed}])(?:\s*$|[).:,](?!\w)|\s*\n)", re.IGNORECASE)
-    for statement in _final_statements(text):
-        match = alone.match(statement) or re.match(rf"\s*\(?([{allowed}])\b", statement)
-        if match:
-            return match[1].upper()
-    match = alone.match(_without_emphasis(text))
-    return match[1].upper() if match else None
-
-
 def extract_number(text: str) -> str | None:
     r"""Return the number that a text gives as its answer, in canonical form, or None.
 
-    Behind the last `####` / "answer is" that has one: the first number of that statement, after its last `=`
-    ("The answer is 3 * 6 = 18 dollars for 2 days." -> 18). In a box: the whole content must be a number.
-    Without any of these: the last number of the text.
+    In a box, the whole content must be a number. Behind the last `####` / "answer is" that has one: the first number of
+    that statement, after its last `=` ("The answer is 3 * 6 = 18 dollars for 2 days." -> 18). Without these: a first
+    line that is a number with its unit, else the last number of the text.
     """
-    found = _final_number(text)
+    found = _final_number(after_reasoning(text))
     return str(found) if isinstance(found, Number) else None
 
 
 def numeric_verdict(gold: str, text: str) -> tuple[bool, str | None]:
-    """Judge a text against a gold answer that is a number, or a LaTeX expression such as `(4,5)`.
+    """Judge a text against a gold answer that is a number, a LaTeX expression such as `(4,5)`, or a word.
 
     Returns whether it is right, and the answer found.
     """
     expected = parse_number(gold)
+    if expected is None and _WORDS.fullmatch(gold.strip()):
+        return exact_verdict(gold, text)
     if expected is None:
-        found = _final_expression(text)
-        return found is not None and plain_latex(found) == plain_latex(gold), found
-    number = _final_number(text)
-    right = isinstance(number, Number) and number.equals(expected)
+        found = final_expression(text)
+        return found is not None and same_expression(found, gold), found
+    number = _final_number(after_reasoning(text))
+    right = isinstance(number, Number) and number.answers(expected)
     return right, None if number is None else str(number)
 
 
@@ -108,110 +91,97 @@ def exact_verdict(gold: str, text: str) -> tuple[bool, str | None]:
 
     Returns whether it is right, and the answer found.
     """
-    wanted = normalise(gold)
-    candidates = []
-    for statement in _final_statements(text):
-        # "St. Louis" has a period inside, "Paris. It is ..." ends at one: either reading may be the answer.
-        candidates = [_SENTENCE_END.split(statement, maxsplit=1)[0].strip(), statement]
-        break
-    lines = [line.strip() for line in _without_emphasis(text).splitlines() if line.strip()]
-    if not lines:
+    text = after_reasoning(text)
+    wanted = normalise(_without_wrappers(gold))
+    line = first_line(text)
+    if line is None:
         return False, None
-    candidates = candidates or lines[:1]
+    candidates = [line]
+    for mark in marks(text):
+        # "St. Louis" has a period inside, "Paris. It is ..." ends at one: either reading may be the answer.
+        candidates = [mark.content] if mark.enclosed else [first_sentence(mark.content), mark.content]
+        break
     for candidate in (*candidates, text.strip()):
-        if normalise(candidate) == wanted:
+        if normalise(_without_wrappers(candidate)) == wanted:
             return True, candidate
     return False, candidates[0]
 
 
 def final_statement(text: str) -> str:
-    """Return what a text gives as its answer: in <answer> tags, behind the last marker, or the whole of it."""
-    tagged = _TAGGED.findall(text)
-    if tagged:
-        return str(tagged[-1]).strip()
-    for statement in _final_statements(text):
-        return _SENTENCE_END.split(statement, maxsplit=1)[0].strip()
-    return text.strip()
+    """Return what a text gives as its answer: in <answer> tags, behind the last mark, or the whole of it."""
+    return _final_statement(after_reasoning(text))
 
 
-def marked_math(text: str) -> str | None:
-    """Return the mathematics that a text marks as its answer: in a box, or between $ signs behind "answer is"."""
-    for content, boxed in _marked(_without_emphasis(text)):
-        inline = _inline_math(content)
-        return content if boxed else inline[0] if inline else None
-    return None
+def final_expression(text: str) -> str | None:
+    """Return the expression that a text gives as its answer: in a box, or in the mathematics of its final statement.
+
+    Several that are named side by side stay together; what is denied comes back as the sentence that denies it.
+    """
+    text = after_reasoning(text)
+    for mark in marks(text):
+        if mark.enclosed:
+            return mark.content
+        sentence = first_sentence(mark.content)
+        return _expression(mark.content, 0) or sentence
+    line = first_line(text)
+    if line is not None and _MATH.fullmatch(line.rstrip(". ")):
+        return _expression(line, 0)
+    for sentence in reversed(sentences(text)):
+        if _MATH.search(sentence):
+            return _expression(sentence, -1) or sentence
+    spans = list(_MATH.finditer(text))
+    if spans:
+        return _inner(spans[-1])
+    return line if len(text.split("\n")) == 1 or text.strip() == line else None
 
 
 def cut_at_label(text: str, label: str) -> str:
     """Cut a generation where it starts the prompt's pattern over again, as base models do.
 
-    Without this, the last number of "18\\n\\nQuestion: Tom has 3 ..." would come from an invented question.
+    Without this, the last number of "18\\n\\nQuestion: Tom has 3 ..." would come from an invented question. Reasoning
+    goes first: it may quote the question.
     """
+    text = after_reasoning(text)
     if not label:
         return text
     match = re.search(rf"^[ \t]*{re.escape(label)}", text, re.MULTILINE)
     return text[: match.start()] if match else text
 
 
-def _without_emphasis(text: str) -> str:
-    return _EMPHASIS.sub("", text)
-
-
-def _final_statements(text: str) -> Iterator[str]:
-    """Yield what the answer markers of a text hold, the most telling first."""
-    for content, _ in _marked(_without_emphasis(text)):
-        yield content
-
-
-def _marked(text: str) -> list[tuple[str, bool]]:
-    r"""List (content, is a box): `####` and boxes before "answer is", and the last before the others.
-
-    Words alone weigh less because prose says them, too: "... \boxed{44}. We check: so our answer is correct."
-    """
-    found = [(True, at, content, True) for at, content in boxed_spans(text)[-_MAX_MARKERS:]]
-    for match in list(_MARKER.finditer(text))[-_MAX_MARKERS:]:
-        rest = text[match.end() :].lstrip().split("\n", 1)[0].strip()
-        if rest and not rest.startswith(("\\boxed", "$\\boxed")):
-            found.append((match.group() == "####", match.start(), rest, False))
-    return [(content, boxed) for _, _, content, boxed in sorted(found, reverse=True)]
-
-
 def _final_number(text: str) -> Number | str | None:
-    """Return the answer as a Number, or as text where a marked answer isn't one, or None."""
-    for content, boxed in _marked(_without_emphasis(text)):
-        found = (parse_number(content) or content) if boxed else _number_of_statement(content)
+    """Return the answer as a Number, or as text where what is given isn't a number, or None."""
+    for mark in marks(text):
+        if mark.enclosed:
+            return parse_number(mark.content) or mark.content
+        found = stated_number(mark.content)
         if found is not None:
             return found
-    numbers = find_numbers(text)
-    return numbers[-1] if numbers else None
+    line = first_line(text)
+    bare = None if line is None else bare_number(line)
+    return bare or last_number(without_emphasis(text))
 
 
-def _number_of_statement(statement: str) -> Number | str | None:
-    for part in (_SENTENCE_END.split(statement, maxsplit=1)[0], statement):
-        value = part.rpartition("=")[2] if find_numbers(part.rpartition("=")[2]) else part
-        whole = parse_number(value)
-        if whole is not None:
-            return whole
-        if re.search(r"\\(?:sqrt|pi)(?![A-Za-z])", value):
-            return value.strip()
-        numbers = find_numbers(value)
-        if numbers:
-            return numbers[0]
-    return None
+def _expression(sentence: str, place: int) -> str | None:
+    """One formula of a sentence, with those that it is joined to; None where there is none, or where it is denied."""
+    groups: list[list[re.Match[str]]] = []
+    for match in _MATH.finditer(sentence):
+        joined = groups and _JOINED.fullmatch(sentence[groups[-1][-1].end() : match.start()])
+        groups = [*groups[:-1], [*groups[-1], match]] if joined else [*groups, [match]]
+    if not groups or denied(sentence[: groups[place][0].start()]):
+        return None
+    first, last = groups[place][0], groups[place][-1]
+    whole = "".join(
+        sentence[a.end() : b.start()] * (a is not b) + _inner(b)
+        for a, b in zip([first, *groups[place]], groups[place], strict=False)
+    )
+    behind = first_sentence(sentence[last.end() :])
+    return None if re.match(r"\W*or\b", behind) or denied(behind.split(",")[0]) else whole
 
 
-def _final_expression(text: str) -> str | None:
-    for content, boxed in _marked(_without_emphasis(text)):
-        if boxed:
-            return content
-        inline = _inline_math(content)
-        return inline[0] if inline else _SENTENCE_END.split(content, maxsplit=1)[0].strip()
-    inline = _inline_math(text)
-    if inline:
-        return inline[-1]
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[0] if len(lines) == 1 else None
+def _inner(match: re.Match[str]) -> str:
+    return next(group for group in match.groups() if group is not None).strip()
 
 
-def _inline_math(text: str) -> list[str]:
-    return [(match[1] or match[2] or match[3]).strip() for match in _MATH.finditer(text)]
+def _without_wrappers(text: str) -> str:
+    return unwrap_text(text).strip("$ ") if "\\" in text else text
+

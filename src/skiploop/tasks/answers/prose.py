@@ -1,0 +1,197 @@
+r"""Sentences that state a number: which one they give as the answer, or that they don't give one.
+
+A search over many chains finds whatever is judged right by mistake, so a sentence is read only where what stands
+around its number leaves no doubt. "18 or 20", "not 18", "3-4", "10 more than 8", "3 times 6" and "5 feet 6 inches"
+give no number; "18 dollars for 2 days" and "3 * 6 = 18" do.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from skiploop.tasks.answers.digits import plain_text
+from skiploop.tasks.answers.numeric import Number, Quantity, Word, harmless, quantities, words_of
+from skiploop.tasks.answers.units import CHANGING
+
+_ABBREVIATION = r"(?<!\bapprox)(?<!\bi\.e)(?<!\be\.g)(?<!\bvs)(?<!\bRs)(?<!\bNo)"
+SENTENCE_END = re.compile(rf"(?<=\S){_ABBREVIATION}[.;!?]+(?=\s|$|[\"'”’)])")
+DENIAL = re.compile(
+    r"\b(?:not|never|neither|nor|cannot|without|except|unless|doubt|wrong|incorrect|false|mistaken|unlikely|rather than"
+    r"|instead of|impossible|unknown|undefined|isn|aren|wasn|don|doesn|can)\b(?:['’]t\b)?|n['’]t\b|\bno\b(?! \d)",
+    re.IGNORECASE,
+)
+_CERTAIN = re.compile(r"\bno (?:more|less|doubt|longer|matter|one)\b|\bnot only\b|\bcan (?=\w)", re.IGNORECASE)
+# Before a number these make it a bound, a part of a sum, or one of several.
+_BEFORE = frozenset(
+    "than least most above below under over between either or half twice double triple thrice times plus minus less"
+    " more fewer per to by divided multiplied without except square cube root sqrt log maximum minimum max min upto"
+    " within nearly almost beyond exceeding fraction ratio sum product difference question problem step option"
+    " < ± not × * / ÷ + - ^ x – and".split()
+)
+_EQUAL_TO = frozenset("equal equals comes amounts up adds evaluates simplifies reduces rounds rounded leads".split())
+# Between two numbers these make them one expression, or two candidates.
+_BETWEEN = frozenset(
+    "or over than by times plus minus divided multiplied out versus vs through thru point above × * / ÷ + - ^ x – ±"
+    " < %of mod modulo".split()
+)
+_JOINS = frozenset("to and & then".split())
+_LINKS = frozenset(
+    "because since as so for per of in at on after before every each which that who when while where if with from a"
+    " an the is are was were has have had will would can there here this these those it he she they we you i his her"
+    " their its not leaving giving making given given therefore thus hence remaining using by through".split()
+)
+_LONGEST = 2000  # characters of a sentence; one that is longer comes from a model that loops
+_REASON = re.compile(r"\b(?:because|since)\b")
+_VARIABLES = re.compile(r"\b[A-Za-z]\s*=[^=]*?(?:\band\b|\bor\b|[,;])[\s$]*[A-Za-z]\s*=")
+
+
+def stated_number(statement: str) -> Number | str | None:
+    """The number that a statement (what follows "the answer is") gives: its first, behind the last `=`.
+
+    Returns the statement itself where it holds a number but can't be read as one, and None where it holds none.
+    """
+    if len(statement) > _LONGEST:
+        return statement[:_LONGEST]
+    sentence = first_sentence(statement)
+    for sentence in dict.fromkeys([_REASON.split(sentence, maxsplit=1)[0], sentence, statement]):
+        words, found = _behind_equals(sentence)
+        if found:
+            chosen = found[0]
+            clear = not _VARIABLES.search(sentence) and _clear(words, found, 0)
+            return chosen.number if clear and chosen.number is not None else statement.strip()
+    return None
+
+
+def last_number(text: str) -> Number | str | None:
+    """The last number of a text, under the same conditions for its sentence; a lone "one" or "half" is no number."""
+    for sentence in reversed(sentences(text)):
+        if len(sentence) > _LONGEST:
+            return sentence[-_LONGEST:]
+        words, found = _behind_equals(sentence)
+        telling = [q for q in found if q.number is None or words[q.first].says not in ("one", "a", "an", "half")]
+        if telling:
+            place = found.index(telling[-1])
+            asked = sentence.rstrip().endswith("?")
+            clear = not asked and not _VARIABLES.search(sentence) and _clear(words, found, place)
+            number = telling[-1].number
+            return number if clear and number is not None else sentence.strip()
+    return None
+
+
+def bare_number(line: str) -> Number | None:
+    """The number of a line whose first sentence is a number with its unit, and nothing else ("18 dollars per day.")."""
+    sentence = first_sentence(line)
+    if len(sentence) > _LONGEST:
+        return None
+    words = words_of(plain_text(sentence))
+    found = quantities(words)
+    if not found or found[0].number is None or found[0].first or sentence.rstrip().endswith("?"):
+        return None
+    rest = words[found[0].end :]
+    said = [word.says for word in rest]
+    counted = len(rest) < 7 and harmless(rest) and not _LINKS.difference(_NOUN_LINKS) & set(said)
+    return found[0].number if counted and _clear(words, found, 0) and not _enumerated(line) else None
+
+
+_NOUN_LINKS = frozenset("for per of in a an the each every at".split())
+
+
+def first_sentence(text: str) -> str:
+    """The text up to the end of its first sentence, without the period."""
+    return SENTENCE_END.split(text.strip(), maxsplit=1)[0].strip()
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text, with what ends them; a line break ends one, too."""
+    found = []
+    for line in text.splitlines():
+        start = 0
+        for match in SENTENCE_END.finditer(line):
+            found.append(line[start : match.end()])
+            start = match.end()
+        found.append(line[start:])
+    return [sentence for sentence in found if sentence.strip()]
+
+
+def denied(text: str) -> bool:
+    """Tell whether a text says that something isn't so."""
+    return bool(DENIAL.search(_CERTAIN.sub("", plain_text(text))))
+
+
+def _behind_equals(sentence: str) -> tuple[list[Word], list[Quantity]]:
+    """The words behind the last `=` that has a number behind it, and their quantities."""
+    words = words_of(plain_text(_without_asides(sentence)))
+    places = [at for at, word in enumerate(words) if word.says == "="]
+    for at in reversed(places):
+        found = quantities(words[at + 1 :])
+        if found:
+            return words[at + 1 :], found
+    return words, quantities(words)
+
+
+def _without_asides(sentence: str) -> str:
+    """Drop what stands in brackets behind a word, but not a base or another candidate."""
+    kept = r"(?![^()]*\b(?:or|base|not|wrong|incorrect)\b)"
+    return re.sub(rf"(?<=[\w%$])\s+\({kept}[^()]*[A-Za-z=][^()]*\)", "", sentence)
+
+
+def _clear(words: Sequence[Word], found: Sequence[Quantity], place: int) -> bool:
+    """Tell whether nothing around a quantity makes it another number, one of several, or denied."""
+    chosen = found[place]
+    before = words[found[place - 1].end if place else 0 : chosen.first]
+    after = words[chosen.end :]
+    nexts = found[place + 1].first - chosen.end if place + 1 < len(found) else None
+    return (
+        not _spoils(before, first=not place)
+        and not _denies(after, words[chosen.end - 1])
+        and (nexts is None or _apart(after[:nexts], words[chosen.end - 1]))
+    )
+
+
+def _spoils(before: Sequence[Word], *, first: bool) -> bool:
+    """Whether the words in front of a number, back to the one before it, make it a part of something else."""
+    clause = before
+    for at in range(len(before) - 1, -1, -1):
+        if before[at].after.strip("*_\"'”’)").startswith((",", ";", ":")):
+            clause = before[at + 1 :]
+            break
+    says = [word.says or word.written or word.before + word.after for word in clause]
+    if denied(" ".join(says)) or {"or", "either", "neither", "between"} & set(says):
+        return True
+    if not says:
+        return not first and clause is before
+    if says[-1] == "to" and len(says) > 1 and says[-2] in _EQUAL_TO | {"up", "down", "back"}:
+        return len(says) > 2 and says[-3:-1] == ["is", "up"]
+    return says[-1] in _BEFORE or (len(says) > 1 and says[-1] in ("of", "the", "a") and says[-2] in _BEFORE | {"half"})
+
+
+def _denies(after: Sequence[Word], last: Word) -> bool:
+    """Whether the words behind a number, to the end of its clause, change or deny it."""
+    if last.after.startswith((",", ";", ":")) and after and after[0].says not in ("or", "and"):
+        return bool({"or"} & {word.says for word in after[:1]})
+    clause: list[str] = []
+    for word in after:
+        clause.append(word.says or word.before + word.after)
+        if word.after.strip("*_").startswith((",", ";", ":")):
+            break
+    head = clause[:1] if clause and clause[0] not in _LINKS else []
+    single = bool(head) and len(head[0]) == 1 and head[0] not in "ai&–"
+    symbol = bool(head) and not head[0][0].isalnum() and head[0] not in ("&", "–", "(", ")")
+    upto = next((at for at, word in enumerate(clause) if word in _LINKS), len(clause))
+    changed = any(word in CHANGING for word in clause[:upto]) or "or" in clause
+    verb = re.search(r"\b(?:is|are|was|be|seems?|looks?|would be)\b.*", " ".join(clause))
+    return single or symbol or changed or bool(clause[:1] == ["not"]) or bool(verb and denied(verb.group()))
+
+
+def _apart(between: Sequence[Word], last: Word) -> bool:
+    """Whether a number that follows is said of something else: "18 dollars for 2 days", not "18 or 20"."""
+    says = [word.says or word.before + word.after for word in between]
+    if not says or set(says) & _BETWEEN or says[-1] in _JOINS:
+        return not set(says) & _BETWEEN and bool(says) and says[-1] == "then" and len(says) > 1
+    return bool(set(says) & _LINKS)
+
+
+def _enumerated(line: str) -> bool:
+    """Whether a line begins an enumeration: `1. First, ...`."""
+    return re.match(r"\s*[(*]*1[.):]\**\s+\S", line) is not None

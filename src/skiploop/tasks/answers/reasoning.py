@@ -1,0 +1,42 @@
+"""What a reasoning model says before it answers, in <think> and its kind, is no answer."""
+
+from __future__ import annotations
+
+import re
+
+_NAMES = r"(?:[a-z]+:)?(?:think|thinking|thought|thoughts|reason|reasoning|reflection|scratchpad|analysis|cot)"
+_OPEN = rf"<\s*{_NAMES}(?:\s[^<>]*)?>|\[{_NAMES}\]|◁{_NAMES}▷|<\|(?:begin_of_thought|START_THINKING)\|>"
+_CLOSE = rf"<\s*/\s*{_NAMES}\s*>|\[/{_NAMES}\]|◁/{_NAMES}▷|<\|(?:end_of_thought|END_THINKING)\|>"
+_TAG = re.compile(rf"(?P<open>{_OPEN})|(?P<close>{_CLOSE})", re.IGNORECASE)
+# Channels: <|channel|>analysis<|message|>... <|channel|>final<|message|>answer<|return|>, or <|channel>thought ...
+_CHANNEL = re.compile(
+    r"<\|?channel\|?>\s*(?P<name>\w+)[^<\n]*(?:<\|message\|>|\n|(?=<))|<channel\|>|(?<![A-Za-z])assistantfinal"
+)
+_SPECIAL = re.compile(r"<\|?(?:end|return|start|call|message|turn)\|?>")
+# The same, decoded without its special tokens: "analysisWe need ...assistantfinal18".
+_BARE_CHANNEL = re.compile(r"^(?:analysis|commentary)(?=[A-Z0-9])(?P<body>.*?)(?:assistantfinal(?P<final>.*))?$", re.DOTALL)
+
+
+def after_reasoning(text: str) -> str:
+    """Return the text that follows the last block of reasoning; nothing where that block is never closed.
+
+    A closing tag without an opening one counts: chat templates of reasoning models open the block in the prompt.
+    """
+    channels = list(_CHANNEL.finditer(text))
+    if channels:
+        return _final_channel(text, channels)
+    bare = _BARE_CHANNEL.match(text)
+    if bare:
+        return bare["final"] or ""
+    depth, end = 0, 0
+    for tag in _TAG.finditer(text):
+        depth = depth + 1 if tag["open"] else 0
+        end = tag.end() if tag["close"] else end
+    return "" if depth else text[end:]
+
+
+def _final_channel(text: str, channels: list[re.Match[str]]) -> str:
+    last = channels[-1]
+    if last["name"] not in (None, "final"):
+        return ""
+    return _SPECIAL.split(text[last.end() :].removeprefix("<|message|>"), maxsplit=1)[0]
