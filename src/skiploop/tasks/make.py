@@ -225,7 +225,7 @@ def _default_template(name: str, form: Format, asked: list[Example], scoring: st
 
 
 def _default_scoring(name: str, examples: list[Example]) -> str:
-    """Choose for own files: choices are scored as such, answers that are all numbers as numbers."""
+    """Choose for own files: choices are scored as such; with a number among the answers, each row by its own kind."""
     if all(e.choices for e in examples):
         return "choice"
     if any(e.choices for e in examples):
@@ -233,7 +233,7 @@ def _default_scoring(name: str, examples: list[Example]) -> str:
             f"Some rows of the task {name!r} have choices and others don't: choose a scoring for all of them "
             "(verbatim, exact or numeric), or keep the families of one kind."
         )
-    return "numeric" if all(parse_number(e.answer) for e in examples) else "exact"
+    return "numeric" if any(parse_number(e.answer) for e in examples) else "exact"
 
 
 def _check_mixed(name: str, examples: list[Example]) -> None:

@@ -5,7 +5,7 @@ study asks the model for the log-likelihood of each of `continuations` and `judg
 
     verbatim   the text up to EOS is the answer, character by character: one forced pass can decide it
     exact      the final statement is the answer, whatever its case, white space and punctuation
-    numeric    the final number is the answer (a LaTeX expression where the gold answer is one)
+    numeric    the final number is the answer (an expression or a word where the gold answer is one)
     math       the same, and where that isn't equal, math-verify decides if it is installed
     gym        the data set's own judgement: problems of reasoning-gym
     choice     the continuation with the highest log-likelihood is the right option's text

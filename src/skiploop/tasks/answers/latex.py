@@ -19,7 +19,9 @@ _UPRIGHT = r"\\(?:mathrm|operatorname\*?)\s*"
 _FONT = r"\\(?:mathbf|mathit|mathsf|boldsymbol|bm)\s*"
 _WRAPPED = re.compile(rf"(?:(?P<text>{_TEXT})|(?P<upright>{_UPRIGHT})|{_FONT})\{{(?P<content>[^{{}}]*)\}}")
 _POWER = r"(?:\^\s*\{?\s*(?P<power>[23])\s*\}?)?"
-_TRAILING = re.compile(rf"(?<=[\w}})\]])(?:\\[,;:! ]|[\s~])*(?:(?P<text>{_TEXT})|{_UPRIGHT})\{{(?P<content>[^{{}}]*)\}}{_POWER}\s*$")
+_TRAILING = re.compile(
+    rf"(?<=[\w}})\]])(?:\\[,;:! ]|[\s~])*(?:(?P<text>{_TEXT})|{_UPRIGHT})\{{(?P<content>[^{{}}]*)\}}{_POWER}\s*$"
+)
 _SPACE = r"(?:\\[,;:! ]|\\q?quad(?![A-Za-z])|[~\s])+"
 _LEFT_SIDE = re.compile(r"^([A-Za-z](?:\([A-Za-z]\))?)=(?!=)")
 _DEGREES = re.compile(r"\^\s*\{?\s*\\circ\s*\}?|\\degree(?![A-Za-z])|°")

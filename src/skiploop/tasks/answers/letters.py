@@ -17,11 +17,11 @@ from skiploop.tasks.answers.reasoning import after_reasoning
 MAX_OPTIONS = len(string.ascii_uppercase)
 _NAMED = r"(?:(?:the|an?|my|is|correct|right|best|answer|final|most likely|likely|probably|definitely|clearly)\s+)*"
 _WORD = r"(?:options?|choices?|answers?|letters?|statements?)\s*:?\s*"
-_LINKS = (
-    "because|since|as|so|which|with|for|due|given|where|that|meaning|i\\.e\\.|is(?= (?:the )?(?:correct|right|best|true|most))|here"
-)
+_LINKS = "because|since|as|so|which|with|for|due|given|where|that|meaning|i\\.e\\.|is(?= (?:the )?(?:correct|right|best|true|most))|here"
 _OPENING = re.compile(r"[\s\"'“‘`*_$({\[\\]*(?:boxed|fbox)?[\s({\[]*")
-_CHOSEN = re.compile(r"\b(?:choose|pick|select|go with|going with)\s+(?:the\s+)?(?:option\s+|choice\s+|answer\s+)?", re.IGNORECASE)
+_CHOSEN = re.compile(
+    r"\b(?:choose|pick|select|go with|going with)\s+(?:the\s+)?(?:option\s+|choice\s+|answer\s+)?", re.IGNORECASE
+)
 
 
 def letters(count: int) -> tuple[str, ...]:
@@ -40,7 +40,7 @@ def extract_letter(text: str, count: int) -> str | None:
     return _extract(text, count)[0]
 
 
-def extract_choice(text: str, choices: tuple[str, ...], fold: object = str.casefold) -> int | None:
+def extract_choice(text: str, choices: tuple[str, ...]) -> int | None:
     """Return the index of the option that a text names by letter; None also where its words name another option."""
     letter, rest = _extract(text, len(choices))
     if letter is None:
@@ -68,7 +68,9 @@ def _extract(text: str, count: int) -> tuple[str | None, str]:
     if found[0] is not None or not text.strip():
         return found
     chosen = list(_CHOSEN.finditer(text))
-    return _stated(text[chosen[-1].end() :], allowed) if chosen and not denied(text[: chosen[-1].start()]) else (None, "")
+    return (
+        _stated(text[chosen[-1].end() :], allowed) if chosen and not denied(text[: chosen[-1].start()]) else (None, "")
+    )
 
 
 def _letter_of(mark: Mark, allowed: str) -> tuple[str | None, str]:
@@ -128,7 +130,11 @@ def _several(rest: str, allowed: str) -> bool:
 
 def _clause(rest: str) -> str:
     """What is said of the letter itself: up to a comma, a bracket, or a reason."""
-    return re.split(rf"[,;.(:–—]|\b(?:{_LINKS.replace('|is(?= (?:the )?(?:correct|right|best|true|most))', '')})\b", rest, maxsplit=1)[0]
+    return re.split(
+        rf"[,;.(:–—]|\b(?:{_LINKS.replace('|is(?= (?:the )?(?:correct|right|best|true|most))', '')})\b",
+        rest,
+        maxsplit=1,
+    )[0]
 
 
 def _opens_with_article(content: str) -> bool:

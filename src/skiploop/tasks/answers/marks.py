@@ -27,7 +27,14 @@ _OPTION_WORDS = re.compile(
 )
 _EMPHASIS = re.compile(r"(?<![\w)])\*\*|\*\*(?![\w(])|(?<![\w_])__(?=\w)|(?<=\w)__(?![\w_])")
 _TAGGED = re.compile(r"<answer>((?:(?!<answer>).)*?)</answer>", re.DOTALL | re.IGNORECASE)
-_BETWEEN_BOXES = re.compile(r"[\s$,;.\\()\[\]]*(?:(?:and|or|to|\\text\s*\{\s*(?:and|or)\s*\})[\s$\\()\[\]]*)?(?:[a-z]\s*=\s*)?")
+_BETWEEN_BOXES = re.compile(
+    r"[\s$,;.\\()\[\]]*(?:(?:and|or|to|\\text\s*\{\s*(?:and|or)\s*\})[\s$\\()\[\]]*)?(?:[a-z]\s*=\s*)?"
+)
+_DENIED_BOX = re.compile(
+    r"(?:\b(?:not|never|nor|rather than|instead of)|n['’]t)\s+(?:equal(?:s| to)?\s+|be\s+|simply\s+|just\s+)?[\s$\\(\[]*$"
+    r"|(?:\b(?:not|never|doubt|unlikely)|n['’]t)\b[^.,;:!?$\n]{0,30}\banswer\b[^.,;:!?$\n]{0,15}[\s$\\(\[]*$",
+    re.IGNORECASE,
+)
 _CLAUSE = re.compile(r"[,;:.!?\n]")
 
 
@@ -76,6 +83,12 @@ def final_statement(text: str) -> str:
     return text.strip()
 
 
+def boxed_answer(text: str) -> str | None:
+    """Return what the last box of a text holds, with the boxes that are joined to it, or None."""
+    boxes = _boxes(text)
+    return boxes[-1][1] if boxes else None
+
+
 def _tagged(text: str) -> list[tuple[int, str]]:
     """What stands in answer tags; a box in them is what they hold."""
     found = []
@@ -93,11 +106,10 @@ def _boxes(text: str) -> list[tuple[int, str]]:
     for at, content in boxed_spans(text)[-_MAX_MARKS:]:
         between = text[end:at] if end >= 0 else "\n"
         end = text.find(content, at) + len(content) + 1
-        if found and "\n\n" not in between and _BETWEEN_BOXES.fullmatch(between) and "or" + "," not in between:
-            joint = " or " if re.search(r"\bor\b|\{\s*or", between) else ", "
-            found[-1] = (found[-1][0], found[-1][1] + joint + content)
+        if found and "\n\n" not in between and _BETWEEN_BOXES.fullmatch(between):
+            found[-1] = (found[-1][0], f"{found[-1][1]}, {content}")
         else:
-            found.append((at, f"not {content}" if _denied_before(text, at) else content))
+            found.append((at, f"not {content}" if _DENIED_BOX.search(text[max(0, at - 80) : at]) else content))
     return found
 
 

@@ -162,9 +162,7 @@ def _unsigned(words: Sequence[Word], at: int, prose: bool) -> Quantity | None:
     return _with_scale_and_unit(words, at, end, number, prose)
 
 
-def _with_scale_and_unit(
-    words: Sequence[Word], at: int, end: int, number: Number | None, prose: bool
-) -> Quantity:
+def _with_scale_and_unit(words: Sequence[Word], at: int, end: int, number: Number | None, prose: bool) -> Quantity:
     says = [word.says for word in _sentence_part(words, at)]
     part = and_a_part(says[end - at :])
     if part is not None:

@@ -18,10 +18,10 @@ _ABBREVIATION = r"(?<!\bapprox)(?<!\bi\.e)(?<!\be\.g)(?<!\bvs)(?<!\bRs)(?<!\bNo)
 SENTENCE_END = re.compile(rf"(?<=\S){_ABBREVIATION}[.;!?]+(?=\s|$|[\"'”’)])")
 DENIAL = re.compile(
     r"\b(?:not|never|neither|nor|cannot|without|except|unless|doubt|wrong|incorrect|false|mistaken|unlikely|rather than"
-    r"|instead of|impossible|unknown|undefined|isn|aren|wasn|don|doesn|can)\b(?:['’]t\b)?|n['’]t\b|\bno\b(?! \d)",
+    r"|instead of|impossible|unknown|undefined)\b|n['’]t\b|\bno\b(?! \d)",
     re.IGNORECASE,
 )
-_CERTAIN = re.compile(r"\bno (?:more|less|doubt|longer|matter|one)\b|\bnot only\b|\bcan (?=\w)", re.IGNORECASE)
+_CERTAIN = re.compile(r"\bno (?:more|less|doubt|longer|matter|one)\b|\bnot only\b", re.IGNORECASE)
 # Before a number these make it a bound, a part of a sum, or one of several.
 _BEFORE = frozenset(
     "than least most above below under over between either or half twice double triple thrice times plus minus less"

@@ -14,7 +14,9 @@ _CHANNEL = re.compile(
 )
 _SPECIAL = re.compile(r"<\|?(?:end|return|start|call|message|turn)\|?>")
 # The same, decoded without its special tokens: "analysisWe need ...assistantfinal18".
-_BARE_CHANNEL = re.compile(r"^(?:analysis|commentary)(?=[A-Z0-9])(?P<body>.*?)(?:assistantfinal(?P<final>.*))?$", re.DOTALL)
+_BARE_CHANNEL = re.compile(
+    r"^(?:analysis|commentary)(?=[A-Z0-9])(?P<body>.*?)(?:assistantfinal(?P<final>.*))?$", re.DOTALL
+)
 
 
 def after_reasoning(text: str) -> str:

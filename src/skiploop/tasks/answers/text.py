@@ -184,4 +184,3 @@ def _inner(match: re.Match[str]) -> str:
 
 def _without_wrappers(text: str) -> str:
     return unwrap_text(text).strip("$ ") if "\\" in text else text
-

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from skiploop.tasks.answers.text import exact_verdict, extract_letter, normalise
+from skiploop.tasks.answers.text import exact_verdict, extract_choice, letters, normalise
 from skiploop.tasks.example import Example, Verdict
 from skiploop.tasks.scorers.protocol import Scorer
 
@@ -34,9 +34,9 @@ class Choice(Scorer):
 
     def judge(self, example: Example, text: str) -> Verdict:
         """Judge a text that names an option by its letter, or else by its text."""
-        letter = extract_letter(text, len(example.choices))
-        if letter is not None:
-            return Verdict(float(ord(letter) - ord("A") == example.gold), letter)
+        named = extract_choice(text, example.choices)
+        if named is not None:
+            return Verdict(float(named == example.gold), letters(len(example.choices))[named])
         _, answer = exact_verdict(example.answer, text)
         for index, choice in enumerate(example.choices):
             if answer is not None and normalise(choice) == normalise(answer):

@@ -1,4 +1,4 @@
-"""Scoring `numeric`: the final number is the answer (a LaTeX expression where the gold answer is one)."""
+"""Scoring `numeric`: the final number is the answer, the final expression or word where the gold answer is one."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from skiploop.tasks.scorers.protocol import Scorer
 
 
 class Numeric(Scorer):
-    """For answers that are numbers."""
+    """For answers that are numbers; words among them are judged as by `exact`, row by row."""
 
     def judge(self, example: Example, text: str) -> Verdict:
-        """Compare the final number exactly."""
+        """Compare the final number exactly, or what the gold answer is instead."""
         right, answer = numeric_verdict(example.answer, text)
         return Verdict(float(right), answer)

@@ -6,14 +6,17 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from skiploop.tasks.answers.numeric import canonical_number
-from skiploop.tasks.answers.text import MAX_OPTIONS, extract_boxed, letters
+from skiploop.tasks.answers.marks import boxed_answer
+from skiploop.tasks.answers.numeric import canonical_number, parse_number
+from skiploop.tasks.answers.text import MAX_OPTIONS, letters
 from skiploop.tasks.example import Example
+from skiploop.tasks.sources.options import nested_options, options_in_columns
 from skiploop.tasks.sources.rows import Row
 
 
 def read_plain(row: Row, fallback_id: str) -> Example:
     """Own rows: prompt or question with answer; with choices the answer is an index, a letter or a text."""
+    row = options_in_columns(row)
     prompt = row.text("prompt") if row.has("prompt") else ""
     question = row.text("question", "prompt")
     choices = _choices(row, row.get("choices")) if row.has("choices") else ()
@@ -32,7 +35,11 @@ def read_plain(row: Row, fallback_id: str) -> Example:
 
 
 def read_arc(row: Row, fallback_id: str) -> Example:
-    """ARC: `choices` with `text` and `label`; `answerKey` is one of the labels (A to E, or 1 to 4)."""
+    """ARC: `choices` with `text` and `label`; `answerKey` is one of the labels (A to E, or 1 to 4).
+
+    ARC's own download has both inside of `question`, see `nested_options`.
+    """
+    row = nested_options(row)
     options = row.get("choices")
     if not isinstance(options, dict) or not isinstance(options.get("label"), list):
         row.fail("field 'choices' must be an object with the lists 'text' and 'label'.")
@@ -57,7 +64,7 @@ def read_gsm8k(row: Row, fallback_id: str) -> Example:
     """GSM8K: the answer is a worked solution that ends in `#### N`."""
     head, mark, tail = row.text("answer").rpartition("####")
     answer = canonical_number(tail)
-    if not mark or answer is None:
+    if not mark or answer is None or not re.search(r"[0-9]", tail):
         row.fail(f"the answer must end in '#### NUMBER', found {(tail if mark else head + tail)[-40:]!r}.")
     own_id = row.plain("id") if row.has("id") else fallback_id
     return Example(own_id, "", answer, question=row.text("question").strip())
@@ -65,13 +72,13 @@ def read_gsm8k(row: Row, fallback_id: str) -> Example:
 
 def read_math(row: Row, fallback_id: str) -> Example:
     r"""MATH: the answer is the last \boxed{...} of the solution (MATH-500 has it as a field too)."""
-    boxed = row.plain("answer") if row.has("answer") else extract_boxed(row.text("solution"))
+    boxed = row.plain("answer") if row.has("answer") else boxed_answer(row.text("solution"))
     if boxed is None:
         row.fail("the solution has no \\boxed{...} with balanced braces.")
     return Example(
         id=next((row.plain(name) for name in ("unique_id", "id") if row.has(name)), fallback_id),
         prompt="",
-        answer=canonical_number(boxed) or boxed.strip(),
+        answer=_mathematics(boxed),
         level=_level(row),
         family=row.text("type", "subject"),
         question=row.text("problem").strip(),
@@ -96,6 +103,7 @@ def read_svamp(row: Row, fallback_id: str) -> Example:
 
 def read_commonsenseqa(row: Row, fallback_id: str) -> Example:
     """CommonsenseQA: ARC's form; the test split has empty keys. An option that is repeated is shown once."""
+    row = nested_options(row)
     options = row.get("choices")
     if not row.fields.get("answerKey"):
         row.fail("the answerKey is empty: the test split of CommonsenseQA has no answers; use train or validation.")
@@ -158,10 +166,16 @@ def read_dart(row: Row, fallback_id: str) -> Example:
     return Example(
         id=row.plain("query_id") if row.has("query_id") else fallback_id,
         prompt="",
-        answer=canonical_number(answer) or answer.strip(),
+        answer=_mathematics(answer),
         family=row.plain("domain") if row.has("domain") else "",
         question=row.text("query").strip(),
     )
+
+
+def _mathematics(answer: str) -> str:
+    """A number in its one spelling; one with a known unit, and everything else, as it was written."""
+    number = parse_number(answer)
+    return answer.strip() if number is None or number.unit else str(number)
 
 
 def _choices(row: Row, value: Any) -> tuple[str, ...]:
