@@ -87,7 +87,7 @@ def same_expression(first: str, second: str) -> bool:
     if based_number(first) is not None or based_number(second) is not None:
         return based_number(first) == based_number(second)
     units = {unit for unit in (trailing_unit(first)[1], trailing_unit(second)[1]) if unit}
-    sides = {side[1] for side in (_LEFT_SIDE.match(_spelled(text)) for text in (first, second)) if side}
+    sides = {side for side in (left_side(first), left_side(second)) if side}
     return len(units) < 2 and len(sides) < 2 and plain_latex(first) == plain_latex(second)
 
 
@@ -99,6 +99,12 @@ def plain_latex(text: str) -> str:
     `\sqrt{3}`.
     """
     return _LEFT_SIDE.sub("", _spelled(text))
+
+
+def left_side(text: str) -> str | None:
+    """Return the `x` of `x=3`, None where an expression has no left side."""
+    match = _LEFT_SIDE.match(_spelled(text)) if len(text) <= _LONGEST else None
+    return None if match is None else match[1]
 
 
 def trailing_unit(text: str) -> tuple[str, str]:

@@ -64,6 +64,7 @@ def _extract(text: str, count: int) -> tuple[str | None, str]:
     line = first_line(text)
     if line is None:
         return None, ""
+    line = unwrap_text(line) if "\\" in line else line
     found = _at_start(line, allowed)
     if found[0] is not None or not text.strip():
         return found

@@ -14,7 +14,7 @@ import re
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 
-from skiploop.tasks.answers.latex import based_number, plain_latex, same_expression, trailing_unit
+from skiploop.tasks.answers.latex import based_number, left_side, plain_latex, same_expression, trailing_unit
 from skiploop.tasks.answers.numeric import parse_number
 from skiploop.tasks.answers.sandbox import Worker
 from skiploop.tasks.answers.text import final_expression, numeric_verdict
@@ -23,7 +23,8 @@ TIMEOUT = 5.0  # seconds for one comparison
 _LONGEST = 300  # characters; longer than any gold answer of MATH
 _CACHED = 2**16
 _UNCERTAIN = re.compile(r"(?<!\\):(?!=)|\\%|%|\\[lc]?dots(?![A-Za-z])|\.\.\.|…|[0-9]_\{?[0-9]")
-_PROSE = re.compile(r"(?<![\\A-Za-z{])(?!(?:sqrt|sin|cos|tan|log|inf|infinity|and)\b)[A-Za-z]{3,}\s+(?:[A-Za-z]|[0-9])")
+_PLAIN_WORD = r"(?!(?:sqrt|sin|cos|tan|log|inf|infinity|and)\b)[A-Za-z]{3,}"
+_PROSE = re.compile(rf"(?<=\s){_PLAIN_WORD}(?![A-Za-z(_^])|(?<![\\A-Za-z{{]){_PLAIN_WORD}(?=\s)|\b(?:is|of|isn)\b")
 _DEGREES = re.compile(r"\\circ(?![A-Za-z])|\\degree|°")
 _LEFT_SIDE = re.compile(r"^[A-Za-z](?:\\in|=)")
 _worker = Worker("math")
@@ -35,7 +36,8 @@ def math_verdict(gold: str, text: str) -> tuple[bool, str | None]:
     Returns whether it is right, and the answer found.
     """
     right, answer = numeric_verdict(gold, text)
-    if right or answer is None:
+    numbers = answer is not None and parse_number(gold) is not None and parse_number(answer) is not None
+    if right or answer is None or (numbers and left_side(gold) is None):
         return right, answer
     candidates = dict.fromkeys([answer, final_expression(text) or answer])
     return any(math_equal(gold, candidate) for candidate in candidates), answer
@@ -44,6 +46,8 @@ def math_verdict(gold: str, text: str) -> tuple[bool, str | None]:
 def math_equal(gold: str, answer: str) -> bool:
     """Tell whether two expressions are the same mathematics."""
     first, second = parse_number(gold), parse_number(answer)
+    if len({side for side in (left_side(gold), left_side(answer)) if side}) > 1:
+        return False
     if first is not None and second is not None:
         return second.answers(first)
     if same_expression(gold, answer):

@@ -15,7 +15,7 @@ from skiploop.tasks.answers.numeric import Number, Quantity, Word, harmless, qua
 from skiploop.tasks.answers.units import CHANGING
 
 _ABBREVIATION = r"(?<!\bapprox)(?<!\bi\.e)(?<!\be\.g)(?<!\bvs)(?<!\bRs)(?<!\bNo)"
-SENTENCE_END = re.compile(rf"(?<=\S){_ABBREVIATION}[.;!?]+(?=\s|$|[\"'”’)])")
+SENTENCE_END = re.compile(rf"(?<=\S){_ABBREVIATION}(?:[.;?]|(?<![0-9])!)[.;!?]*(?=\s|$|[\"'”’)])")
 DENIAL = re.compile(
     r"\b(?:not|never|neither|nor|cannot|without|except|unless|doubt|wrong|incorrect|false|mistaken|unlikely|rather than"
     r"|instead of|impossible|unknown|undefined)\b|n['’]t\b|\bno\b(?! \d)",
@@ -26,14 +26,14 @@ _CERTAIN = re.compile(r"\bno (?:more|less|doubt|longer|matter|one)\b|\bnot only\
 _BEFORE = frozenset(
     "than least most above below under over between either or half twice double triple thrice times plus minus less"
     " more fewer per to by divided multiplied without except square cube root sqrt log maximum minimum max min upto"
-    " within nearly almost beyond exceeding fraction ratio sum product difference question problem step option"
+    " within nearly almost beyond exceeding fraction ratio sum product difference question problem step option point base"
     " < ± not × * / ÷ + - ^ x – and".split()
 )
 _EQUAL_TO = frozenset("equal equals comes amounts up adds evaluates simplifies reduces rounds rounded leads".split())
 # Between two numbers these make them one expression, or two candidates.
 _BETWEEN = frozenset(
     "or over than by times plus minus divided multiplied out versus vs through thru point above × * / ÷ + - ^ x – ±"
-    " < %of mod modulo".split()
+    " < mod modulo base point".split()
 )
 _JOINS = frozenset("to and & then".split())
 _LINKS = frozenset(
@@ -132,7 +132,7 @@ def _behind_equals(sentence: str) -> tuple[list[Word], list[Quantity]]:
 
 def _without_asides(sentence: str) -> str:
     """Drop what stands in brackets behind a word, but not a base or another candidate."""
-    kept = r"(?![^()]*\b(?:or|base|not|wrong|incorrect)\b)"
+    kept = r"(?![^()]*\b(?:or|base|wrong|incorrect)\b)"
     return re.sub(rf"(?<=[\w%$])\s+\({kept}[^()]*[A-Za-z=][^()]*\)", "", sentence)
 
 
@@ -161,6 +161,8 @@ def _spoils(before: Sequence[Word], *, first: bool) -> bool:
         return True
     if not says:
         return not first and clause is before
+    if not first and clause is before and says[0] == "of":
+        return True
     if says[-1] == "to" and len(says) > 1 and says[-2] in _EQUAL_TO | {"up", "down", "back"}:
         return len(says) > 2 and says[-3:-1] == ["is", "up"]
     return says[-1] in _BEFORE or (len(says) > 1 and says[-1] in ("of", "the", "a") and says[-2] in _BEFORE | {"half"})

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from skiploop.tasks.answers.latex import extract_boxed, same_expression, unwrap_text
+from skiploop.tasks.answers.latex import extract_boxed, left_side, same_expression, unwrap_text
 from skiploop.tasks.answers.letters import MAX_OPTIONS, extract_choice, extract_letter, letters
 from skiploop.tasks.answers.marks import final_statement as _final_statement
 from skiploop.tasks.answers.marks import first_line, marks, without_emphasis
@@ -75,7 +75,7 @@ def numeric_verdict(gold: str, text: str) -> tuple[bool, str | None]:
 
     Returns whether it is right, and the answer found.
     """
-    expected = parse_number(gold)
+    expected = None if left_side(gold) else parse_number(gold)
     if expected is None and _WORDS.fullmatch(gold.strip()):
         return exact_verdict(gold, text)
     if expected is None:

@@ -59,7 +59,7 @@ CHANGING = frozenset(
     " cis det lcm gcd mod modulo base remainder r choose hundreds thousands millions billions trillions dozens gross"
     " tenth tenths hundredth hundredths thousandth thousandths millionth millionths half halves third thirds quarter"
     " quarters fourth fourths fifth fifths sixth sixths seventh sevenths eighth eighths ninth ninths twelfths below"
-    " plus minus times multiplied divided or infinity degrees-below".split()
+    " plus minus times multiplied divided or infinity point".split()
 )
 _POWERED = re.compile(r"(?P<name>.+?)(?:\^(?P<power>[23]))?")
 _POWERS = {"square": 2, "sq": 2, "cubic": 3, "cu": 3, "squared": 2, "cubed": 3}

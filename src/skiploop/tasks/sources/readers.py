@@ -175,7 +175,7 @@ def read_dart(row: Row, fallback_id: str) -> Example:
 def _mathematics(answer: str) -> str:
     """A number in its one spelling; one with a known unit, and everything else, as it was written."""
     number = parse_number(answer)
-    return answer.strip() if number is None or number.unit else str(number)
+    return answer.strip() if number is None or number.unit or "=" in answer else str(number)
 
 
 def _choices(row: Row, value: Any) -> tuple[str, ...]:
