@@ -1,4 +1,4 @@
-r"""Options named by letters: reading `B`, `(B)`, `**B**`, `\boxed{\text{B}}`, "option B", "The answer is B because ...".
+r"""Options named by letters: reading `B`, `(B)`, `**B**`, `\boxed{\text{B}}`, "option B", "The answer is B since ...".
 
 The article of "A dog" is no letter, and what names two letters names none.
 """
@@ -17,7 +17,8 @@ from skiploop.tasks.answers.reasoning import after_reasoning
 MAX_OPTIONS = len(string.ascii_uppercase)
 _NAMED = r"(?:(?:the|an?|my|is|correct|right|best|answer|final|most likely|likely|probably|definitely|clearly)\s+)*"
 _WORD = r"(?:options?|choices?|answers?|letters?|statements?)\s*:?\s*"
-_LINKS = "because|since|as|so|which|with|for|due|given|where|that|meaning|i\\.e\\.|is(?= (?:the )?(?:correct|right|best|true|most))|here"
+_REASONS = r"because|since|as|so|which|with|for|due|given|where|that|meaning|i\.e\.|here"
+_LINKS = rf"{_REASONS}|is(?= (?:the )?(?:correct|right|best|true|most))"
 _OPENING = re.compile(r"[\s\"'“‘`*_$({\[\\]*(?:boxed|fbox)?[\s({\[]*")
 _CHOSEN = re.compile(
     r"\b(?:choose|pick|select|go with|going with)\s+(?:the\s+)?(?:option\s+|choice\s+|answer\s+)?", re.IGNORECASE
@@ -131,11 +132,7 @@ def _several(rest: str, allowed: str) -> bool:
 
 def _clause(rest: str) -> str:
     """What is said of the letter itself: up to a comma, a bracket, or a reason."""
-    return re.split(
-        rf"[,;.(:–—]|\b(?:{_LINKS.replace('|is(?= (?:the )?(?:correct|right|best|true|most))', '')})\b",
-        rest,
-        maxsplit=1,
-    )[0]
+    return re.split(rf"[,;.(:–—]|\b(?:{_REASONS})\b", rest, maxsplit=1)[0]
 
 
 def _opens_with_article(content: str) -> bool:

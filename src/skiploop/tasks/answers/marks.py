@@ -31,7 +31,7 @@ _BETWEEN_BOXES = re.compile(
     r"[\s$,;.\\()\[\]]*(?:(?:and|or|to|\\text\s*\{\s*(?:and|or)\s*\})[\s$\\()\[\]]*)?(?:[a-z]\s*=\s*)?"
 )
 _DENIED_BOX = re.compile(
-    r"(?:\b(?:not|never|nor|rather than|instead of)|n['’]t)\s+(?:equal(?:s| to)?\s+|be\s+|simply\s+|just\s+)?[\s$\\(\[]*$"
+    r"(?:\b(?:not|never|nor|rather than|instead of)|n['’]t)\s+(?:equal(?:s| to)?\s+|be\s+|just\s+)?[\s$\\(\[]*$"
     r"|(?:\b(?:not|never|doubt|unlikely)|n['’]t)\b[^.,;:!?$\n]{0,30}\banswer\b[^.,;:!?$\n]{0,15}[\s$\\(\[]*$",
     re.IGNORECASE,
 )

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from skiploop.tasks.answers.digits import plain_text
 from skiploop.tasks.answers.numeric import Number, Quantity, Word, harmless, quantities, words_of
-from skiploop.tasks.answers.units import CHANGING
+from skiploop.tasks.answers.units import CHANGING, word_set
 
 _ABBREVIATION = r"(?<!\bapprox)(?<!\bi\.e)(?<!\be\.g)(?<!\bvs)(?<!\bRs)(?<!\bNo)"
 SENTENCE_END = re.compile(rf"(?<=\S){_ABBREVIATION}(?:[.;?]|(?<![0-9])!)[.;!?]*(?=\s|$|[\"'”’)])")
@@ -23,23 +23,23 @@ DENIAL = re.compile(
 )
 _CERTAIN = re.compile(r"\bno (?:more|less|doubt|longer|matter|one)\b|\bnot only\b", re.IGNORECASE)
 # Before a number these make it a bound, a part of a sum, or one of several.
-_BEFORE = frozenset(
-    "than least most above below under over between either or half twice double triple thrice times plus minus less"
-    " more fewer per to by divided multiplied without except square cube root sqrt log maximum minimum max min upto"
-    " within nearly almost beyond exceeding fraction ratio sum product difference question problem step option point base"
-    " < ± not × * / ÷ + - ^ x – and".split()
+_BEFORE = word_set(
+    "than least most above below under over between either or half twice double triple thrice times plus minus less "
+    "more fewer per to by divided multiplied without except square cube root sqrt log maximum minimum max min upto "
+    "within nearly almost beyond exceeding fraction ratio sum product difference question problem step option point "
+    "base < ± not × * / ÷ + - ^ x – and"
 )
-_EQUAL_TO = frozenset("equal equals comes amounts up adds evaluates simplifies reduces rounds rounded leads".split())
+_EQUAL_TO = word_set("equal equals comes amounts up adds evaluates simplifies reduces rounds rounded leads")
 # Between two numbers these make them one expression, or two candidates.
-_BETWEEN = frozenset(
-    "or over than by times plus minus divided multiplied out versus vs through thru point above × * / ÷ + - ^ x – ±"
-    " < mod modulo base point".split()
+_BETWEEN = word_set(
+    "or over than by times plus minus divided multiplied out versus vs through thru point above × * / ÷ + - ^ x – ± < "
+    "mod modulo base point"
 )
-_JOINS = frozenset("to and & then".split())
-_LINKS = frozenset(
-    "because since as so for per of in at on after before every each which that who when while where if with from a"
-    " an the is are was were has have had will would can there here this these those it he she they we you i his her"
-    " their its not leaving giving making given given therefore thus hence remaining using by through".split()
+_JOINS = word_set("to and & then")
+_LINKS = word_set(
+    "because since as so for per of in at on after before every each which that who when while where if with from a "
+    "an the is are was were has have had will would can there here this these those it he she they we you i his her "
+    "their its not leaving giving making given given therefore thus hence remaining using by through"
 )
 _LONGEST = 2000  # characters of a sentence; one that is longer comes from a model that loops
 _REASON = re.compile(r"\b(?:because|since)\b")
@@ -54,11 +54,11 @@ def stated_number(statement: str) -> Number | str | None:
     if len(statement) > _LONGEST:
         return statement[:_LONGEST]
     sentence = first_sentence(statement)
-    for sentence in dict.fromkeys([_REASON.split(sentence, maxsplit=1)[0], sentence, statement]):
-        words, found = _behind_equals(sentence)
+    for part in dict.fromkeys([_REASON.split(sentence, maxsplit=1)[0], sentence, statement]):
+        words, found = _behind_equals(part)
         if found:
             chosen = found[0]
-            clear = not _VARIABLES.search(sentence) and _clear(words, found, 0)
+            clear = not _VARIABLES.search(part) and _clear(words, found, 0)
             return chosen.number if clear and chosen.number is not None else statement.strip()
     return None
 
@@ -94,7 +94,7 @@ def bare_number(line: str) -> Number | None:
     return found[0].number if counted and _clear(words, found, 0) and not _enumerated(line) else None
 
 
-_NOUN_LINKS = frozenset("for per of in a an the each every at".split())
+_NOUN_LINKS = word_set("for per of in a an the each every at")
 
 
 def first_sentence(text: str) -> str:

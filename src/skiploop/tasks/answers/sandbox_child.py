@@ -40,7 +40,7 @@ def main() -> None:
 def math() -> Callable[[Any], Any]:
     """Compare by math-verify; what it can't read or compare isn't equal."""
     import math_verify
-    from latex2sympy2_extended import NormalizationConfig
+    from latex2sympy2_extended import NormalizationConfig  # type: ignore[import-untyped]
 
     # Its table of units has `c`, `d`, `t` and other variables, and its other parsers take a part for the whole.
     plain = NormalizationConfig(basic_latex=True, units=False, malformed_operators=True, nits=True, boxed="none")

@@ -9,6 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a text."""
+    return frozenset(text.split())
+
+
 _NAMES = {
     "metre": "m meter meters metre metres",
     "centimetre": "cm centimeter centimeters centimetre centimetres",
@@ -54,12 +60,12 @@ UNITS = {name: unit for unit, names in _NAMES.items() for name in names.split()}
 # Alone behind a number in a formula these could be variables: 3 m, 5 h.
 _LETTERS = frozenset(name for name in UNITS if len(name) == 1 and name.isalpha())
 # A number with one of these behind it is another number, or none.
-CHANGING = frozenset(
-    "squared cubed factorial pi π tau sqrt root power exponent log ln exp sin cos tan sec csc cot arcsin arccos arctan"
-    " cis det lcm gcd mod modulo base remainder r choose hundreds thousands millions billions trillions dozens gross"
-    " tenth tenths hundredth hundredths thousandth thousandths millionth millionths half halves third thirds quarter"
-    " quarters fourth fourths fifth fifths sixth sixths seventh sevenths eighth eighths ninth ninths twelfths below"
-    " plus minus times multiplied divided or infinity point".split()
+CHANGING = word_set(
+    "squared cubed factorial pi π tau sqrt root power exponent log ln exp sin cos tan sec csc cot arcsin arccos "
+    "arctan cis det lcm gcd mod modulo base remainder r choose hundreds thousands millions billions trillions dozens "
+    "gross tenth tenths hundredth hundredths thousandth thousandths millionth millionths half halves third thirds "
+    "quarter quarters fourth fourths fifth fifths sixth sixths seventh sevenths eighth eighths ninth ninths twelfths "
+    "below plus minus times multiplied divided or infinity point"
 )
 _POWERED = re.compile(r"(?P<name>.+?)(?:\^(?P<power>[23]))?")
 _POWERS = {"square": 2, "sq": 2, "cubic": 3, "cu": 3, "squared": 2, "cubed": 3}

@@ -91,7 +91,8 @@ def _labelled(row: Row, labels: dict[str, str], texts: list[Any]) -> int | None:
         row.fail(f"answer {answer!r} can mean option {' or '.join(names[at] for at in sorted(meanings))}.")
     if not meanings:
         row.fail(
-            f"answer {answer!r} is none of the options {', '.join(f'{n}: {t}' for n, t in zip(names, texts, strict=True))}."
+            f"answer {answer!r} is none of the options "
+            f"{', '.join(f'{name}: {text}' for name, text in zip(names, texts, strict=True))}."
         )
     return meanings.pop()
 
