@@ -45,7 +45,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A number in a list of words (None where it can't be read), its first word, and the first behind it and its unit."""
+    """A number in a list of words (None: unreadable), its first word, and the first word behind it and its unit."""
 
     number: Number | None
     first: int
