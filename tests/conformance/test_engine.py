@@ -18,7 +18,7 @@ from skiploop.engine.decoding import Decoder
 from skiploop.engine.engine import Engine
 from skiploop.engine.packing import Layout, lay_out
 from skiploop.engine.plain import greedy
-from skiploop.engine.prefix import Pass, PrefixCache
+from skiploop.engine.prefix import Pass, PrefixCache, copied_state
 from skiploop.engine.request import Request
 from skiploop.errors import InvalidInput
 from skiploop.models.layered import LayeredModel
@@ -123,11 +123,11 @@ def test_states_of_an_engine_go_with_it_and_results_hold_no_outputs() -> None:
         cache = PrefixCache(2**20)
         root = cache.root("input")
 
-        def run_layer(layer: int, hidden: torch.Tensor, inputs: list[int]) -> tuple[torch.Tensor, None]:
+        def run_layer(layer: int, hidden: torch.Tensor, inputs: list[int], nodes: list) -> tuple[torch.Tensor, None]:
             return hidden + layer, None
 
-        work = Pass(cache, run_layer, max_rows=8)
-        found = work.states(torch.zeros(1, 3, 2), [root], [(0, (1, 2)), (0, (1, 4)), (0, (5, 4))])
+        work = Pass(cache, run_layer, max_rows=8, take=copied_state)
+        found = work.run(torch.zeros(1, 3, 2), [root], [(0, (1, 2)), (0, (1, 4)), (0, (5, 4))])
         outputs = [weakref.ref(output) for output in cache._outputs]
         del work, cache, root
         assert len(outputs) >= 3
@@ -184,11 +184,11 @@ def test_out_of_memory_halves_the_batch_and_goes_on(error: Exception, monkeypatc
     engine = Engine(layered("llama"), max_batch_tokens=256)
     original, failed = Engine._score_chunk, []
 
-    def sometimes(self: Engine, pairs: list, length: int) -> dict:
+    def sometimes(self: Engine, pairs: list, group: object) -> dict:
         if not failed:
             failed.append(True)
             raise error
-        return original(self, pairs, length)
+        return original(self, pairs, group)
 
     monkeypatch.setattr(Engine, "_score_chunk", sometimes)
     pairs = random_pairs(random.Random(3), 1)

@@ -9,7 +9,7 @@ import torch
 
 from skiploop.chains.chain import Chain
 from skiploop.engine.call_order import fewest_calls
-from skiploop.engine.prefix import Pass, PrefixCache
+from skiploop.engine.prefix import Pass, PrefixCache, PrefixNode, copied_state
 from skiploop.spaces.named import make_space
 
 
@@ -17,14 +17,17 @@ def calls_of_a_pass(chains: list[tuple[int, ...]], *, inputs: int = 1) -> list[i
     """The layer of each call, in order; chain i is run on input i modulo `inputs`."""
     called: list[int] = []
 
-    def run_layer(layer: int, hidden: torch.Tensor, _inputs: list[int]) -> tuple[torch.Tensor, None]:
+    def run_layer(
+        layer: int, hidden: torch.Tensor, _inputs: list[int], _nodes: list[PrefixNode]
+    ) -> tuple[torch.Tensor, None]:
         called.append(layer)
         return hidden, None
 
     cache = PrefixCache(2**30)
     roots = [cache.root(i) for i in range(inputs)]
     pairs = [(i % inputs, layers) for i, layers in enumerate(chains)]
-    Pass(cache, run_layer, max_rows=len(chains)).states(torch.zeros(inputs, 1, 1), roots, pairs)
+    work = Pass(cache, run_layer, max_rows=len(chains), take=copied_state)
+    work.run(torch.zeros(inputs, 1, 1), roots, pairs)
     return called
 
 

@@ -21,7 +21,7 @@ from transformers.cache_utils import Cache, DynamicCache
 
 from skiploop.engine.captured_step import BufferSize, Capture, FixedStep, can_be_fixed, release
 from skiploop.engine.decode_calls import ScheduledCall, calls_for, entry_of, keep_rows
-from skiploop.engine.prefix import Pass, PrefixCache, PrefixNode
+from skiploop.engine.prefix import Pass, PrefixCache, PrefixNode, copied_state
 from skiploop.engine.sampling import draw_token
 from skiploop.models.layered import LayeredModel
 from skiploop.models.memory import ran_out
@@ -146,7 +146,9 @@ class DecodeBatch:
         """Hidden states of the last prompt token of each row, [R, D]; every layer call keeps its keys and values."""
         fresh = list(self._cache.layers)
 
-        def run_layer(layer: int, states: torch.Tensor, inputs: list[int]) -> tuple[torch.Tensor, Any]:
+        def run_layer(
+            layer: int, states: torch.Tensor, inputs: list[int], _nodes: list[PrefixNode]
+        ) -> tuple[torch.Tensor, Any]:
             entry = copy.deepcopy(fresh[layer])
             view = slot_view(self._cache, entry, len(recording.layers))
             rows = torch.tensor(inputs, device=self._device)
@@ -156,9 +158,10 @@ class DecodeBatch:
 
         index = {prompt: i for i, prompt in enumerate(self._prompts)}
         states = PrefixCache(2**62)
-        work = Pass(states, run_layer, max_rows=max(1, self._max_batch_tokens // self._length))
+        rows = max(1, self._max_batch_tokens // self._length)
+        work = Pass(states, run_layer, max_rows=rows, take=copied_state)
         roots = [states.root(prompt) for prompt in self._prompts]
-        ends = work.states(recording.entry, roots, [(index[row.prompt], row.layers) for row in self._rows])
+        ends = work.run(recording.entry, roots, [(index[row.prompt], row.layers) for row in self._rows])
         self.layer_calls += work.layer_calls
         self._lay_ghosts(fresh)
         self._set_calls(

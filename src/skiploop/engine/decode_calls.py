@@ -56,11 +56,11 @@ def entry_of(nodes: list[PrefixNode], room: int) -> Any:
     """
     sources = [(node.output.keep, node.row) for node in nodes if node.output is not None]
     kind = type(sources[0][0])
-    if kind not in (DynamicLayer, DynamicSlidingWindowLayer):
+    if kind not in (DynamicLayer, DynamicSlidingWindowLayer, KeyValueBuffer):
         raise UnsupportedModel(f"no batched decoding with cache entries of type {kind.__name__}")
     keys = torch.stack([entry.keys[row] for entry, row in sources])
     values = torch.stack([entry.values[row] for entry, row in sources])
-    window = None if kind is DynamicLayer else sources[0][0].sliding_window
+    window = sources[0][0].sliding_window if kind is DynamicSlidingWindowLayer else None
     if window is None or keys.shape[-2] + room < window:  # the window covers all tokens to the end
         return KeyValueBuffer(keys, values, room)
     merged = copy.copy(sources[0][0])

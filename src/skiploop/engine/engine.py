@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TypeVar
@@ -23,18 +23,21 @@ import torch
 
 from skiploop.engine.allocator import keep_freed_memory
 from skiploop.engine.captured_step import Capture, cuda_graph
+from skiploop.engine.common_tokens import Preambles, Tokens
 from skiploop.engine.decoding import Decoder
-from skiploop.engine.packing import Layout, batch_inputs, lay_out, padded_length, pieces
+from skiploop.engine.packing import Layout, lay_out, padded_length, pieces
 from skiploop.engine.plain import PlainEngine
-from skiploop.engine.prefix import Pass, PrefixCache, PrefixNode
+from skiploop.engine.preamble import Preamble
+from skiploop.engine.prefix import PrefixCache
 from skiploop.engine.request import Request, Result
 from skiploop.engine.rope import Side, find_switch
+from skiploop.engine.score_batch import ScoreBatch
 from skiploop.engine.scoring import Score, ScoringPair, compare
-from skiploop.engine.selftest import batched_generation_is_exact, batched_scoring_is_exact
+from skiploop.engine.selftest import TRIAL_PREAMBLE, batched_generation_is_exact, batched_scoring_is_exact
 from skiploop.errors import InvalidInput
 from skiploop.models.layered import LayeredModel
 from skiploop.models.memory import ran_out
-from skiploop.models.recorded_calls import Caller, Recording, call_layer, dimensions, head, record, unmistakable
+from skiploop.models.recorded_calls import Caller, call_layer, head
 
 log = logging.getLogger("skiploop")
 T = TypeVar("T")
@@ -42,6 +45,28 @@ T = TypeVar("T")
 _CPU_BATCH_TOKENS, _GPU_BATCH_TOKENS = 2048, 65536
 _CPU_CACHE_CAP = 512 * 2**20
 _LOGITS_BYTES = 256 * 2**20  # of one call of the head
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """What sequences have in common that are scored in one batch."""
+
+    length: int  # they are padded to, preamble included
+    packed: bool
+    preamble: Preamble | None = None
+
+
+@dataclass(slots=True)
+class _Cost:
+    """What was run. Part of a sequence counts by its share of the tokens."""
+
+    calls: float = 0.0  # one layer on one sequence
+    tokens: int = 0  # one layer on one token; padding included
+
+    def add(self, calls: int, tokens: int, *, of: int) -> None:
+        """Layer calls on `tokens` tokens each, of sequences of `of` tokens."""
+        self.calls += calls * tokens / of
+        self.tokens += calls * tokens
 
 
 @dataclass(slots=True)
@@ -92,12 +117,13 @@ class Engine:
             keep_freed_memory()
         self.model = model
         self.max_batch_tokens = max_batch_tokens or (_GPU_BATCH_TOKENS if on_gpu else _CPU_BATCH_TOKENS)
-        self._calls = 0
+        self.share_preambles = True
+        self._cost = _Cost()
         self._plain = PlainEngine(model)
         self._states = PrefixCache(cache_bytes or _default_cache_bytes(model.device))
         self._batched: dict[str, bool] = {}  # kind of work -> whether the batched path is exact on this model
         self._encode_pair = lru_cache(maxsize=65536)(model.encode_pair)
-        self._taken = dimensions(model.hf)
+        self._known_preambles = Preambles()
         self._switch = find_switch(model.hf.config)
         self._compiled: Caller | None = torch.compile(call_layer, dynamic=True) if compile else None
         self._capture: Capture | None = cuda_graph if compile and on_gpu else None
@@ -109,8 +135,17 @@ class Engine:
 
     @property
     def layer_calls(self) -> int:
-        """One layer on one sequence in one forward, executed so far."""
-        return self._calls + self._plain.layer_calls
+        """One layer on one sequence in one forward, executed so far.
+
+        A layer that is run on part of a sequence counts by the part's share of the tokens: on the 300 tokens of a
+        preamble, once for many sequences of 400, as 3/4, and on the rest of each of them as 1/4.
+        """
+        return round(self._cost.calls) + self._plain.layer_calls
+
+    @property
+    def layer_tokens(self) -> int:
+        """One layer on one token, padding included, executed so far for scoring and exact-match checks."""
+        return self._cost.tokens
 
     def batched_paths(self) -> dict[str, bool]:
         """Which kinds of work have a batched path that is exact on this model; the others run one by one.
@@ -138,6 +173,7 @@ class Engine:
     def run_alone(self, request: Request) -> Result:
         """The result of one request by itself: states computed alongside other requests are forgotten."""
         self._states.clear()
+        self._known_preambles.clear()
         return self.run([request])[0]
 
     def _kind(self, request: Request) -> str:
@@ -176,7 +212,7 @@ class Engine:
         if kind not in self._batched:
             self._batched[kind] = self._trial(kind)
             self._states.clear()
-            if not self._batched[kind] and kind != "packed":
+            if not self._batched[kind] and kind in ("score", "generate"):
                 log.warning("%s: no batched path for %s, one request after another", self.model.name, kind)
         return self._batched[kind]
 
@@ -190,13 +226,23 @@ class Engine:
                 return self._trial(kind)
             self._capture = decoder.capture
             return exact
-        exact = batched_scoring_is_exact(self.model, self.score_layouts, packed=kind == "packed")
+        if kind in ("shared", "shared packed"):
+            return self._shares_exactly(packed=kind == "shared packed")
+        exact = batched_scoring_is_exact(self.model, partial(self._score_after, {}), packed=kind == "packed")
         if not exact and self._compiled is not None:
             log.warning("%s: compiled layers fail or aren't exact, going on without", self.model.name)
             self._compiled = None
             self._states.clear()
             return self._trial(kind)
         return exact
+
+    def _shares_exactly(self, *, packed: bool) -> bool:
+        def score(pairs: Iterable[ScoringPair]) -> dict[ScoringPair, Score]:
+            pairs = list(pairs)
+            preamble = self._preamble(pairs[0][0].tokens[:TRIAL_PREAMBLE])
+            return self._score_after({layout: preamble for layout, _ in pairs}, pairs)
+
+        return batched_scoring_is_exact(self.model, score, packed=packed, preamble=TRIAL_PREAMBLE)
 
     def _retrying(self, work: Callable[[], T]) -> T:
         """Do `work`; when memory runs out, again with batches and states half as large."""
@@ -226,7 +272,7 @@ class Engine:
         try:
             return decoder.run(requests)
         finally:
-            self._calls += decoder.layer_calls
+            self._cost.calls += decoder.layer_calls
             self._capture = decoder.capture
 
     def _decoder(self, ends: tuple[int, ...] | None = None) -> Decoder:
@@ -243,14 +289,40 @@ class Engine:
 
     def score_layouts(self, pairs: Iterable[ScoringPair]) -> dict[ScoringPair, Score]:
         """For each (layout, layers): whether every target is the arg-max, and the log-likelihood of each target."""
-        groups: dict[tuple[int, bool], dict[ScoringPair, None]] = defaultdict(dict)
+        pairs = list(pairs)
+        return self._score_after(self._preambles_of(list(dict.fromkeys(layout for layout, _ in pairs))), pairs)
+
+    def _score_after(
+        self, preambles: Mapping[Layout, Preamble], pairs: Iterable[ScoringPair]
+    ) -> dict[ScoringPair, Score]:
+        """The same, where `preambles` says with which shared tokens some layouts begin."""
+        groups: dict[_Group, dict[ScoringPair, None]] = defaultdict(dict)
         for pair in pairs:
-            groups[self._length(pair[0]), pair[0].packed][pair] = None
+            group = _Group(self._length(pair[0]), pair[0].packed, preambles.get(pair[0]))
+            groups[group][pair] = None
         scored: dict[ScoringPair, Score] = {}
-        for (length, _), members in groups.items():
-            for chunk in self._chunks(sorted(members, key=lambda pair: (pair[0].tokens, pair[1])), length):
-                scored.update(self._score_chunk(chunk, length))
+        for group, members in groups.items():
+            for chunk in self._chunks(list(members), group):
+                scored.update(self._score_chunk(chunk, group))
         return scored
+
+    def _preambles_of(self, layouts: Sequence[Layout]) -> dict[Layout, Preamble]:
+        """The tokens that a layout's prompt begins with as others do, where they can be computed once for all."""
+        if not self.share_preambles:
+            return {}
+        prompts = {layout: layout.tokens[: layout.prompt_length] for layout in layouts}
+        assigned = self._known_preambles.assign(dict.fromkeys(prompts.values()))
+        made = {tokens: self._preamble(tokens) for tokens in dict.fromkeys(assigned.values())}
+        found = {layout: made[assigned[prompt]] for layout, prompt in prompts.items() if prompt in assigned}
+        return {layout: preamble for layout, preamble in found.items() if self._may_follow(layout, preamble)}
+
+    def _may_follow(self, layout: Layout, preamble: Preamble) -> bool:
+        switch = None if self._switch is None else self._switch.length
+        fits = preamble.fits(self._length(layout), window=_window(self.model), switch=switch)
+        return fits and self._exact("shared packed" if layout.packed else "shared")
+
+    def _preamble(self, tokens: Tokens) -> Preamble:
+        return Preamble(self.model, tokens, self._states, max_batch_tokens=self.max_batch_tokens)
 
     def _length(self, layout: Layout) -> int:
         """The length to which a sequence is padded; sequences of one length share batches."""
@@ -272,55 +344,46 @@ class Engine:
             return [lay_out(pairs[0][0], [answer for _, answer in pairs])]
         return [lay_out(prompt, [answer]) for prompt, answer in pairs]
 
-    def _chunks(self, pairs: list[ScoringPair], length: int) -> Iterator[list[ScoringPair]]:
-        """Pieces whose states fit into half of the cache; each pair holds one state while it waits."""
+    def _chunks(self, pairs: list[ScoringPair], group: _Group) -> Iterator[list[ScoringPair]]:
+        """Pieces whose states fit into half of the cache: each pair holds one while it waits.
+
+        With a preamble each chain holds one of the preamble's, too, so that the pairs of a chain stay together.
+        """
         width = self.model.hf.get_input_embeddings().weight.shape[-1]
-        state_bytes = length * width * self.model.dtype.itemsize
-        size = max(1, self._states.cache_bytes // (2 * state_bytes))
-        for start in range(0, len(pairs), size):
-            yield pairs[start : start + size]
+        preamble = group.preamble
+        state_bytes = (group.length - (len(preamble) if preamble else 0)) * width * self.model.dtype.itemsize
+        if preamble is None:
+            pairs.sort(key=lambda pair: (pair[0].tokens, pair[1]))
+            yield from pieces(pairs, lambda _: state_bytes, self._states.cache_bytes // 2)
+            return
+        pairs.sort(key=lambda pair: (pair[1], pair[0].tokens))
+        first = {layers: layout for layout, layers in reversed(pairs)}  # the first pair of each chain
+        shared_bytes = preamble.state_bytes()
+        yield from pieces(
+            pairs,
+            lambda pair: state_bytes + (shared_bytes if first[pair[1]] is pair[0] else 0),
+            self._states.cache_bytes // 2,
+        )
 
-    def _score_chunk(self, pairs: list[ScoringPair], length: int) -> dict[ScoringPair, Score]:
+    def _score_chunk(self, pairs: list[ScoringPair], group: _Group) -> dict[ScoringPair, Score]:
         """For each pair: whether every target is the arg-max, and the log-likelihood of each target."""
-        layouts = list(dict.fromkeys(layout for layout, _ in pairs))
-        index = {layout: i for i, layout in enumerate(layouts)}
-        recording = self._record(layouts, length)
-        recording.compiled = self._compiled
-        device = recording.entry.device
-
-        def run_layer(layer: int, hidden: torch.Tensor, inputs: list[int]) -> tuple[torch.Tensor, None]:
-            states = recording.run(layer, hidden, torch.tensor(inputs, device=device))
-            recording.forget_picked()
-            return states, None
-
-        roots = [self._root(layout, length) for layout in layouts]
-        work = Pass(self._states, run_layer, max_rows=max(1, self.max_batch_tokens // length))
-        states = work.states(recording.entry, roots, [(index[layout], layers) for layout, layers in pairs])
-        self._calls += work.layer_calls
+        batch = ScoreBatch(
+            self.model, list(dict.fromkeys(layout for layout, _ in pairs)), group.length, preamble=group.preamble
+        )
+        before = group.preamble.layer_calls if group.preamble is not None else 0
+        states = batch.states(pairs, self._states, max_batch_tokens=self.max_batch_tokens, compiled=self._compiled)
+        self._cost.add(batch.layer_calls, batch.width, of=group.length)
+        if group.preamble is not None:
+            self._cost.add(group.preamble.layer_calls - before, len(group.preamble), of=group.length)
         scored: dict[ScoringPair, Score] = {}
-        for part in pieces(pairs, lambda pair: len(pair[0].positions), self._head_positions()):
-            hidden = torch.cat([states[index[layout], layers][list(layout.positions)] for layout, layers in part])
-            targets = torch.tensor([token for layout, _ in part for token in layout.targets], device=device)
-            scored.update(zip(part, compare(head(self.model.hf, hidden), targets, part, self._ends()), strict=True))
+        for part in pieces(zip(pairs, states, strict=True), lambda item: len(item[1]), self._head_positions()):
+            hidden = torch.cat([state for _, state in part])
+            compared = [pair for pair, _ in part]
+            targets = torch.tensor([token for layout, _ in compared for token in layout.targets], device=hidden.device)
+            scored.update(
+                zip(compared, compare(head(self.model.hf, hidden), targets, compared, self._ends()), strict=True)
+            )
         return scored
-
-    def _record(self, layouts: list[Layout], length: int) -> Recording:
-        rows = unmistakable(len(layouts), self._taken | {length}) if len(layouts) > 1 else 1
-        inputs = batch_inputs(layouts, length, rows=rows, pad_id=self._pad_id())
-        if "attention_mask" in inputs:
-            allowed = inputs["attention_mask"]
-            # Additive: every attention implementation takes such a mask, only some take a boolean one.
-            blocked = torch.full_like(allowed, torch.finfo(self.model.dtype).min, dtype=self.model.dtype)
-            inputs["attention_mask"] = blocked.masked_fill_(allowed, 0.0)
-        on_device = {name: tensor.to(self.model.device) for name, tensor in inputs.items()}
-        return record(self.model.hf, {**on_device, "use_cache": False})
-
-    def _root(self, layout: Layout, length: int) -> PrefixNode:
-        return self._states.root((layout.tokens, layout.prompt_length, layout.branches, length))
-
-    def _pad_id(self) -> int:
-        pad = getattr(self.model.tokenizer, "pad_token_id", None)
-        return int(pad) if pad is not None else 0
 
     def _ends(self) -> torch.Tensor:
         return torch.tensor(self.model.eos_ids or (-1,), device=self.model.device)

@@ -7,10 +7,11 @@ only the prompt and itself and counts its positions from the end of the prompt. 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import torch
+import torch.nn.functional as F
 
 T = TypeVar("T")
 
@@ -39,6 +40,15 @@ class Layout:
     def packed(self) -> bool:
         """Whether it needs a mask and positions of its own: more than one continuation has tokens in it."""
         return sum(length > 0 for length in self.branches) > 1
+
+    def rest(self, tokens: int) -> Layout:
+        """Without the first `tokens` tokens, which are part of the prompt and not its last one."""
+        return replace(
+            self,
+            tokens=self.tokens[tokens:],
+            prompt_length=self.prompt_length - tokens,
+            positions=tuple(position - tokens for position in self.positions),
+        )
 
     def continuations(self) -> Iterator[tuple[int, ...]]:
         """The targets of each continuation."""
@@ -89,11 +99,13 @@ def padded_length(length: int, step: int = 8) -> int:
     return -(-length // step) * step
 
 
-def batch_inputs(layouts: Sequence[Layout], length: int, *, rows: int, pad_id: int) -> dict[str, torch.Tensor]:
+def batch_inputs(
+    layouts: Sequence[Layout], length: int, *, rows: int, pad_id: int, past: int = 0
+) -> dict[str, torch.Tensor]:
     """Model inputs for sequences of one kind (packed or not), right-padded to `length`; [rows, length].
 
     Causal attention never looks to the right, so padding there needs no mask and the fastest kernels apply. Rows beyond
-    the sequences repeat the first one.
+    the sequences repeat the first one. `past`: tokens before these that are in a cache; every token sees them.
     """
     filled = [*layouts, *([layouts[0]] * (rows - len(layouts)))]
     input_ids = torch.full((rows, length), pad_id, dtype=torch.long)
@@ -113,4 +125,5 @@ def batch_inputs(layouts: Sequence[Layout], length: int, *, rows: int, pad_id: i
             start = stop
         # Padding sees the prompt only, like an empty continuation: a row of nothing but False would become NaN.
         mask[row, 0, start:, start:] = torch.eye(length - start, dtype=torch.bool)
-    return {"input_ids": input_ids, "attention_mask": mask, "position_ids": position_ids}
+    mask = F.pad(mask, (past, 0), value=True)
+    return {"input_ids": input_ids, "attention_mask": mask, "position_ids": position_ids + past}

@@ -23,9 +23,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True, eq=False)
@@ -47,6 +49,15 @@ class PrefixNode:
         assert self.output is not None
         return self.output.states[self.row]
 
+    def layers(self) -> tuple[int, ...]:
+        """The prefix: the layers from the root to here."""
+        path: list[int] = []
+        node = self
+        while node.parent is not None:
+            path.append(node.layer)
+            node = node.parent
+        return tuple(reversed(path))
+
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
 class LayerOutput:
@@ -54,12 +65,17 @@ class LayerOutput:
 
     states: torch.Tensor
     nodes: list[PrefixNode]
-    keep: Any = None  # what `run_layer` returned beside the states (the keys and values of this call)
+    keep: Any = None  # what `run_layer` returned beside the states: a cache entry with the keys and values of this call
     pins: int = 0  # nodes whose children are still to be computed
+
+    def __post_init__(self) -> None:
+        for row, node in enumerate(self.nodes):
+            node.output, node.row = self, row
 
     @property
     def nbytes(self) -> int:
-        return self.states.numel() * self.states.element_size()
+        kept = (self.keep.keys, self.keep.values) if self.keep is not None else ()
+        return sum(tensor.nbytes for tensor in (self.states, *kept))
 
 
 class PrefixCache:
@@ -86,8 +102,6 @@ class PrefixCache:
 
     def add(self, output: LayerOutput) -> None:
         """Add the output of a layer call; make room if necessary."""
-        for row, node in enumerate(output.nodes):
-            node.output, node.row = output, row
         self._outputs[output] = None
         self.used_bytes += output.nbytes
         if self.used_bytes > self.cache_bytes:
@@ -117,27 +131,41 @@ class PrefixCache:
                 self._roots.pop(node.key, None)
 
 
-# (layer, hidden [n, S, D], inputs [n]) -> states [n, S, D], and something to keep with them.
-RunLayer = Callable[[int, torch.Tensor, list[int]], tuple[torch.Tensor, Any]]
+# (layer, hidden [n, S, D], inputs [n], nodes [n]) -> states [n, S, D], and the cache entry to keep with them, if any.
+RunLayer = Callable[[int, torch.Tensor, list[int], list[PrefixNode]], tuple[torch.Tensor, Any]]
 
 
-class Pass:
+def copied_state(node: PrefixNode) -> torch.Tensor:
+    """Its state [S, D], copied: a view would keep all rows of its layer call alive."""
+    return node.state().clone()
+
+
+class Pass(Generic[T]):
     """One pass over (input, chain) pairs: plan what has to be computed, then run it layer by layer."""
 
-    def __init__(self, cache: PrefixCache, run_layer: RunLayer, *, max_rows: int) -> None:
-        """`max_rows`: rows of one call of `run_layer`, at most."""
+    def __init__(
+        self, cache: PrefixCache, run_layer: RunLayer, *, max_rows: int, take: Callable[[PrefixNode], T]
+    ) -> None:
+        """A pass that hasn't started.
+
+        Args:
+            cache: where states are kept.
+            run_layer: makes one layer call.
+            max_rows: rows of one layer call, at most.
+            take: what is wanted of the node at the end of each pair, called while its output is certainly there.
+        """
         self._cache = cache
         self._run_layer = run_layer
         self._max_rows = max_rows
+        self._take = take
         self._ready: dict[int, list[tuple[PrefixNode, int]]] = {}  # layer -> (node, input)
-        # Copies of the states asked for: a view would keep all rows of its layer call alive.
-        self._wanted_states: dict[PrefixNode, torch.Tensor] = {}
+        self._taken: dict[PrefixNode, T] = {}
         self.layer_calls = 0
 
-    def states(
+    def run(
         self, entries: torch.Tensor, roots: Sequence[PrefixNode], pairs: Iterable[tuple[int, tuple[int, ...]]]
-    ) -> dict[tuple[int, tuple[int, ...]], torch.Tensor]:
-        """States [S, D] at the end of each (input, layers) pair, copies that outlast the cache's.
+    ) -> dict[tuple[int, tuple[int, ...]], T]:
+        """What was taken at the end of each (input, layers) pair.
 
         Args:
             entries: what the model gives to its first layer, [B, S, D].
@@ -150,7 +178,7 @@ class Pass:
             waiting = self._ready.pop(layer)
             for start in range(0, len(waiting), self._max_rows):
                 self._advance(layer, waiting[start : start + self._max_rows], entries)
-        return {pair: self._wanted_states[node] for pair, node in ends.items()}
+        return {pair: self._taken[node] for pair, node in ends.items()}
 
     def _urgency(self, layer: int) -> tuple[int, int]:
         """The layer with the largest goes next: the most layers left, then the lower layer."""
@@ -167,7 +195,8 @@ class Pass:
             path.append(child)
             node = child
         if node.output is not None:
-            self._wanted_states.setdefault(node, node.state().clone())
+            if node not in self._taken:
+                self._taken[node] = self._take(node)
             self._cache.touch(node.output)
         else:
             node.wanted = True
@@ -193,12 +222,13 @@ class Pass:
             for node, source in waiting
         ]
         sources = [source for _, source in waiting]
-        states, keep = self._run_layer(layer, torch.stack(rows), sources)
-        output = LayerOutput(states, [node for node, _ in waiting], keep)
+        nodes = [node for node, _ in waiting]
+        states, keep = self._run_layer(layer, torch.stack(rows), sources, nodes)
+        output = LayerOutput(states, nodes, keep)
         self.layer_calls += len(waiting)
-        for row, (node, source) in enumerate(waiting):
+        for node, source in waiting:
             if node.wanted:
-                self._wanted_states[node] = states[row].clone()
+                self._taken[node] = self._take(node)
                 node.wanted = False
             output.pins += bool(node.waiting)
             for next_layer in node.waiting:

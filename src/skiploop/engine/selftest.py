@@ -20,17 +20,27 @@ from skiploop.models.replay import run_chain
 
 log = logging.getLogger("skiploop")
 
+TRIAL_PREAMBLE = 19  # tokens; with what follows them fewer than in any sequence that has a preamble
+
 # Relative to the largest value: the same sums, rounded in another order.
 _TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-3, torch.float16: 3e-2, torch.bfloat16: 1e-1}
 
 
 def batched_scoring_is_exact(
-    model: LayeredModel, score_layouts: Callable[[Iterable[ScoringPair]], dict[ScoringPair, Score]], *, packed: bool
+    model: LayeredModel,
+    score_layouts: Callable[[Iterable[ScoringPair]], dict[ScoringPair, Score]],
+    *,
+    packed: bool,
+    preamble: int = 0,
 ) -> bool:
-    """Log-likelihoods from `score_layouts` against one forward for each continuation under `run_chain`."""
+    """Log-likelihoods from `score_layouts` against one forward for each continuation under `run_chain`.
+
+    `preamble`: tokens that all prompts begin with.
+    """
     draw = _tokens(model)
     continuations = (3, 4, 2) if packed else (4,)
-    layouts = [lay_out(draw(length), [draw(n) for n in continuations]) for length in (4, 6, 7, 11)]
+    common = draw(preamble)
+    layouts = [lay_out([*common, *draw(length)], [draw(n) for n in continuations]) for length in (4, 6, 7, 11)]
     chains = [Chain.identity(model.num_layers), *probe_chains(model.num_layers)]
     pairs = [(layout, chain.layers) for layout in layouts for chain in chains]
     try:
