@@ -317,9 +317,15 @@ class Engine:
         return {layout: preamble for layout, preamble in found.items() if self._may_follow(layout, preamble)}
 
     def _may_follow(self, layout: Layout, preamble: Preamble) -> bool:
-        switch = None if self._switch is None else self._switch.length
-        fits = preamble.fits(self._length(layout), window=_window(self.model), switch=switch)
-        return fits and self._exact("shared packed" if layout.packed else "shared")
+        """Whether the rest of a sequence, run after the keys and values of its preamble, gives what the whole gives."""
+        if not self._is_uniform(self._length(layout)):
+            return False
+        return self._exact("shared packed" if layout.packed else "shared") and preamble.has_room()
+
+    def _is_uniform(self, length: int) -> bool:
+        """Whether attention and rotary embeddings are the same for all sequences up to this length."""
+        limits = _window(self.model), None if self._switch is None else self._switch.length
+        return all(limit is None or length <= limit for limit in limits)
 
     def _preamble(self, tokens: Tokens) -> Preamble:
         return Preamble(self.model, tokens, self._states, max_batch_tokens=self.max_batch_tokens)

@@ -10,7 +10,8 @@ that runs on it is given the keys and values of the preamble after the same laye
 
 They are computed when the first rest asks for them, and kept within the limit of the cache, across calls of the engine.
 This is exact where attention is causal and a layer keeps nothing but keys and values of all tokens, which
-`skiploop.engine.selftest` finds out; windows and rotary tables that change beyond a length are kept out by `fits`.
+`skiploop.engine.selftest` finds out. The engine keeps it to sequences within the shortest attention window, and below
+the length at which rotary embeddings change.
 
 Shapes: p tokens of the preamble, n rows of one layer call, D' width of a head.
 """
@@ -62,16 +63,9 @@ class Preamble:
         """Of one node: its hidden states, keys and values."""
         return len(self.tokens) * token_bytes(self._model)
 
-    def fits(self, length: int, *, window: int | None, switch: int | None) -> bool:
-        """Whether it may be the beginning of sequences of `length` tokens.
-
-        Args:
-            length: padded, preamble included.
-            window: the shortest attention window of the model; None: there is none.
-            switch: the most tokens of a sequence before rotary embeddings change; None: they never do.
-        """
-        longest = min((limit for limit in (window, switch) if limit is not None), default=length)
-        return length <= longest and self._states.cache_bytes >= _LEAST_STATES * self.state_bytes()
+    def has_room(self) -> bool:
+        """Whether what a chain needs at a time fits into the cache; else it would be computed again and again."""
+        return self._states.cache_bytes >= _LEAST_STATES * self.state_bytes()
 
     def ghosts(self, tokens: int) -> Cache:
         """A cache without content that says it holds `tokens` tokens, for the model's masks and positions."""
