@@ -20,7 +20,9 @@ import torch
 from transformers.cache_utils import Cache, DynamicCache
 
 from skiploop.engine.captured_step import BufferSize, Capture, FixedStep, can_be_fixed, release
+from skiploop.engine.cost import Cost
 from skiploop.engine.decode_calls import ScheduledCall, calls_for, entry_of, keep_rows
+from skiploop.engine.preamble import Preamble
 from skiploop.engine.prefix import Pass, PrefixCache, PrefixNode, copied_state
 from skiploop.engine.sampling import draw_token
 from skiploop.models.layered import LayeredModel
@@ -44,6 +46,7 @@ class DecodeRow:
     temperature: float = 0.0
     seed: int = 0
     emitted: list[int] = field(default_factory=list)
+    preamble: Preamble | None = None  # what its prompt begins with; the same for all rows of a batch
     trace: list[torch.Tensor] = field(default_factory=list)  # logits of each step, [V], if asked for
 
 
@@ -51,7 +54,7 @@ class DecodeBatch:
     """Rows that run together.
 
     Attributes:
-        layer_calls: one layer on one row, executed so far.
+        cost: what was executed so far.
         capture: as given; None once it has failed.
     """
 
@@ -75,7 +78,7 @@ class DecodeBatch:
             trace: keep the logits of every step.
             capture: turns a decoding step into one that is launched as a whole, see `skiploop.engine.captured_step`.
         """
-        self.layer_calls = 0
+        self.cost = Cost()
         self.capture = capture
         self._model = model
         self._device = model.device
@@ -85,6 +88,8 @@ class DecodeBatch:
         self._trace = trace
         self._prompts = list(dict.fromkeys(row.prompt for row in rows))
         self._length = max(map(len, self._prompts))  # S
+        self._preamble = rows[0].preamble
+        self._past = len(self._preamble) if self._preamble is not None else 0  # tokens that the prefill doesn't run
         self._padded = any(len(prompt) < self._length for prompt in self._prompts)
         self._padding = torch.tensor([self._length - len(row.prompt) for row in rows], device=self._device)  # [R]
         self._finished = torch.zeros_like(self._padding, dtype=torch.bool)  # [R] done, but still in the batch
@@ -127,7 +132,8 @@ class DecodeBatch:
     def _prefill(self) -> torch.Tensor:
         """Logits of the last prompt token of each row, [R, V]; sets up the layer calls of a decoding step."""
         size = len(self._prompts)
-        rows = unmistakable(size, self._taken | {self._length}) if size > 1 else 1
+        taken = self._taken | {self._length, self._length - self._past}
+        rows = unmistakable(size, taken) if size > 1 else 1
         filled = [*self._prompts, *([self._prompts[0]] * (rows - size))]
         pad = getattr(self._model.tokenizer, "pad_token_id", None) or 0
         ids = torch.full((rows, self._length), pad, dtype=torch.long)
@@ -135,21 +141,32 @@ class DecodeBatch:
         for i, prompt in enumerate(filled):
             ids[i, self._length - len(prompt) :] = torch.tensor(prompt)
             mask[i, self._length - len(prompt) :] = 1
-        inputs: dict[str, Any] = {"input_ids": ids, "position_ids": (mask.cumsum(-1) - 1).clamp(min=0)}
+        positions = (mask.cumsum(-1) - 1).clamp(min=0)
+        inputs: dict[str, Any] = {"input_ids": ids[:, self._past :], "position_ids": positions[:, self._past :]}
         if self._padded:
             inputs["attention_mask"] = mask
         inputs = {name: tensor.to(self._device) for name, tensor in inputs.items()}
-        recording = record(self._model.hf, {**inputs, self._cache_name: self._cache, "use_cache": True})
+        cache = self._cache if self._preamble is None else self._preamble.ghosts(self._past)
+        recording = record(self._model.hf, {**inputs, self._cache_name: cache, "use_cache": True})
         return head(self._model.hf, self._prefill_layers(recording))
 
     def _prefill_layers(self, recording: Recording) -> torch.Tensor:
-        """Hidden states of the last prompt token of each row, [R, D]; every layer call keeps its keys and values."""
+        """Hidden states of the last prompt token of each row, [R, D]; every layer call keeps its keys and values.
+
+        Of prompts with a preamble only the last tokens are run, as many as the longest has after it. So a shorter one
+        is shown less of the preamble, and runs the last of the preamble's tokens itself.
+        """
         fresh = list(self._cache.layers)
+        width = self._length - self._past
 
         def run_layer(
-            layer: int, states: torch.Tensor, inputs: list[int], _nodes: list[PrefixNode]
+            layer: int, states: torch.Tensor, inputs: list[int], nodes: list[PrefixNode]
         ) -> tuple[torch.Tensor, Any]:
-            entry = copy.deepcopy(fresh[layer])
+            if self._preamble is None:
+                entry = copy.deepcopy(fresh[layer])
+            else:
+                shown = [len(self._prompts[i]) - width for i in inputs]
+                entry = self._preamble.entry(nodes, shown, room=width)
             view = slot_view(self._cache, entry, len(recording.layers))
             rows = torch.tensor(inputs, device=self._device)
             out = recording.run(layer, states, rows, view)
@@ -158,11 +175,13 @@ class DecodeBatch:
 
         index = {prompt: i for i, prompt in enumerate(self._prompts)}
         states = PrefixCache(2**62)
-        rows = max(1, self._max_batch_tokens // self._length)
-        work = Pass(states, run_layer, max_rows=rows, take=copied_state)
+        work = Pass(states, run_layer, max_rows=max(1, self._max_batch_tokens // width), take=copied_state)
         roots = [states.root(prompt) for prompt in self._prompts]
+        before = self._preamble.layer_calls if self._preamble is not None else 0
         ends = work.run(recording.entry, roots, [(index[row.prompt], row.layers) for row in self._rows])
-        self.layer_calls += work.layer_calls
+        self.cost.add(work.layer_calls, width, of=self._length)
+        if self._preamble is not None:
+            self.cost.add(self._preamble.layer_calls - before, self._past, of=self._length)
         self._lay_ghosts(fresh)
         self._set_calls(
             calls_for([row.layers for row in self._rows]),
@@ -207,7 +226,7 @@ class DecodeBatch:
 
     def _step(self, tokens: torch.Tensor, seen: int) -> torch.Tensor:
         """Logits [R, V] after one more token [R] of each row; `seen` tokens (padding too) came before it."""
-        self.layer_calls += sum(len(call.members) for call in self._calls)
+        self.cost.add(sum(len(call.members) for call in self._calls), 1, of=1)
         if self._fixed is None and self.capture is not None and self._is_worth_capturing():
             self._fix(self.capture, tokens, seen)
         if self._fixed is not None:

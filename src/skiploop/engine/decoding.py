@@ -5,17 +5,30 @@ How one batch of rows runs from prompt to end is the subject of `skiploop.engine
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 import torch
 
 from skiploop.engine.captured_step import Capture
+from skiploop.engine.common_tokens import Tokens
+from skiploop.engine.cost import Cost
 from skiploop.engine.decode_batch import DecodeBatch, DecodeRow
 from skiploop.engine.packing import padded_length, pieces
+from skiploop.engine.preamble import Preamble, token_bytes
 from skiploop.engine.request import Request, Result
 from skiploop.models.layered import LayeredModel
+
+ROW_STEP = 32  # prompts that are decoded together are padded to multiples of this at most
+
+# (rows) -> preambles by prompt
+FindPreambles = Callable[[Sequence[DecodeRow]], Mapping[Tokens, Preamble]]
+
+
+def no_preambles(rows: Sequence[DecodeRow]) -> Mapping[Tokens, Preamble]:
+    """Every prompt is computed whole."""
+    return {}
 
 
 class Decoder:
@@ -29,14 +42,30 @@ class Decoder:
         cache_bytes: int,
         ends: tuple[int, ...] | None = None,
         capture: Capture | None = None,
+        preambles: FindPreambles = no_preambles,
     ) -> None:
-        """`ends`: tokens that end a row, by default the model's; `capture`: see `skiploop.engine.captured_step`."""
+        """A decoder that has run nothing yet.
+
+        Args:
+            model: the model.
+            max_batch_tokens: of one layer call of the prefill.
+            cache_bytes: half of what keys and values may take.
+            ends: tokens that end a row, by default the model's.
+            capture: see `skiploop.engine.captured_step`.
+            preambles: which prompts begin with tokens that are computed once for all.
+        """
         self.model = model
         self.max_batch_tokens = max_batch_tokens
         self.cache_bytes = cache_bytes
         self.ends = frozenset(model.eos_ids if ends is None else ends)
         self.capture = capture
-        self.layer_calls = 0
+        self.cost = Cost()
+        self._preambles = preambles
+
+    @property
+    def layer_calls(self) -> int:
+        """One layer on one sequence in one forward, executed so far."""
+        return self.cost.layer_calls
 
     def run(self, requests: Sequence[Request]) -> list[Result]:
         """Texts (or verdicts, where a text is expected), in request order."""
@@ -67,6 +96,9 @@ class Decoder:
 
     def run_rows(self, rows: list[DecodeRow], *, trace: bool = False) -> None:
         """Fill `emitted` (and with `trace` the logits) of every row."""
+        found = self._preambles(rows)
+        for row in rows:
+            row.preamble = found.get(row.prompt)
         for chunk in self._chunks(rows):
             with torch.inference_mode():
                 batch = DecodeBatch(
@@ -80,20 +112,19 @@ class Decoder:
                 try:
                     batch.run()
                 finally:
-                    self.layer_calls += batch.layer_calls
+                    self.cost.include(batch.cost)
                     self.capture = batch.capture
 
     def _chunks(self, rows: list[DecodeRow]) -> Iterator[list[DecodeRow]]:
-        """Rows of similar prompt length whose keys and values fit into twice `cache_bytes`."""
-        config = self.model.hf.config.get_text_config()
-        heads: int = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-        head_dim: int = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        # Keys and values, and the hidden states of the prefill.
-        token_bytes: int = (2 * heads * head_dim + config.hidden_size) * self.model.dtype.itemsize
+        """Rows of one preamble and similar prompt length whose keys and values fit into twice `cache_bytes`."""
+        each = token_bytes(self.model)  # keys and values, and the hidden states of the prefill
 
         def need(row: DecodeRow) -> int:
-            return len(row.layers) * (len(row.prompt) + row.limit) * token_bytes
+            return len(row.layers) * (len(row.prompt) + row.limit) * each
 
-        ordered = sorted(rows, key=lambda row: (len(row.prompt), row.prompt, row.layers))
-        for _, similar in groupby(ordered, key=lambda row: padded_length(len(row.prompt), 32)):
+        def kind(row: DecodeRow) -> tuple[Tokens, int]:
+            return row.preamble.tokens if row.preamble else (), padded_length(len(row.prompt), ROW_STEP)
+
+        ordered = sorted(rows, key=lambda row: (kind(row), len(row.prompt), row.prompt, row.layers))
+        for _, similar in groupby(ordered, key=kind):
             yield from pieces(similar, need, 2 * self.cache_bytes)

@@ -24,7 +24,9 @@ import torch
 from skiploop.engine.allocator import keep_freed_memory
 from skiploop.engine.captured_step import Capture, cuda_graph
 from skiploop.engine.common_tokens import Preambles, Tokens
-from skiploop.engine.decoding import Decoder
+from skiploop.engine.cost import Cost
+from skiploop.engine.decode_batch import DecodeRow
+from skiploop.engine.decoding import ROW_STEP, Decoder, FindPreambles, no_preambles
 from skiploop.engine.packing import Layout, lay_out, padded_length, pieces
 from skiploop.engine.plain import PlainEngine
 from skiploop.engine.preamble import Preamble
@@ -54,19 +56,6 @@ class _Group:
     length: int  # they are padded to, preamble included
     packed: bool
     preamble: Preamble | None = None
-
-
-@dataclass(slots=True)
-class _Cost:
-    """What was run. Part of a sequence counts by its share of the tokens."""
-
-    calls: float = 0.0  # one layer on one sequence
-    tokens: int = 0  # one layer on one token; padding included
-
-    def add(self, calls: int, tokens: int, *, of: int) -> None:
-        """Layer calls on `tokens` tokens each, of sequences of `of` tokens."""
-        self.calls += calls * tokens / of
-        self.tokens += calls * tokens
 
 
 @dataclass(slots=True)
@@ -118,7 +107,7 @@ class Engine:
         self.model = model
         self.max_batch_tokens = max_batch_tokens or (_GPU_BATCH_TOKENS if on_gpu else _CPU_BATCH_TOKENS)
         self.share_preambles = True
-        self._cost = _Cost()
+        self._cost = Cost()
         self._plain = PlainEngine(model)
         self._states = PrefixCache(cache_bytes or _default_cache_bytes(model.device))
         self._batched: dict[str, bool] = {}  # kind of work -> whether the batched path is exact on this model
@@ -137,14 +126,13 @@ class Engine:
     def layer_calls(self) -> int:
         """One layer on one sequence in one forward, executed so far.
 
-        A layer that is run on part of a sequence counts by the part's share of the tokens: on the 300 tokens of a
-        preamble, once for many sequences of 400, as 3/4, and on the rest of each of them as 1/4.
+        Part of a sequence counts by its share of the tokens, see `skiploop.engine.cost`.
         """
-        return round(self._cost.calls) + self._plain.layer_calls
+        return self._cost.layer_calls + self._plain.layer_calls
 
     @property
     def layer_tokens(self) -> int:
-        """One layer on one token, padding included, executed so far for scoring and exact-match checks."""
+        """One layer on one token, padding included, executed so far in batches."""
         return self._cost.tokens
 
     def batched_paths(self) -> dict[str, bool]:
@@ -226,8 +214,8 @@ class Engine:
                 return self._trial(kind)
             self._capture = decoder.capture
             return exact
-        if kind in ("shared", "shared packed"):
-            return self._shares_exactly(packed=kind == "shared packed")
+        if kind.startswith("shared"):
+            return self._shares_exactly(kind)
         exact = batched_scoring_is_exact(self.model, partial(self._score_after, {}), packed=kind == "packed")
         if not exact and self._compiled is not None:
             log.warning("%s: compiled layers fail or aren't exact, going on without", self.model.name)
@@ -236,13 +224,21 @@ class Engine:
             return self._trial(kind)
         return exact
 
-    def _shares_exactly(self, *, packed: bool) -> bool:
+    def _shares_exactly(self, kind: str) -> bool:
+        if kind == "shared generate":
+            decoder = self._decoder(ends=(), preambles=lambda rows: self._trial_preamble([row.prompt for row in rows]))
+            decoder.capture = None  # makes no difference: the steps come after the preamble
+            return batched_generation_is_exact(decoder, preamble=TRIAL_PREAMBLE)
+
         def score(pairs: Iterable[ScoringPair]) -> dict[ScoringPair, Score]:
             pairs = list(pairs)
-            preamble = self._preamble(pairs[0][0].tokens[:TRIAL_PREAMBLE])
-            return self._score_after({layout: preamble for layout, _ in pairs}, pairs)
+            forced = self._trial_preamble([layout.tokens for layout, _ in pairs])
+            return self._score_after({layout: forced[layout.tokens] for layout, _ in pairs}, pairs)
 
-        return batched_scoring_is_exact(self.model, score, packed=packed, preamble=TRIAL_PREAMBLE)
+        return batched_scoring_is_exact(self.model, score, packed=kind == "shared packed", preamble=TRIAL_PREAMBLE)
+
+    def _trial_preamble(self, sequences: Sequence[Tokens]) -> dict[Tokens, Preamble]:
+        return dict.fromkeys(sequences, self._preamble(sequences[0][:TRIAL_PREAMBLE]))
 
     def _retrying(self, work: Callable[[], T]) -> T:
         """Do `work`; when memory runs out, again with batches and states half as large."""
@@ -268,16 +264,32 @@ class Engine:
     # --- generation ---------------------------------------------------------------------------------------------
 
     def _generate(self, requests: list[Request]) -> list[Result]:
-        decoder = self._decoder()
+        decoder = self._decoder(preambles=self._preambles_of_rows)
         try:
             return decoder.run(requests)
         finally:
-            self._cost.calls += decoder.layer_calls
+            self._cost.include(decoder.cost)
             self._capture = decoder.capture
 
-    def _decoder(self, ends: tuple[int, ...] | None = None) -> Decoder:
-        limits = {"max_batch_tokens": self.max_batch_tokens, "cache_bytes": self.cache_bytes}
-        return Decoder(self.model, **limits, ends=ends, capture=self._capture)
+    def _decoder(self, ends: tuple[int, ...] | None = None, *, preambles: FindPreambles = no_preambles) -> Decoder:
+        return Decoder(
+            self.model,
+            max_batch_tokens=self.max_batch_tokens,
+            cache_bytes=self.cache_bytes,
+            ends=ends,
+            capture=self._capture,
+            preambles=preambles,
+        )
+
+    def _preambles_of_rows(self, rows: Sequence[DecodeRow]) -> dict[Tokens, Preamble]:
+        """The preamble of each prompt that has one which can be computed once for all."""
+        room = max((row.limit for row in rows), default=0) + 1
+        found = self._preambles_of([row.prompt for row in rows])
+        return {
+            prompt: preamble
+            for prompt, preamble in found.items()
+            if self._may_follow("shared generate", padded_length(len(prompt), ROW_STEP) + room, preamble)
+        }
 
     # --- scoring ------------------------------------------------------------------------------------------------
 
@@ -290,7 +302,7 @@ class Engine:
     def score_layouts(self, pairs: Iterable[ScoringPair]) -> dict[ScoringPair, Score]:
         """For each (layout, layers): whether every target is the arg-max, and the log-likelihood of each target."""
         pairs = list(pairs)
-        return self._score_after(self._preambles_of(list(dict.fromkeys(layout for layout, _ in pairs))), pairs)
+        return self._score_after(self._preambles_of_layouts(list(dict.fromkeys(layout for layout, _ in pairs))), pairs)
 
     def _score_after(
         self, preambles: Mapping[Layout, Preamble], pairs: Iterable[ScoringPair]
@@ -306,21 +318,28 @@ class Engine:
                 scored.update(self._score_chunk(chunk, group))
         return scored
 
-    def _preambles_of(self, layouts: Sequence[Layout]) -> dict[Layout, Preamble]:
-        """The tokens that a layout's prompt begins with as others do, where they can be computed once for all."""
-        if not self.share_preambles:
-            return {}
+    def _preambles_of_layouts(self, layouts: Sequence[Layout]) -> dict[Layout, Preamble]:
+        """The same for sequences to score."""
         prompts = {layout: layout.tokens[: layout.prompt_length] for layout in layouts}
-        assigned = self._known_preambles.assign(dict.fromkeys(prompts.values()))
-        made = {tokens: self._preamble(tokens) for tokens in dict.fromkeys(assigned.values())}
-        found = {layout: made[assigned[prompt]] for layout, prompt in prompts.items() if prompt in assigned}
-        return {layout: preamble for layout, preamble in found.items() if self._may_follow(layout, preamble)}
+        made = self._preambles_of(list(prompts.values()))
+        found = {layout: made[prompt] for layout, prompt in prompts.items() if prompt in made}
+        return {
+            layout: preamble
+            for layout, preamble in found.items()
+            if self._may_follow("shared packed" if layout.packed else "shared", self._length(layout), preamble)
+        }
 
-    def _may_follow(self, layout: Layout, preamble: Preamble) -> bool:
+    # --- preambles ----------------------------------------------------------------------------------------------
+
+    def _preambles_of(self, prompts: Sequence[Tokens]) -> dict[Tokens, Preamble]:
+        """The tokens that each prompt begins with as others do, where there are such."""
+        assigned = self._known_preambles.assign(dict.fromkeys(prompts)) if self.share_preambles else {}
+        made = {tokens: self._preamble(tokens) for tokens in dict.fromkeys(assigned.values())}
+        return {prompt: made[tokens] for prompt, tokens in assigned.items()}
+
+    def _may_follow(self, kind: str, length: int, preamble: Preamble) -> bool:
         """Whether the rest of a sequence, run after the keys and values of its preamble, gives what the whole gives."""
-        if not self._is_uniform(self._length(layout)):
-            return False
-        return self._exact("shared packed" if layout.packed else "shared") and preamble.has_room()
+        return self._is_uniform(length) and self._exact(kind) and preamble.has_room()
 
     def _is_uniform(self, length: int) -> bool:
         """Whether attention and rotary embeddings are the same for all sequences up to this length."""

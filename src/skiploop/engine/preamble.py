@@ -75,23 +75,22 @@ class Preamble:
             entry.update(blank, blank)
         return cache
 
-    def view(self, cache: Cache, nodes: Sequence[PrefixNode], shown: Sequence[int], *, room: int) -> Cache:
-        """`cache` with the keys and values of the preamble, after the layers of each row's node, as every entry.
+    def entry(self, nodes: Sequence[PrefixNode], shown: Sequence[int], *, room: int) -> KeyValueBuffer:
+        """A cache entry with the keys and values of the preamble after the layers of each row's node.
 
         Args:
-            cache: as the model was given it.
             nodes: of the rests' own tries, [n]; all of one layer.
-            shown: the first of the preamble's tokens that each row is shown, [n]; the rest of the width is zeros on
-                the left, as with padding there.
+            shown: the first of the preamble's tokens that each row is shown, [n]; with fewer than p, zeros come before
+                them, as with padding on the left.
             room: further tokens that will follow.
         """
         found = self._keys_and_values([node.layers() for node in nodes])
-        width = max(shown)
+        width = len(self.tokens)
         keys, values = (
             torch.stack([_shown(pair[which], count, width) for pair, count in zip(found, shown, strict=True)])
             for which in (0, 1)
         )
-        return slot_view(cache, KeyValueBuffer(keys, values, room), self._model.num_layers)
+        return KeyValueBuffer(keys, values, room)
 
     def _keys_and_values(self, paths: Sequence[tuple[int, ...]]) -> list[KeysValues]:
         recording, fresh = self._recording()

@@ -18,7 +18,7 @@ from skiploop.engine.prefix import Pass, PrefixCache, PrefixNode, RunLayer, copi
 from skiploop.engine.scoring import ScoringPair
 from skiploop.models.layered import LayeredModel
 from skiploop.models.recorded_calls import Caller, Recording, dimensions, record, unmistakable
-from skiploop.models.slots import cache_argument
+from skiploop.models.slots import cache_argument, slot_view
 
 _SHOWN_PER_TOKEN = 8  # tokens of a preamble that a row is shown count as one that is run, when a call is filled
 
@@ -82,7 +82,8 @@ class ScoreBatch:
         ) -> tuple[torch.Tensor, None]:
             view = None
             if preamble is not None and ghosts is not None:
-                view = preamble.view(ghosts, nodes, [self._past] * len(nodes), room=self.width)
+                entry = preamble.entry(nodes, [self._past] * len(nodes), room=self.width)
+                view = slot_view(ghosts, entry, len(recording.layers))
             states = recording.run(layer, hidden, torch.tensor(inputs, device=device), view)
             recording.forget_picked()
             return states, None

@@ -59,15 +59,20 @@ def batched_scoring_is_exact(
     return True
 
 
-def batched_generation_is_exact(decoder: Decoder) -> bool:
-    """Logits of a few generated tokens against a full forward under `run_chain`, prompt by prompt."""
+def batched_generation_is_exact(decoder: Decoder, *, preamble: int = 0) -> bool:
+    """Logits of a few generated tokens against a full forward under `run_chain`, prompt by prompt.
+
+    `preamble`: tokens that all prompts begin with.
+    """
     model = decoder.model
     if not model.hf.can_generate():
         return False
     draw = _tokens(model)
     chains = [Chain.identity(model.num_layers), *probe_chains(model.num_layers)]
     steps = 4 if decoder.capture is None else 4 + WORTH_CAPTURING
-    rows = [DecodeRow(tuple(draw(length)), chain.layers, steps) for length in (4, 6, 9) for chain in chains]
+    common = draw(preamble)
+    prompts = [(*common, *draw(length)) for length in (4, 6, 9)]
+    rows = [DecodeRow(prompt, chain.layers, steps) for prompt in prompts for chain in chains]
     try:
         decoder.run_rows(rows, trace=True)
     except Exception as error:
