@@ -35,13 +35,14 @@ def batched_scoring_is_exact(
 ) -> bool:
     """Log-likelihoods from `score_layouts` against one forward for each continuation under `run_chain`.
 
-    `preamble`: tokens that all prompts begin with.
+    `preamble`: tokens that all prompts begin with; then fewer chains and inputs do, for the model has passed without.
     """
     draw = _tokens(model)
     continuations = (3, 4, 2) if packed else (4,)
     common = draw(preamble)
-    layouts = [lay_out([*common, *draw(length)], [draw(n) for n in continuations]) for length in (4, 6, 7, 11)]
-    chains = [Chain.identity(model.num_layers), *probe_chains(model.num_layers)]
+    lengths = (4, 11) if preamble else (4, 6, 7, 11)
+    layouts = [lay_out([*common, *draw(length)], [draw(n) for n in continuations]) for length in lengths]
+    chains = _chains(model, few=preamble > 0)
     pairs = [(layout, chain.layers) for layout in layouts for chain in chains]
     try:
         batched = score_layouts(pairs)
@@ -62,16 +63,16 @@ def batched_scoring_is_exact(
 def batched_generation_is_exact(decoder: Decoder, *, preamble: int = 0) -> bool:
     """Logits of a few generated tokens against a full forward under `run_chain`, prompt by prompt.
 
-    `preamble`: tokens that all prompts begin with.
+    `preamble`: tokens that all prompts begin with; then fewer chains and inputs do, for the model has passed without.
     """
     model = decoder.model
     if not model.hf.can_generate():
         return False
     draw = _tokens(model)
-    chains = [Chain.identity(model.num_layers), *probe_chains(model.num_layers)]
+    chains = _chains(model, few=preamble > 0)
     steps = 4 if decoder.capture is None else 4 + WORTH_CAPTURING
     common = draw(preamble)
-    prompts = [(*common, *draw(length)) for length in (4, 6, 9)]
+    prompts = [(*common, *draw(length)) for length in ((4, 9) if preamble else (4, 6, 9))]
     rows = [DecodeRow(prompt, chain.layers, steps) for prompt in prompts for chain in chains]
     try:
         decoder.run_rows(rows, trace=True)
@@ -100,6 +101,12 @@ def _scores_alone(model: LayeredModel, layout: Layout, chain: Chain) -> torch.Te
     prompt = layout.tokens[: layout.prompt_length]
     with run_chain(model.hf, chain):
         return torch.cat([loglikelihoods(model, prompt, continuation) for continuation in layout.continuations()])
+
+
+def _chains(model: LayeredModel, *, few: bool) -> list[Chain]:
+    """The identity and chains that skip, loop and reorder; `few`: one that skips and loops, and one that repeats."""
+    probes = probe_chains(model.num_layers)
+    return [Chain.identity(model.num_layers), *(probes[:2] if few else probes)]
 
 
 def _tokens(model: LayeredModel) -> Callable[[int], list[int]]:
