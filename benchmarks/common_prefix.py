@@ -22,6 +22,7 @@ import os
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -119,7 +120,8 @@ def score(engine: Engine, work: Work, pairs: list[Pair], mode: str, new_tokens: 
     """`choice`: the four options; `forced`: the first of them, token by token; `generate`: so many new tokens."""
     if mode == "generate":
         rows = {(i, chain): DecodeRow(tuple(work.prompts[i]), chain.layers, new_tokens) for i, chain in pairs}
-        decoder = engine._decoder(ends=(), preambles=engine._preambles_of_rows)
+        find = partial(engine._sharing.of_rows, max_batch_tokens=engine.max_batch_tokens, passes=engine._exact)
+        decoder = engine._decoder(ends=(), preambles=find)
         decoder.run_rows(list(rows.values()))
         engine._cost.include(decoder.cost)
         return {pair: torch.tensor(row.emitted) for pair, row in rows.items()}
@@ -141,7 +143,7 @@ def run(
 ) -> tuple[dict[str, float], Answers]:
     """All rounds by a new engine: what they took, and what came out."""
     engine = Engine(work.model, cache_bytes=args.cache_mib * 2**20)
-    engine.share_preambles = shared
+    engine._sharing.on = shared
     engine._batched = trials
     calls, tokens, begun = engine.layer_calls, engine.layer_tokens, clock(work.model.device)
     answers: Answers = {}

@@ -58,6 +58,7 @@ TESTED_BY = {
         "engine/prefix",
         "engine/selftest",
     ),
+    "engine/test_sharing": ("engine/cost", "engine/preamble", "engine/score_batch"),
     "conformance/test_fixed_step": ("engine/captured_step",),
     "engine/test_batch_axis": ("engine/decode_batch",),
     "engine/test_decoding": ("engine/plain", "engine/sampling"),

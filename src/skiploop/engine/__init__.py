@@ -3,9 +3,14 @@
 request         what is asked for, and what comes back
 plain           one chain after another: the yardstick
 engine          `Engine`: prefixes shared, layers batched across chains and inputs
+common_tokens   which prompts of a batch begin with the same tokens
+preamble        keys and values of these tokens, once for all of the prompts
+sharing         which sequences are run after such a preamble
 prefix          states of common prefixes of chains, and which layer is called next
 rope            rotary embeddings that change with the longest sequence of a batch
 packing         many sequences in one tensor
+score_batch     the sequences that are scored together
+cost            layer calls and tokens that were run
 scoring         logits against targets
 decoding        generation for rows that follow different chains
 decode_batch    the rows that are decoded together

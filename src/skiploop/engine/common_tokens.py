@@ -55,7 +55,7 @@ class Preambles:
 
 @dataclass(slots=True)
 class _Run:
-    """Neighbours in the sorted list of prompts, any two of which begin with at least `length` equal tokens."""
+    """Neighbours in the sorted list of sequences, any two of which begin with at least `length` equal tokens."""
 
     length: int
     start: int
@@ -67,15 +67,15 @@ class _Run:
         self.preambles += inner.preambles
 
 
-def common_beginnings(prompts: Sequence[Tokens], shortest: int) -> list[Tokens]:
-    """Beginnings, each of at least `shortest` tokens and of two prompts, which together save the most tokens.
+def common_beginnings(sequences: Sequence[Tokens], shortest: int) -> list[Tokens]:
+    """Beginnings, each of at least `shortest` tokens and of two sequences, which together save the most tokens.
 
-    n prompts that begin with the same l tokens save (n - 1) l of them. Beginnings can be nested (a system prompt, and
+    n sequences that begin with the same l tokens save (n - 1) l tokens. Beginnings can be nested (a system prompt, and
     the examples of each task after it); of those on one path the one is taken, or the ones below it, that save more.
-    Prompts that begin alike are neighbours in sorted order, and the runs of neighbours form a tree, which one pass
+    Those that begin alike are neighbours in sorted order, and the runs of neighbours form a tree, which one pass
     with a stack visits from the leaves to the root.
     """
-    ordered = sorted(set(prompts))
+    ordered = sorted(sequences)
     borders = [common_length(first, second) for first, second in pairwise(ordered)]
     stack = [_Run(-1, 0)]
     for place, border in enumerate([*borders, 0]):
@@ -92,7 +92,7 @@ def common_beginnings(prompts: Sequence[Tokens], shortest: int) -> list[Tokens]:
 
 
 def _best(run: _Run, stop: int, first: Tokens, shortest: int) -> _Run:
-    """The whole run with one preamble, or what was found within it; `stop`: its last prompt."""
+    """The whole run with one preamble, or what was found within it; `stop`: its last sequence."""
     whole = (stop - run.start) * run.length
     if run.length >= shortest and whole >= run.saved:
         return _Run(run.length, run.start, whole, [first[: run.length]])

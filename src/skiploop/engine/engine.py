@@ -23,10 +23,9 @@ import torch
 
 from skiploop.engine.allocator import keep_freed_memory
 from skiploop.engine.captured_step import Capture, cuda_graph
-from skiploop.engine.common_tokens import Preambles, Tokens
+from skiploop.engine.common_tokens import Tokens
 from skiploop.engine.cost import Cost
-from skiploop.engine.decode_batch import DecodeRow
-from skiploop.engine.decoding import ROW_STEP, Decoder, FindPreambles, no_preambles
+from skiploop.engine.decoding import Decoder, FindPreambles, no_preambles
 from skiploop.engine.packing import Layout, lay_out, padded_length, pieces
 from skiploop.engine.plain import PlainEngine
 from skiploop.engine.preamble import Preamble
@@ -36,6 +35,7 @@ from skiploop.engine.rope import Side, find_switch
 from skiploop.engine.score_batch import ScoreBatch
 from skiploop.engine.scoring import Score, ScoringPair, compare
 from skiploop.engine.selftest import TRIAL_PREAMBLE, batched_generation_is_exact, batched_scoring_is_exact
+from skiploop.engine.sharing import KINDS, Sharing, shortest_window
 from skiploop.errors import InvalidInput
 from skiploop.models.layered import LayeredModel
 from skiploop.models.memory import ran_out
@@ -106,14 +106,13 @@ class Engine:
             keep_freed_memory()
         self.model = model
         self.max_batch_tokens = max_batch_tokens or (_GPU_BATCH_TOKENS if on_gpu else _CPU_BATCH_TOKENS)
-        self.share_preambles = True
         self._cost = Cost()
         self._plain = PlainEngine(model)
         self._states = PrefixCache(cache_bytes or _default_cache_bytes(model.device))
         self._batched: dict[str, bool] = {}  # kind of work -> whether the batched path is exact on this model
         self._encode_pair = lru_cache(maxsize=65536)(model.encode_pair)
-        self._known_preambles = Preambles()
         self._switch = find_switch(model.hf.config)
+        self._sharing = Sharing(model, self._states, self._switch)
         self._compiled: Caller | None = torch.compile(call_layer, dynamic=True) if compile else None
         self._capture: Capture | None = cuda_graph if compile and on_gpu else None
 
@@ -152,7 +151,7 @@ class Engine:
             kinds[self._kind(request), self._side(request)].append(index)
         with torch.inference_mode():
             for (kind, side), members in kinds.items():
-                run = self._run_alone if side is Side.ALONE else partial(self._run_kind, kind)
+                run = self._plain.run if side is Side.ALONE else partial(self._run_kind, kind)
                 answers = run([requests[i] for i in members])
                 for index, result in zip(members, answers, strict=True):
                     results[index] = result
@@ -161,7 +160,7 @@ class Engine:
     def run_alone(self, request: Request) -> Result:
         """The result of one request by itself: states computed alongside other requests are forgotten."""
         self._states.clear()
-        self._known_preambles.clear()
+        self._sharing.clear()
         return self.run([request])[0]
 
     def _kind(self, request: Request) -> str:
@@ -184,9 +183,6 @@ class Engine:
             return self._switch.of_generation(len(self.model.encode(request.prompt)), request.max_new_tokens or 0)
         prompt, answer = self._encode_pair(request.prompt, request.expected, move_space=False)
         return self._switch.of_sequences([len(prompt), len(prompt) + len(answer)])
-
-    def _run_alone(self, requests: list[Request]) -> list[Result]:
-        return self._plain.run(requests)
 
     def _run_kind(self, kind: str, requests: list[Request]) -> list[Result]:
         if not self._retrying(lambda: self._exact(kind)):
@@ -214,7 +210,7 @@ class Engine:
                 return self._trial(kind)
             self._capture = decoder.capture
             return exact
-        if kind.startswith("shared"):
+        if kind in KINDS.values():
             return self._shares_exactly(kind)
         exact = batched_scoring_is_exact(self.model, partial(self._score_after, {}), packed=kind == "packed")
         if not exact and self._compiled is not None:
@@ -225,7 +221,7 @@ class Engine:
         return exact
 
     def _shares_exactly(self, kind: str) -> bool:
-        if kind == "shared generate":
+        if kind == KINDS["generate"]:
             decoder = self._decoder(ends=(), preambles=lambda rows: self._trial_preamble([row.prompt for row in rows]))
             decoder.capture = None  # makes no difference: the steps come after the preamble
             return batched_generation_is_exact(decoder, preamble=TRIAL_PREAMBLE)
@@ -235,10 +231,10 @@ class Engine:
             forced = self._trial_preamble([layout.tokens for layout, _ in pairs])
             return self._score_after({layout: forced[layout.tokens] for layout, _ in pairs}, pairs)
 
-        return batched_scoring_is_exact(self.model, score, packed=kind == "shared packed", preamble=TRIAL_PREAMBLE)
+        return batched_scoring_is_exact(self.model, score, packed=kind == KINDS["packed"], preamble=TRIAL_PREAMBLE)
 
     def _trial_preamble(self, sequences: Sequence[Tokens]) -> dict[Tokens, Preamble]:
-        return dict.fromkeys(sequences, self._preamble(sequences[0][:TRIAL_PREAMBLE]))
+        return dict.fromkeys(sequences, self._sharing.preamble(sequences[0][:TRIAL_PREAMBLE], self.max_batch_tokens))
 
     def _retrying(self, work: Callable[[], T]) -> T:
         """Do `work`; when memory runs out, again with batches and states half as large."""
@@ -264,7 +260,8 @@ class Engine:
     # --- generation ---------------------------------------------------------------------------------------------
 
     def _generate(self, requests: list[Request]) -> list[Result]:
-        decoder = self._decoder(preambles=self._preambles_of_rows)
+        limit = self.max_batch_tokens
+        decoder = self._decoder(preambles=partial(self._sharing.of_rows, max_batch_tokens=limit, passes=self._exact))
         try:
             return decoder.run(requests)
         finally:
@@ -281,16 +278,6 @@ class Engine:
             preambles=preambles,
         )
 
-    def _preambles_of_rows(self, rows: Sequence[DecodeRow]) -> dict[Tokens, Preamble]:
-        """The preamble of each prompt that has one which can be computed once for all."""
-        room = max((row.limit for row in rows), default=0) + 1
-        found = self._preambles_of([row.prompt for row in rows])
-        return {
-            prompt: preamble
-            for prompt, preamble in found.items()
-            if self._may_follow("shared generate", padded_length(len(prompt), ROW_STEP) + room, preamble)
-        }
-
     # --- scoring ------------------------------------------------------------------------------------------------
 
     def _score(self, requests: list[Request], *, packed: bool) -> list[Result]:
@@ -302,7 +289,9 @@ class Engine:
     def score_layouts(self, pairs: Iterable[ScoringPair]) -> dict[ScoringPair, Score]:
         """For each (layout, layers): whether every target is the arg-max, and the log-likelihood of each target."""
         pairs = list(pairs)
-        return self._score_after(self._preambles_of_layouts(list(dict.fromkeys(layout for layout, _ in pairs))), pairs)
+        lengths = {layout: self._length(layout) for layout, _ in pairs}
+        preambles = self._sharing.of_layouts(lengths, max_batch_tokens=self.max_batch_tokens, passes=self._exact)
+        return self._score_after(preambles, pairs)
 
     def _score_after(
         self, preambles: Mapping[Layout, Preamble], pairs: Iterable[ScoringPair]
@@ -318,37 +307,6 @@ class Engine:
                 scored.update(self._score_chunk(chunk, group))
         return scored
 
-    def _preambles_of_layouts(self, layouts: Sequence[Layout]) -> dict[Layout, Preamble]:
-        """The same for sequences to score."""
-        prompts = {layout: layout.tokens[: layout.prompt_length] for layout in layouts}
-        made = self._preambles_of(list(prompts.values()))
-        found = {layout: made[prompt] for layout, prompt in prompts.items() if prompt in made}
-        return {
-            layout: preamble
-            for layout, preamble in found.items()
-            if self._may_follow("shared packed" if layout.packed else "shared", self._length(layout), preamble)
-        }
-
-    # --- preambles ----------------------------------------------------------------------------------------------
-
-    def _preambles_of(self, prompts: Sequence[Tokens]) -> dict[Tokens, Preamble]:
-        """The tokens that each prompt begins with as others do, where there are such."""
-        assigned = self._known_preambles.assign(dict.fromkeys(prompts)) if self.share_preambles else {}
-        made = {tokens: self._preamble(tokens) for tokens in dict.fromkeys(assigned.values())}
-        return {prompt: made[tokens] for prompt, tokens in assigned.items()}
-
-    def _may_follow(self, kind: str, length: int, preamble: Preamble) -> bool:
-        """Whether the rest of a sequence, run after the keys and values of its preamble, gives what the whole gives."""
-        return self._is_uniform(length) and self._exact(kind) and preamble.has_room()
-
-    def _is_uniform(self, length: int) -> bool:
-        """Whether attention and rotary embeddings are the same for all sequences up to this length."""
-        limits = _window(self.model), None if self._switch is None else self._switch.length
-        return all(limit is None or length <= limit for limit in limits)
-
-    def _preamble(self, tokens: Tokens) -> Preamble:
-        return Preamble(self.model, tokens, self._states, max_batch_tokens=self.max_batch_tokens)
-
     def _length(self, layout: Layout) -> int:
         """The length to which a sequence is padded; sequences of one length share batches."""
         tokens = len(layout.tokens)
@@ -361,7 +319,7 @@ class Engine:
             return [lay_out(prompt, [[*answer, self.model.eos_ids[0]]])]
         pairs = [self._encode_pair(request.prompt, continuation) for continuation in request.continuations]
         prompts = {tuple(prompt) for prompt, _ in pairs}
-        limit = _window(self.model)
+        limit = shortest_window(self.model)
         total = len(pairs[0][0]) + sum(len(answer) for _, answer in pairs)
         if self._switch is not None:  # packed, an option would be on the side of the longest
             limit = min(limit or total, self._switch.length)
@@ -428,13 +386,6 @@ class Engine:
             sums.append(float(sum(tokens[start : start + length])))
             start += length
         return Result(loglikelihoods=tuple(sums), num_tokens=tuple(lengths))
-
-
-def _window(model: LayeredModel) -> int | None:
-    """Tokens up to which our mask equals the model's own: its shortest attention window; None: no limit."""
-    config = model.hf.config.get_text_config()
-    windows = [getattr(config, name, None) for name in ("sliding_window", "attention_chunk_size", "window_size")]
-    return min((w for w in windows if isinstance(w, int) and w > 0), default=None)
 
 
 def _default_cache_bytes(device: torch.device) -> int:

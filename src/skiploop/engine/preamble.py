@@ -69,6 +69,7 @@ class Preamble:
 
     def ghosts(self, tokens: int) -> Cache:
         """A cache without content that says it holds `tokens` tokens, for the model's masks and positions."""
+        self._recording()  # first: on a new model the layers are tried out, and on this cache they couldn't run
         cache = self._empty_cache()
         blank = torch.zeros((1, 1, tokens, 1), device=self._model.device)
         for entry in cache.layers:
@@ -125,8 +126,9 @@ class Preamble:
 def token_bytes(model: LayeredModel) -> int:
     """Memory of one token's hidden state, keys and values at one node."""
     config = model.hf.config.get_text_config()
-    heads: int = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-    head_dim: int = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    attending = getattr(config, "num_attention_heads", None) or 1
+    heads: int = getattr(config, "num_key_value_heads", None) or attending
+    head_dim: int = getattr(config, "head_dim", None) or config.hidden_size // attending
     size: int = (2 * heads * head_dim + config.hidden_size) * model.dtype.itemsize
     return size
 
