@@ -28,13 +28,14 @@ from typing import Any
 import torch
 from rich.console import Console
 from rich.table import Table
+from transformers import AutoModelForCausalLM, LlamaConfig
 
 from meter import clock, use_cpu_clock
 from skiploop import Chain, Engine, LayeredModel
 from skiploop.engine.common_tokens import common_length
 from skiploop.engine.decode_batch import DecodeRow
 from skiploop.engine.packing import lay_out
-from workload import draw_chains, make_model
+from workload import draw_chains
 
 Pair = tuple[int, Chain]  # input and chain
 Answers = dict[Pair, torch.Tensor]  # log-likelihoods of the targets, or the tokens that were generated
@@ -91,6 +92,21 @@ def question(seed: int) -> tuple[str, list[str]]:
     return text, [f" The {thing} {verb} {what}." for thing in (a, b, *_THINGS[seed % 5 : seed % 5 + 2])]
 
 
+def small_model(layers: int, dtype: str) -> LayeredModel:
+    """Random weights, of nano's width: what is counted depends on the number of layers only."""
+    config = LlamaConfig(
+        vocab_size=49152,
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=layers,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=2048,
+    )
+    torch.manual_seed(0)
+    return LayeredModel(AutoModelForCausalLM.from_config(config, dtype=getattr(torch, dtype)).eval(), name="random")
+
+
 def make_work(args: argparse.Namespace) -> Work:
     """The same for the same arguments."""
     folder = os.environ.get("SMOLLM2")
@@ -101,7 +117,7 @@ def make_work(args: argparse.Namespace) -> Work:
         prompts = [model.encode(shots + text) for text, _ in asked]
         options = [[model.encode(option) for option in choices] for _, choices in asked]
     else:
-        model = make_model("smollm-135m", args.dtype, "cpu", 0, args.layers)
+        model = small_model(args.layers, args.dtype)
         generator = torch.Generator().manual_seed(0)
 
         def draw(text: str) -> list[int]:
@@ -112,7 +128,8 @@ def make_work(args: argparse.Namespace) -> Work:
         prompts = [common + draw(text) for text, _ in asked]
         options = [[draw(option) for option in choices] for _, choices in asked]
     common_tokens = min(common_length(tuple(prompts[0]), tuple(prompt)) for prompt in prompts)
-    chains = [draw_chains(model.num_layers, args.chains, seed=i) for i in range(args.inputs)]
+    seeds = [0 if args.same_chains else i for i in range(args.inputs)]
+    chains = [draw_chains(model.num_layers, args.chains, seed=seed) for seed in seeds]
     return Work(model, common_tokens, prompts, options, chains)
 
 
@@ -196,9 +213,10 @@ def main() -> None:
     parser.add_argument("--shots", type=int, default=5)
     parser.add_argument("--inputs", type=int, default=8)
     parser.add_argument("--chains", type=int, default=8, help="distinct chains of each input, the identity among them")
+    parser.add_argument("--same-chains", action="store_true", help="the chains of the first input for all of them")
     parser.add_argument("--round", type=int, default=4, help="chains of each input that are asked for together")
     parser.add_argument("--new-tokens", type=int, default=4)
-    parser.add_argument("--layers", type=int, default=6, help="of the model of random weights")
+    parser.add_argument("--layers", type=int, default=30, help="of the model of random weights")
     parser.add_argument("--pairs", type=int, default=2, help="runs without and with sharing, in turn")
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--cache-mib", type=int, default=512)
