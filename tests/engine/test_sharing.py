@@ -18,6 +18,7 @@ from skiploop.engine.decode_batch import DecodeRow
 from skiploop.engine.decoding import Decoder
 from skiploop.engine.engine import Engine
 from skiploop.engine.packing import Layout, lay_out
+from skiploop.engine.plain import PlainEngine
 from skiploop.engine.request import Request
 from skiploop.models.layered import LayeredModel
 from tests.conformance.tiny import VOCABULARY, tiny_model
