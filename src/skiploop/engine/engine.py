@@ -67,7 +67,7 @@ class _Job:
 
 
 class Engine:
-    """Runs requests in batches across inputs and chains, sharing common prefixes of layers.
+    """Runs requests in batches across inputs and chains, sharing common prefixes of layers and of tokens.
 
     Attributes:
         layer_calls: one layer on one sequence, executed so far.
@@ -86,7 +86,7 @@ class Engine:
         Args:
             model: the model; nothing else may run its layers while `run` is at work.
             max_batch_tokens: tokens of one layer call; default 2048 on CPU, 65536 on GPU. Halved when memory runs out.
-            cache_bytes: hidden states kept between calls; default a quarter of the free memory, on CPU 512 MiB at most.
+            cache_bytes: states kept between calls; default a quarter of the free memory, on CPU 512 MiB at most.
             compile: compile layers with `torch.compile` for scoring and exact-match checks (not for generation, where
                 it doesn't pay); on a GPU, capture the steps of generation in CUDA graphs. The first calls then take
                 some ten seconds; results agree up to rounding. Where either fails or isn't exact, the engine warns

@@ -65,7 +65,7 @@ class Runner(Protocol):
 
     @property
     def layer_calls(self) -> int:
-        """One layer on one sequence in one forward, executed so far."""
+        """One layer on one sequence in one forward, executed so far; a part counts by its share of tokens."""
 
     def run(self, requests: Sequence[Request]) -> list[Result]:
         """The results, in request order; they don't depend on which requests are run together."""
