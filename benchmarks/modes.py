@@ -80,9 +80,9 @@ class Scoring:
         scored = engine.score_layouts([(self.layouts[i], chain.layers) for i, chain in pairs])
         found = {}
         for i, chain in pairs:
-            matched, scores = scored[self.layouts[i], chain.layers]
-            sums = torch.tensor(scores).view(len(self.layouts[i].lengths), -1).sum(1)
-            found[i, chain] = Answer((int(sums.argmax()) if self.mode == "choice" else matched,), sums)
+            score = scored[self.layouts[i], chain.layers]
+            sums = torch.tensor(score.loglikelihoods).view(len(self.layouts[i].lengths), -1).sum(1)
+            found[i, chain] = Answer((int(sums.argmax()) if self.mode == "choice" else score.matched,), sums)
         return found, engine.layer_calls
 
     def difference(self, plain: dict[Evaluation, Answer], found: dict[Evaluation, Answer]) -> float:

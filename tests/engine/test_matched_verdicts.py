@@ -23,7 +23,7 @@ def verdicts(rows: Sequence[Sequence[float]], targets: Sequence[int], ends: Sequ
     """Of one-token answers, each with a row of logits of its own."""
     part = [(lay_out([5], [[target]]), (0,)) for target in targets]
     found = compare(torch.tensor(rows), torch.tensor(targets), part, torch.tensor(ends))
-    return [matched for matched, _ in found]
+    return [score.matched for score in found]
 
 
 @pytest.mark.parametrize("value", BROKEN)
@@ -52,7 +52,7 @@ def test_one_broken_row_spoils_its_own_answer_alone(value: float) -> None:
     right_for_0, right_for_1, broken = [2.0, 1.0], [1.0, 2.0], [value, value]
     logits = torch.tensor([right_for_0, right_for_1, right_for_0, broken, right_for_0])
     found = compare(logits, torch.tensor([0, 1, 0, 0, 0]), part, torch.tensor(NO_ENDS))
-    assert [matched for matched, _ in found] == [True, False, True]
+    assert [score.matched for score in found] == [True, False, True]
 
 
 @pytest.mark.parametrize("value", BROKEN)
@@ -62,7 +62,7 @@ def test_an_engine_matches_nothing_on_a_model_whose_logits_are_broken(value: flo
 
     def matched() -> int:
         with torch.inference_mode():
-            return sum(right for right, _ in Engine(LayeredModel(model)).score_layouts(pairs).values())
+            return sum(score.matched for score in Engine(LayeredModel(model)).score_layouts(pairs).values())
 
     assert matched() == 1  # the arg-max
 

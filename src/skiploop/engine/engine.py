@@ -287,7 +287,7 @@ class Engine:
         return [self._result(job, scored) for job in jobs]
 
     def score_layouts(self, pairs: Iterable[ScoringPair]) -> dict[ScoringPair, Score]:
-        """For each (layout, layers): whether every target is the arg-max, and the log-likelihood of each target."""
+        """For each (layout, layers): whether each target is the arg-max, and its log-likelihood."""
         pairs = list(pairs)
         lengths = {layout: self._length(layout) for layout, _ in pairs}
         preambles = self._sharing.of_layouts(lengths, max_batch_tokens=self.max_batch_tokens, passes=self._exact)
@@ -349,7 +349,7 @@ class Engine:
         )
 
     def _score_chunk(self, pairs: list[ScoringPair], group: _Group) -> dict[ScoringPair, Score]:
-        """For each pair: whether every target is the arg-max, and the log-likelihood of each target."""
+        """For each pair: whether each target is the arg-max, and its log-likelihood."""
         batch = ScoreBatch(
             self.model, list(dict.fromkeys(layout for layout, _ in pairs)), group.length, preamble=group.preamble
         )
@@ -378,14 +378,16 @@ class Engine:
     def _result(self, job: _Job, scored: dict[ScoringPair, Score]) -> Result:
         scores_of = [scored[layout, job.request.chain.layers] for layout in job.layouts]
         if job.request.expected is not None:
-            return Result(matched=scores_of[0][0])
-        tokens = [score for _, scores in scores_of for score in scores]
+            return Result(matched=scores_of[0].matched)
+        tokens = [score for each in scores_of for score in each.loglikelihoods]
+        hits = [hit for each in scores_of for hit in each.hits]
         lengths = [length for layout in job.layouts for length in layout.lengths]
-        sums, start = [], 0
+        sums, greedy, start = [], [], 0
         for length in lengths:
             sums.append(float(sum(tokens[start : start + length])))
+            greedy.append(all(hits[start : start + length]))
             start += length
-        return Result(loglikelihoods=tuple(sums), num_tokens=tuple(lengths))
+        return Result(loglikelihoods=tuple(sums), num_tokens=tuple(lengths), greedy=tuple(greedy))
 
 
 def _default_cache_bytes(device: torch.device) -> int:

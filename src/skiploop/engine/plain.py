@@ -46,14 +46,16 @@ class PlainEngine:
         return self.run([request])[0]
 
     def _score(self, request: Request) -> Result:
-        sums, lengths = [], []
+        sums, lengths, greedy = [], [], []
         with run_chain(self.model.hf, request.chain):
             for continuation in request.continuations:
                 prompt, answer = self.model.encode_pair(request.prompt, continuation)
-                sums.append(float(loglikelihoods(self.model, prompt, answer).sum()))
+                scores, hits = _scores(self.model, prompt, answer)
+                sums.append(float(scores.sum()))
+                greedy.append(bool(hits.all()))
                 lengths.append(len(answer))
                 self.layer_calls += len(request.chain)
-        return Result(loglikelihoods=tuple(sums), num_tokens=tuple(lengths))
+        return Result(loglikelihoods=tuple(sums), num_tokens=tuple(lengths), greedy=tuple(greedy))
 
     def _sample(self, request: Request) -> list[int]:
         """Tokens drawn one by one, from the same generator as in `skiploop.engine.decoding`; without a cache."""
@@ -76,10 +78,20 @@ class PlainEngine:
 
 def loglikelihoods(model: LayeredModel, prompt: Sequence[int], continuation: Sequence[int]) -> torch.Tensor:
     """Log-likelihood in nats of each token of a continuation, [tokens], under the chain that is active; one forward."""
+    return _scores(model, prompt, continuation)[0]
+
+
+def _scores(
+    model: LayeredModel, prompt: Sequence[int], continuation: Sequence[int]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Log-likelihood of each token, and whether it is the arg-max, both [tokens]."""
     # Without the last token, which nothing follows: rotary embeddings of some models depend on the length.
     ids = torch.tensor([[*prompt, *continuation]], device=model.device)
     logits: torch.Tensor = model.hf(input_ids=ids[:, :-1], use_cache=False).logits[0, len(prompt) - 1 :]
-    return logits.float().log_softmax(-1).gather(1, ids[0, len(prompt) :, None])[:, 0]
+    targets = ids[0, len(prompt) :]
+    largest, best = logits.max(-1)
+    hits = (best == targets) & (largest > -torch.inf)  # false for NaN
+    return logits.float().log_softmax(-1).gather(1, targets[:, None])[:, 0], hits
 
 
 def greedy(model: LayeredModel, prompts: list[list[int]], chain: Chain, max_new_tokens: int) -> list[list[int]]:

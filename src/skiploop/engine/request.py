@@ -12,24 +12,27 @@ from typing import Protocol
 
 from skiploop.chains.chain import Chain
 
+Text = str | tuple[int, ...]
+"""What the model's tokenizer is to encode, or tokens that are taken as they are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """One chain on one prompt.
 
     Attributes:
-        prompt: exactly the text to tokenise (the tokenizer adds special tokens).
+        prompt: exactly the text to tokenise (the tokenizer adds special tokens), or tokens.
         chain: the layers to run.
-        continuations: score each of these texts after the prompt (log-likelihood, in nats).
+        continuations: score each of these texts after the prompt (log-likelihood, in nats); tokens where the prompt is.
         max_new_tokens: generate at most this many tokens, EOS included.
         expected: check whether greedy decoding would emit exactly this text and then EOS.
         temperature: 0 generates greedily; above 0 tokens are sampled, reproducibly for a given `seed`.
         seed: for the sampling of this request alone.
     """
 
-    prompt: str
+    prompt: Text
     chain: Chain
-    continuations: tuple[str, ...] = ()
+    continuations: tuple[Text, ...] = ()
     max_new_tokens: int = 0
     expected: str | None = None
     temperature: float = 0.0
@@ -50,12 +53,14 @@ class Result:
     Attributes:
         loglikelihoods: one for each continuation, summed over its tokens, in nats; NaN where the chain broke the model.
         num_tokens: number of tokens of each continuation.
+        greedy: whether greedy decoding would emit each continuation.
         text: the generated text without EOS, special tokens left out.
         matched: whether greedy decoding emits the expected text and then EOS.
     """
 
     loglikelihoods: tuple[float, ...] = ()
     num_tokens: tuple[int, ...] = ()
+    greedy: tuple[bool, ...] = ()
     text: str | None = None
     matched: bool | None = None
 

@@ -6,21 +6,33 @@ Shapes: P positions whose logits are wanted, V vocabulary.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 
 from skiploop.engine.packing import Layout
 
-ScoringPair = tuple[Layout, tuple[int, ...]]  # what to run, and the layers to run it through
-Score = tuple[bool, list[float]]  # every target is the arg-max; log-likelihood of each target
-
 _SLICE_BYTES = 2**21  # of the logits that a CPU reduces at once: they are read several times, and its caches are small
+
+ScoringPair = tuple[Layout, tuple[int, ...]]  # what to run, and the layers to run it through
+
+
+class Score(NamedTuple):
+    """Of each target of one sequence: whether it is the arg-max, and its log-likelihood."""
+
+    hits: list[bool]
+    loglikelihoods: list[float]
+
+    @property
+    def matched(self) -> bool:
+        """Whether every target is the arg-max."""
+        return all(self.hits)
 
 
 def compare(
     logits: torch.Tensor, targets: torch.Tensor, pairs: Sequence[ScoringPair], ends: torch.Tensor
 ) -> Iterator[Score]:
-    """Verdict and log-likelihoods of each of `pairs`; `logits` [P, V], `targets` [P], `ends`: EOS tokens."""
+    """Hits and log-likelihoods of each of `pairs`; `logits` [P, V], `targets` [P], `ends`: EOS tokens."""
     size = max(1, _SLICE_BYTES // (4 * logits.shape[1])) if logits.device.type == "cpu" else len(logits)
     slices = zip(torch.split(logits, size), torch.split(targets, size), strict=True)
     compared = [_against(piece.float(), wanted, ends) for piece, wanted in slices]
@@ -29,7 +41,7 @@ def compare(
     start = 0
     for layout, _ in pairs:
         stop = start + len(layout.targets)
-        yield all(hits[start:stop]), scores[start:stop]
+        yield Score(hits[start:stop], scores[start:stop])
         start = stop
 
 

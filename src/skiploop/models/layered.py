@@ -109,15 +109,17 @@ class LayeredModel:
         """Refuse the model if chains can't be exact on it (`skiploop.models.check.check_model`)."""
         return check_model(self.hf)
 
-    def encode(self, text: str) -> list[int]:
+    def encode(self, text: str | tuple[int, ...]) -> list[int]:
         """Token ids of a prompt, with the tokenizer's special tokens (a leading BOS where the model has one).
 
         What a tokenizer appends, such as an end token after fine-tuning, is taken off where the model generates, as
-        something is to follow.
+        something is to follow. Tokens are taken as they are.
 
         Raises:
             InvalidInput: the text has no tokens, or one that the model has no embedding for.
         """
+        if not isinstance(text, str):
+            return self._known(list(text))
         # Not verbose: a text beyond the context is the caller's to refuse (`require_room`), not to warn about.
         ids = list(self._tokenizer()(text, verbose=False)["input_ids"])
         if self._appended and tuple(ids[-len(self._appended) :]) == self._appended:
@@ -126,13 +128,23 @@ class LayeredModel:
             raise InvalidInput(f"the prompt {text!r} has no tokens; a model needs at least one to start from")
         return self._known(ids)
 
-    def encode_pair(self, prompt: str, continuation: str, *, move_space: bool = True) -> tuple[list[int], list[int]]:
+    def encode_pair(
+        self, prompt: str | tuple[int, ...], continuation: str | tuple[int, ...], *, move_space: bool = True
+    ) -> tuple[list[int], list[int]]:
         """Token ids of a prompt and of what follows it, as they are when both are tokenised together.
 
         White space at the end of the prompt becomes the beginning of the continuation, as in lm-evaluation-harness:
         most tokenizers have one token for a word with the space before it. Not so with `move_space=False`, for what is
         to follow exactly this prompt in generation. Where a token straddles the border both are tokenised on their own.
+        Tokens are taken as they are.
+
+        Raises:
+            InvalidInput: one is a text and the other one tokens.
         """
+        if not isinstance(prompt, str) or not isinstance(continuation, str):
+            if isinstance(prompt, str) or isinstance(continuation, str):
+                raise InvalidInput("a prompt and its continuation are both texts or both tokens; encode the text first")
+            return self.encode(prompt), self._known(list(continuation))
         kept = prompt.rstrip() if move_space else prompt
         if kept and kept != prompt:
             prompt, continuation = kept, prompt[len(kept) :] + continuation

@@ -69,6 +69,7 @@ class FakeRunner:
         return Result(text=text) if request.expected is None else Result(matched=text == request.expected)
 
     def text(self, request: Request) -> str:
+        assert isinstance(request.prompt, str)
         level = int(request.prompt.partition("L")[2][0])
         if request.chain.is_identity:
             return gold(request.prompt) if level % 2 == 0 else " " if level == 5 else "1"
