@@ -9,19 +9,20 @@ from typing import Any
 
 import yaml
 
+
+def means(*names: str) -> list[dict[str, Any]]:
+    """The metric list of a task whose metrics are means over its items."""
+    return [{"metric": name, "aggregation": "mean", "higher_is_better": True} for name in names]
+
+
 CHOICE = {
     "output_type": "multiple_choice",
     "doc_to_text": "Question: {{question}}\nAnswer:",
     "doc_to_target": "{{choices.label.index(answerKey)}}",
     "doc_to_choice": "{{choices.text}}",
-    "metric_list": [{"metric": name, "aggregation": "mean", "higher_is_better": True} for name in ("acc", "acc_norm")],
+    "metric_list": means("acc", "acc_norm"),
 }
-MUTUAL = CHOICE | {
-    "metric_list": [
-        {"metric": name, "aggregation": "mean", "higher_is_better": True}
-        for name in ("acc", "acc_norm", "acc_bytes", "acc_mutual_info")
-    ],
-}
+MUTUAL = CHOICE | {"metric_list": means("acc", "acc_norm", "acc_bytes", "acc_mutual_info")}
 GENERATION = {
     "output_type": "generate_until",
     "doc_to_text": "Question: {{question}}\nAnswer:",
@@ -39,10 +40,7 @@ CONTINUATION = {
     "output_type": "loglikelihood",
     "doc_to_text": "{{question}}",
     "doc_to_target": " {{answer}}",
-    "metric_list": [
-        {"metric": "acc", "aggregation": "mean", "higher_is_better": True},
-        {"metric": "perplexity", "aggregation": "perplexity", "higher_is_better": False},
-    ],
+    "metric_list": [*means("acc"), {"metric": "perplexity", "aggregation": "perplexity", "higher_is_better": False}],
 }
 
 

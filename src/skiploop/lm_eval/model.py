@@ -2,8 +2,8 @@
 
 Tokens are those of its own `HFLM` (models/huggingface.py): the same split between context and continuation, the same
 first token before an empty context, the same cuts from the left where a text is longer than the model's context. So
-log-likelihoods agree item by item. What differs is how they are computed: options that follow one context share it, and so
-do contexts with the same few-shot examples.
+log-likelihoods agree item by item. What differs is how they are computed: options that follow one context share it,
+and so do contexts with the same few-shot examples.
 """
 
 from __future__ import annotations
