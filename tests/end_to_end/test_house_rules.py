@@ -48,7 +48,16 @@ TESTED_BY = {
     "chains/test_chain": ("chains/edits", "chains/notation", "errors"),
     "cli/test_main": (
         *("cli/ablate", "cli/analyze", "cli/app", "cli/call", "cli/draw", "cli/flags", "cli/model", "cli/progress"),
-        *("cli/search", "cli/show", "cli/study", "cli/values", "engine/open", "settings/flag", "tasks/options"),
+        *(
+            "cli/evaluate",
+            "cli/search",
+            "cli/show",
+            "cli/study",
+            "cli/values",
+            "engine/open",
+            "settings/flag",
+            "tasks/options",
+        ),
     ),
     "conformance/test_chains": ("models/check", "models/recorded_calls", "models/slots", "models/unroll"),
     "conformance/test_engine": (
@@ -111,6 +120,10 @@ TESTED_BY = {
     "studies/static/test_difference": ("studies/static/figures",),
     "studies/static/test_study": (
         *("studies/static/race", "studies/static/references", "studies/static/settings", "studies/static/split"),
+    ),
+    "studies/evaluate/test_study": (
+        *("reporting/terminal/evaluate", "studies/evaluate/figures", "studies/evaluate/items"),
+        "studies/evaluate/settings",
     ),
     "studies/test_control_target": ("studies/arms", "studies/evaluation"),
     "studies/test_folder": ("storage/journal", "studies/opening", "studies/record"),

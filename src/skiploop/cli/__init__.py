@@ -5,6 +5,7 @@ model      `skiploop check` and `skiploop generate`
 draw       `skiploop draw`
 search     `skiploop search`
 study      `skiploop study`
+evaluate   `skiploop evaluate`
 show       `skiploop show`
 analyze    `skiploop analyze`
 ablate     `skiploop ablate`

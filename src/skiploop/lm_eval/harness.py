@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def run_harness(
     Raises:
         InvalidInput: there is no such task, or its data can't be loaded.
     """
-    manager = TaskManager(include_path=None if include_path is None else str(include_path))
+    manager = _task_manager(None if include_path is None else str(include_path.resolve()))
     if task not in manager.all_tasks:
         raise InvalidInput(
             f"lm-evaluation-harness has no task {task!r}; `python -m skiploop.lm_eval ls tasks` lists them, and "
@@ -91,6 +92,12 @@ def run_harness(
         dict(found.get("versions", {})),
         dict(found.get("n-shot", {})),
     )
+
+
+@cache
+def _task_manager(include_path: str | None) -> TaskManager:
+    """Kept, because it reads the thousands of task files of the harness."""
+    return TaskManager(include_path=include_path)
 
 
 def _items(task: str, samples: Sequence[Mapping[str, Any]]) -> list[HarnessItem]:

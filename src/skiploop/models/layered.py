@@ -154,6 +154,17 @@ class LayeredModel:
             return before, whole[len(before) :]
         return before, self._known(list(self._tokenizer()(continuation, add_special_tokens=False)["input_ids"]))
 
+    def encode_bare(self, text: str) -> list[int]:
+        """Token ids of a text without special tokens."""
+        return self._known(list(self._tokenizer()(text, add_special_tokens=False, verbose=False)["input_ids"]))
+
+    @property
+    def prefix_id(self) -> int:
+        """What stands before a text without a context: the tokenizer's first token, or its last where it has none."""
+        tokenizer = self._tokenizer()
+        begin = tokenizer.bos_token_id
+        return int(tokenizer.eos_token_id if begin is None else begin)
+
     @cached_property
     def _appended(self) -> tuple[int, ...]:
         """Special tokens that the tokenizer puts behind a text, where the model goes on from there."""

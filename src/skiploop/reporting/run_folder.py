@@ -14,6 +14,7 @@ from typing import Any, Literal
 from skiploop.errors import InvalidInput
 from skiploop.storage.files import Line, read_json
 from skiploop.storage.journal import JsonlJournal
+from skiploop.studies.evaluate.study import Evaluated
 from skiploop.studies.folder import read_inputs, read_run
 from skiploop.studies.full_record import FullStudy, PartFigures, read_analyses
 from skiploop.studies.open_folder import open_folder
@@ -101,6 +102,8 @@ def open_run(path: str | Path) -> RunFolder:
         figures = PartFigures(ablation=read_json(place / ABLATION), analyses=read_analyses(both / "analysis"))
         return RunFolder(both, read_run(both), load_study(both), place, figures=figures)
     found = open_folder(place)
+    if isinstance(found, Evaluated):
+        raise InvalidInput(f"{place} holds a plain evaluation, which has no report; use `skiploop show {place}`")
     if not isinstance(found, FullStudy):
         figures = PartFigures(analyses=read_analyses(place / "analysis"))
         return RunFolder(place, found.run, found, figures=figures)

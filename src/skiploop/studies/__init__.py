@@ -18,6 +18,7 @@ warm_start        chains that are tried first
 progress          how far a study is
 open_folder       a study of any kind from its folder
 full_record       a full study's folder, read
+evaluate/         plain accuracy of the identity and of a chain
 static/           one chain for all inputs
 controls/         sampling and voting at equal layer calls, options moved
 """

@@ -47,29 +47,44 @@ def describe(
         "kind": kind,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "settings": dict(settings),
-        "model": {
-            "name": model.name,
-            "revision": model.revision,
-            "fingerprint": model.fingerprint,
-            "num_layers": model.num_layers,
-            "dtype": str(model.dtype).removeprefix("torch."),
-            "device": str(model.device),
-            "attention": model.attn_implementation,
-        },
-        "task": {
-            "name": pool.name,
-            "fingerprint": pool.fingerprint,
-            "scoring": pool.scoring,
-            "max_new_tokens": pool.max_new_tokens,
-            "prompt_template": pool.prompt_template,
-            "length_norm": pool.length_norm,
-            "description": dict(pool.description),
-        },
+        "model": model_record(model),
+        "task": task_record(pool),
         "space": space.settings,
         "engine": engine,
-        "versions": {"skiploop": __version__, "python": platform.python_version()}
-        | {name: _version(name) for name in ("torch", "transformers")},
+        "versions": versions("torch", "transformers"),
     }
+
+
+def model_record(model: StudyModel) -> dict[str, Any]:
+    """What run.json says of a model."""
+    return {
+        "name": model.name,
+        "revision": model.revision,
+        "fingerprint": model.fingerprint,
+        "num_layers": model.num_layers,
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "device": str(model.device),
+        "attention": model.attn_implementation,
+    }
+
+
+def task_record(task: Task) -> dict[str, Any]:
+    """What run.json says of a task."""
+    return {
+        "name": task.name,
+        "fingerprint": task.fingerprint,
+        "scoring": task.scoring,
+        "max_new_tokens": task.max_new_tokens,
+        "prompt_template": task.prompt_template,
+        "length_norm": task.length_norm,
+        "description": dict(task.description),
+    }
+
+
+def versions(*packages: str) -> dict[str, str | None]:
+    """Of this package, of Python, and of others."""
+    own = {"skiploop": __version__, "python": platform.python_version()}
+    return own | {name: _version(name) for name in packages}
 
 
 def check_same(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
@@ -86,10 +101,14 @@ def check_same(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> No
 
 
 def default_out(run: Mapping[str, Any]) -> Path:
-    """runs/<model>-<task>-<searcher>-<8 hex digits of what makes the study>."""
+    """runs/<model>-<task>-<searcher or kind>-<8 hex digits of what makes the study>."""
     digest = hashlib.blake2b(json.dumps(_compared(run), sort_keys=True).encode(), digest_size=4).hexdigest()
     kind, _, file = run["task"]["name"].partition(":")
-    names = [Path(run["model"]["name"]).name, Path(file).stem or kind, run["settings"]["search"]["searcher"]]
+    names = [
+        Path(run["model"]["name"]).name,
+        Path(file).stem or kind,
+        run["settings"].get("search", {}).get("searcher", run["kind"]),
+    ]
     return Path("runs") / "-".join([*filter(None, map(_sanitised, names)), digest])
 
 

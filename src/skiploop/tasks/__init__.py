@@ -9,6 +9,7 @@ rotation   options in another order
 sample     balanced and seeded orders of examples
 sources/   where rows come from
 answers/   how answers are read and compared
+metrics    accuracies of options that the field quotes
 scorers/   how answers are judged: one scorer a file
 """
 

@@ -1,0 +1,52 @@
+"""`skiploop evaluate`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from skiploop.cli.app import print_json
+from skiploop.cli.call import Call, Model, Out, TaskName
+from skiploop.cli.flags import Without, command
+from skiploop.studies.evaluate.settings import EvaluateSettings
+from skiploop.tasks.options import TaskOptions
+
+if TYPE_CHECKING:
+    from skiploop.studies.evaluate.study import Evaluated
+
+
+@command
+def evaluate(
+    *,
+    model: Model = "nano",
+    task: TaskName = "nano",
+    settings: EvaluateSettings,
+    options: Annotated[TaskOptions, Without("limit")],
+    out: Out = None,
+    call: Call,
+) -> None:
+    """Plain accuracy with intervals by every metric, of the model and of a chain; lm:TASK for lm-evaluation-harness."""
+    from skiploop.cli.progress import make_progress
+    from skiploop.studies.evaluate.study import HARNESS
+    from skiploop.studies.evaluate.study import evaluate as run_evaluation
+
+    harness = task.startswith(HARNESS)
+    if harness:
+        call.refuse(_OF_OWN_TASKS, f"--task {task}")
+    whole = task if harness else call.tools.make_task(task, options)
+    opened = call.prepare(model, settings.engine.trust_remote_code)
+    progress = make_progress(quiet=call.json, figure="right so far")
+    show_evaluated(run_evaluation(opened, whole, out=out, settings=settings, progress=progress), call.json)
+
+
+_OF_OWN_TASKS = tuple(name for name in TaskOptions.__dataclass_fields__ if name != "limit")
+
+
+def show_evaluated(found: Evaluated, json: bool) -> None:
+    """An evaluation, as JSON or for people."""
+    from skiploop.reporting.terminal.console import make_console
+    from skiploop.reporting.terminal.evaluate import print_evaluated
+
+    if json:
+        print_json(found.to_json())
+    else:
+        print_evaluated(found, make_console())

@@ -1,0 +1,183 @@
+"""Plain accuracy of a model on a task, and of a chain beside it.
+
+    found = evaluate("nano", "nano", chain="0-5 4-7")
+    found.figures.metrics["accuracy"].difference
+
+An evaluation that was interrupted goes on when the same call is made again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from skiploop.chains.chain import Chain
+from skiploop.engine.open import open_runner
+from skiploop.engine.request import Runner
+from skiploop.errors import InvalidInput
+from skiploop.storage.files import Line
+from skiploop.studies.evaluate.figures import EvaluateFigures, metric_figures, spent
+from skiploop.studies.evaluate.items import HarnessItems, OwnItems, timed
+from skiploop.studies.evaluate.settings import EvaluateSettings
+from skiploop.studies.evaluation import check_lengths
+from skiploop.studies.folder import StudyFolder, check_place, read_run, read_summary
+from skiploop.studies.opening import open_model
+from skiploop.studies.progress import Interrupted, Progress
+from skiploop.studies.record import SCHEMA, default_out, model_record, task_record, versions
+from skiploop.tasks import Task, make_task
+
+HARNESS = "lm:"
+"""How the specification of a task of lm-evaluation-harness begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """A finished evaluation.
+
+    Attributes:
+        out: its folder.
+        run: what was asked for, and of what: run.json.
+        figures: of every metric.
+    """
+
+    out: Path
+    run: dict[str, Any]
+    figures: EvaluateFigures
+
+    def to_json(self) -> Line:
+        """What `skiploop evaluate --json` prints."""
+        return self.figures.to_json() | {"out": str(self.out)}
+
+
+def evaluate(
+    model: Any = "nano",
+    task: str | Task = "nano",
+    *,
+    out: str | Path | None = None,
+    settings: EvaluateSettings | None = None,
+    progress: Progress | None = None,
+    **changes: Any,
+) -> Evaluated:
+    """Evaluates the identity, and a chain beside it, on a task; what `skiploop evaluate` calls.
+
+    Args:
+        model: a name or a folder, or a `LayeredModel`.
+        task: a specification, `lm:TASK` for one of lm-evaluation-harness, or a task.
+        out: the folder; the same call resumes it.
+        settings: prepared settings.
+        progress: is told how far the evaluation is.
+        **changes: single fields of `EvaluateSettings`, such as `chain="0-9 12-15x2"`, which win over `settings`.
+
+    Raises:
+        InvalidInput: for everything that is wrong with the arguments, before any work starts.
+        UnsupportedModel: the model can't run chains exactly.
+        Interrupted: on Ctrl-C; what was evaluated is kept.
+    """
+    settings, progress = _changed(settings or EvaluateSettings(), changes), progress or Progress()
+    if out is not None:
+        check_place(Path(out))
+    own = make_task(task) if isinstance(task, str) and not task.startswith(HARNESS) else task
+    opened = open_model(model, settings.engine) if isinstance(model, str) else model
+    chain = None if settings.chain is None else Chain.parse(settings.chain, opened.num_layers)
+    runner, engine = open_runner(opened, engine=settings.engine.engine, batch_tokens=settings.engine.batch_tokens)
+    items = _items(own, opened, runner, settings)
+    run = _describe(opened, items, settings, engine)
+    place = default_out(run) if out is None else Path(out)
+    inputs = [{"id": example.id} for example in items.task.examples] if isinstance(items, OwnItems) else []
+    with StudyFolder(place, run, inputs) as folder:
+        if not folder.complete:
+            chains = [opened.identity, *([] if chain is None else [chain])]
+            _work(folder, items, chains, progress)
+            folder.write_summary(_figures(folder, run, chains).to_json())
+    return load_evaluated(place)
+
+
+def load_evaluated(path: str | Path) -> Evaluated:
+    """A finished evaluation from its folder."""
+    out = Path(path)
+    run = read_run(out)
+    if run["kind"] != "evaluate":
+        raise InvalidInput(f"{out} holds a study of the kind {run['kind']}, not a plain evaluation; use skiploop show")
+    if not (out / "summary.json").exists():
+        raise InvalidInput(f"the evaluation in {out} isn't finished; give its command again to go on")
+    return Evaluated(out, run, read_summary(EvaluateFigures, out))
+
+
+def _changed(settings: EvaluateSettings, changes: dict[str, Any]) -> EvaluateSettings:
+    known = [field.name for field in fields(settings)]
+    if unknown := sorted(set(changes).difference(known)):
+        raise InvalidInput(f"unknown setting {unknown[0]!r} of an evaluation; there are {', '.join(known)}")
+    return replace(settings, **changes)
+
+
+def _items(task: str | Task, model: Any, runner: Runner, settings: EvaluateSettings) -> OwnItems | HarnessItems:
+    if isinstance(task, str):
+        from skiploop.lm_eval.extra import require_lm_eval
+
+        require_lm_eval()
+        return HarnessItems(task.removeprefix(HARNESS), model, runner, settings.include_path, settings.limit)
+    if settings.include_path is not None:
+        raise InvalidInput(f"--include-path is for tasks lm:TASK, which {task.name!r} isn't; leave it out")
+    chosen = task if settings.limit is None else task.limit(settings.limit)
+    check_lengths(chosen, chosen.examples, model)
+    return OwnItems(chosen, model, runner, settings.engine.per_call)
+
+
+def _describe(model: Any, items: OwnItems | HarnessItems, settings: EvaluateSettings, engine: str) -> dict[str, Any]:
+    own = isinstance(items, OwnItems)
+    place = settings.include_path
+    return {
+        "schema": SCHEMA,
+        "kind": "evaluate",
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "settings": {
+            "evaluate": {
+                "chain": None if settings.chain is None else str(Chain.parse(settings.chain, model.num_layers)),
+                "limit": settings.limit,
+                "include_path": None if place is None else str(place),
+            },
+            "engine": asdict(settings.engine),
+        },
+        "model": model_record(model),
+        "task": task_record(items.task) if isinstance(items, OwnItems) else {"name": HARNESS + items.name},
+        "engine": engine,
+        "versions": versions("torch", "transformers", *([] if own else ["lm-eval", "datasets"])),
+    }
+
+
+def _work(folder: StudyFolder, items: OwnItems | HarnessItems, chains: list[Chain], progress: Progress) -> None:
+    lines = folder.journal.lines()
+    total = items.count * len(chains)
+    # An engine tries its paths out on first use; that isn't what the chains cost.
+    getattr(items.runner, "batched_paths", dict)()
+    try:
+        with progress:
+            for chain in chains:
+                own = [line for line in lines if line["chain"] == list(chain)]
+                for part in items.run(chain, frozenset(line["input"] for line in own if "input" in line)):
+                    found = timed(part, chain, items.runner)
+                    folder.journal.append(found)
+                    lines += found
+                    done = [line for line in lines if "metrics" in line]
+                    right = sum(next(iter(line["metrics"].values()), 0.0) for line in done)
+                    progress.update(len(done), max(total, len(done)), right / len(done))
+    except KeyboardInterrupt:
+        raise Interrupted(folder.path, "evaluate", sum("metrics" in line for line in lines), total) from None
+
+
+def _figures(folder: StudyFolder, run: dict[str, Any], chains: list[Chain]) -> EvaluateFigures:
+    lines = folder.journal.lines()
+    identity, chain = list(chains[0]), list(chains[1]) if len(chains) > 1 else None
+    return EvaluateFigures(
+        model=run["model"]["name"],
+        task=run["task"]["name"],
+        num_layers=run["model"]["num_layers"],
+        notation=None if chain is None else str(chains[1]),
+        depth=None if chain is None else len(chain),
+        inputs=sum("metrics" in line and line["chain"] == identity for line in lines),
+        metrics=metric_figures(lines, identity, chain),
+        identity_spent=spent(lines, identity),
+        chain_spent=None if chain is None else spent(lines, chain),
+    )
