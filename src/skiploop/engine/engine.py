@@ -159,9 +159,13 @@ class Engine:
 
     def run_alone(self, request: Request) -> Result:
         """The result of one request by itself: states computed alongside other requests are forgotten."""
+        self.forget()
+        return self.run([request])[0]
+
+    def forget(self) -> None:
+        """Forget all states that were computed before, so that what follows costs what it costs by itself."""
         self._states.clear()
         self._sharing.clear()
-        return self.run([request])[0]
 
     def _kind(self, request: Request) -> str:
         if request.continuations:

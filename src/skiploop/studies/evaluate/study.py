@@ -155,6 +155,7 @@ def _work(folder: StudyFolder, items: OwnItems | HarnessItems, chains: list[Chai
     try:
         with progress:
             for chain in chains:
+                getattr(items.runner, "forget", tuple)()  # or a chain would begin with the identity's states
                 own = [line for line in lines if line["chain"] == list(chain)]
                 for part in items.run(chain, frozenset(line["input"] for line in own if "input" in line)):
                     found = timed(part, chain, items.runner)
