@@ -8,6 +8,7 @@ Only chains, requests and errors are imported at once. Everything else is import
     chains/       chains as values, their notation and drawings
     spaces/       which chains there are
     models/       pretrained models whose layers run in any order
+    lm_eval/      tasks of lm-evaluation-harness on chains
     engine/       many chains on many inputs at once
     tasks/        inputs with gold answers, and how an answer is judged
     searchers/    how to look for a chain

@@ -6,5 +6,4 @@ model       `SkiploopLM`: a model of lm-evaluation-harness that runs one chain
 generation  what its settings of a generation mean here
 harness     one of its tasks run on a model, item by item
 extra       the package, or an error that says how to install it
-__main__    its own command line, with this model registered
 """
