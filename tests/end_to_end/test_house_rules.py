@@ -132,6 +132,10 @@ TESTED_BY = {
         *("studies/settings", "testing/fakes"),
     ),
     "tasks/answers/test_text": ("tasks/answers/latex", "tasks/answers/numeric"),
+    "tasks/answers/test_forms": (
+        *("tasks/answers/digits", "tasks/answers/letters", "tasks/answers/marks", "tasks/answers/number_words"),
+        *("tasks/answers/prose", "tasks/answers/reasoning", "tasks/answers/units"),
+    ),
     "tasks/answers/test_math": ("tasks/answers/sandbox", "tasks/answers/sandbox_child"),
     "tasks/sources/test_formats": ("tasks/sources/dart", "tasks/sources/hub", "tasks/sources/readers"),
     "tasks/test_make": ("tasks/sample", "tasks/sources/rows"),
