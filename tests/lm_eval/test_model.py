@@ -140,6 +140,7 @@ def test_chains_in_model_args() -> None:
     assert lm.chain.layers[:4] == (0, 1, 2, 4)
 
 
+@pytest.mark.slow  # the harness reads thousands of task files
 def test_the_harness_s_own_command_line(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -161,6 +162,7 @@ def test_a_missing_harness_names_the_extra(monkeypatch: pytest.MonkeyPatch, caps
     assert "skiploop[eval]" in capsys.readouterr().err
 
 
+@pytest.mark.slow  # the harness reads thousands of task files
 def test_an_unknown_task_is_refused(nano: LayeredModel) -> None:
     with pytest.raises(InvalidInput, match="no task 'arc_hard'"):
         run_harness(ours(nano), "arc_hard")

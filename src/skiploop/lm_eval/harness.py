@@ -70,7 +70,7 @@ def run_harness(
     Raises:
         InvalidInput: there is no such task, or its data can't be loaded.
     """
-    manager = _task_manager(None if include_path is None else str(include_path.resolve()))
+    manager = _task_manager(task, None if include_path is None else str(include_path.resolve()))
     if task not in manager.all_tasks:
         raise InvalidInput(
             f"lm-evaluation-harness has no task {task!r}; `python -m skiploop.lm_eval ls tasks` lists them, and "
@@ -95,8 +95,12 @@ def run_harness(
 
 
 @cache
-def _task_manager(include_path: str | None) -> TaskManager:
-    """Kept, because it reads the thousands of task files of the harness."""
+def _task_manager(task: str, include_path: str | None) -> TaskManager:
+    """That of a folder alone where the task is in it; else the harness's own, whose thousands of files take long."""
+    if include_path is not None:
+        own = TaskManager(include_path=include_path, include_defaults=False)
+        if task in own.all_subtasks:
+            return own
     return TaskManager(include_path=include_path)
 
 

@@ -78,7 +78,6 @@ def test_the_command_prints_a_table_and_show_reads_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("default")  # those of the harness and of datasets
-@pytest.mark.slow  # the harness reads thousands of task files
 def test_a_task_of_the_harness_by_its_name(nano: LayeredModel, tmp_path: Path) -> None:
     pytest.importorskip("lm_eval", reason='needs the extra: pip install "skiploop[eval]"')
     from tests.lm_eval.tasks import CHOICE, write_task
