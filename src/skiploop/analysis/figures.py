@@ -16,6 +16,7 @@ from skiploop.analysis.settings import (
     RobustnessSettings,
     SimilaritySettings,
 )
+from skiploop.chains.weights import Layers
 from skiploop.stats.measured import Measured, PooledShare, RankCorrelation
 
 # Difficulty
@@ -220,7 +221,7 @@ class InputEdits:
 
     input: str
     transition: str
-    chain: tuple[int, ...]
+    chain: Layers
     edits: tuple[str, ...]
     undone: tuple[float, ...]
     alone: tuple[float, ...]
@@ -263,7 +264,7 @@ class InputNeighbours:
     input: str
     transition: str
     kind: str
-    chain: tuple[int, ...]
+    chain: Layers
     neighbours: int
     reward: float
     chance: float | None
@@ -442,7 +443,7 @@ class InputLens:
 
     input: str
     group: str
-    chain: tuple[int, ...]
+    chain: Layers
     position: int
     gold: int
     identity: int

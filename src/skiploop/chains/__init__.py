@@ -2,6 +2,8 @@
 
 chain      `Chain`: the layers that are run, in order
 edits      what a searcher does to a chain, and the shortest list of edits between the identity and a chain
+policy     which keys and values a loop leaves for later tokens
+weights    damped loops and scaled slots
 notation   `0-9 12-15x2 16-27`: reading and writing
 drawing/   a chain as SVG or as text
 """

@@ -7,7 +7,14 @@ has two slots. Notation: tokens separated by blanks or commas,
     4-7x2       the whole block, run twice: 4 5 6 7 4 5 6 7
     (1 3)x2     any other block, run twice: 1 3 1 3; parentheses nest
 
-`xN` is always the *total* number of runs. `Chain.parse(str(chain), L) == chain` holds for every chain.
+    4-7x3~.5    a damped loop: three passes, averaged, with half of the first pass in the result
+    4-7*.7071   each of these slots adds .7071 times what its layer would add (before `x`: 4*.7x2)
+
+`xN` is always the *total* number of runs; `~1` is no damping, and one run of a loop is its block, whatever the damping.
+See `skiploop.chains.weights` for the formulas. `Chain.parse(str(chain), L) == chain` holds for every chain.
+
+In JSON a chain is a list: the index of each layer, and text for a slot with weights, such as "12~.5:4x3" for a slot of
+layer 12 in a loop of a window of 4 slots that is run 3 times with damping .5.
 """
 
 from __future__ import annotations
@@ -24,6 +31,7 @@ from skiploop.chains.notation import (
     length_limit,
     parse_layers,
 )
+from skiploop.chains.weights import damped_loops, has_weights, indices, layers_to_json
 from skiploop.errors import InvalidInput
 from skiploop.validate import whole_number
 
@@ -33,7 +41,8 @@ class Chain:
     """The layers that are run, in order; compared and hashed by `layers` and `num_layers`.
 
     Args:
-        layers: layer indices in the order of execution, each in 0..num_layers-1; at least one.
+        layers: layer indices in the order of execution, each in 0..num_layers-1; at least one. Slots with weights
+            are `WeightedLayer`s, or their text in JSON.
         num_layers: number of layers L of the model.
         max_length: refuse chains with more slots than this.
 
@@ -54,6 +63,8 @@ class Chain:
             raise InvalidInput(f"Chain() takes layer indices such as (0, 1, 1, 3), not {layers!r}") from None
         checked = tuple([layer_index(entry, total) for entry in entries])
         check_length(len(checked), length_limit(max_length))
+        if has_weights(checked):
+            list(damped_loops(checked))  # refuses a loop that isn't whole
         object.__setattr__(self, "layers", checked)
         object.__setattr__(self, "num_layers", total)
 
@@ -106,22 +117,34 @@ class Chain:
         return self.layers == tuple(range(self.num_layers))
 
     @property
+    def has_weights(self) -> bool:
+        """Whether it has damped loops or scaled slots."""
+        return has_weights(self.layers)
+
+    def to_json(self) -> list[int | str]:
+        """A list that `Chain(list, num_layers)` reads back: plain chains are lists of layer indices."""
+        return layers_to_json(self.layers)
+
+    @property
     def skipped(self) -> tuple[int, ...]:
         """The layers that are never run, ascending."""
-        return tuple(sorted(set(range(self.num_layers)).difference(self.layers)))
+        return tuple(sorted(set(range(self.num_layers)).difference(indices(self.layers))))
 
     @property
     def looped(self) -> dict[int, int]:
         """How often each layer is run that is run more than once, by ascending layer."""
-        return {layer: count for layer, count in sorted(Counter(self.layers).items()) if count > 1}
+        return {layer: count for layer, count in sorted(Counter(indices(self.layers)).items()) if count > 1}
 
     def skip(self, start: int, size: int) -> Chain:
         """The chain without the block of `size` slots that begins at slot `start`."""
         return Edit("skip", start, size).apply(self)
 
-    def loop(self, start: int, size: int, extra: int = 1) -> Chain:
-        """The chain in which the block of `size` slots from slot `start` is run `extra` more times."""
-        return Edit("loop", start, size, extra).apply(self)
+    def loop(self, start: int, size: int, extra: int = 1, *, damping: float = 1.0) -> Chain:
+        """The chain in which the block of `size` slots from slot `start` is run `extra` more times.
+
+        With a `damping` below 1 it is a damped loop, see `skiploop.chains.weights`.
+        """
+        return Edit("loop", start, size, extra, damping).apply(self)
 
     def edits(self) -> tuple[LayerEdit, ...]:
         """A shortest list of edits that turns the identity into this chain, in the order of execution.

@@ -7,6 +7,14 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, Self, TypeVar
 
 from skiploop.chains.notation import LONGEST, block_text, check_length, repeats
+from skiploop.chains.weights import (
+    checked_weight,
+    damped,
+    damped_loops,
+    has_weights,
+    loop_of,
+    weight_text,
+)
 from skiploop.errors import InvalidInput
 from skiploop.validate import whole_number
 
@@ -39,12 +47,14 @@ class Edit:
         start: first slot of the block.
         size: number of slots of the block.
         extra: how many extra times a looped block is run, or by how many slots a block is moved; 0 for a skip.
+        damping: of a loop; 1 is none, see `skiploop.chains.weights`.
     """
 
     kind: Literal["skip", "loop", "move"]
     start: int
     size: int
     extra: int = 0
+    damping: float = 1.0
 
     def __post_init__(self) -> None:
         if self.kind not in ("skip", "loop", "move"):
@@ -54,6 +64,9 @@ class Edit:
         whole_number("extra", self.extra, 0 if self.kind == "skip" else 1)
         if self.kind == "skip" and self.extra:
             raise InvalidInput(f"a skip has no extra runs, got extra={self.extra}; leave it out")
+        checked_weight(self.damping, 0, 1, "damping")
+        if self.damping != 1 and self.kind != "loop":
+            raise InvalidInput(f"a {self.kind} has no damping, got {self.damping}; leave it out")
 
     def apply(self, chain: C) -> C:
         """The edited chain; InvalidInput where the block isn't in it or nothing would be left."""
@@ -66,7 +79,10 @@ class Edit:
             )
         added = {"skip": -self.size, "loop": self.size * self.extra, "move": 0}[self.kind]
         check_length(slots + added, LONGEST)
-        return chain.unchecked(edited(chain.layers, self), chain.num_layers)
+        layers = edited(chain.layers, self)
+        if has_weights(layers):
+            list(damped_loops(layers))  # refuses a loop that isn't whole
+        return chain.unchecked(layers, chain.num_layers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +105,9 @@ class LayerEdit:
         if self.kind == "jump":
             return f"jump {self.layers[0]}->{self.layers[1]}"
         text = f"{self.kind} {block_text(self.layers)}"
-        return text + f" x{1 + self.extra}" if self.kind == "loop" else text
+        loop = loop_of(self.layers[0])
+        damping = f"~{weight_text(loop.beta)}" if loop else ""
+        return text + f" x{1 + self.extra}{damping}" if self.kind == "loop" else text
 
 
 def edited(layers: tuple[int, ...], edit: Edit) -> tuple[int, ...]:
@@ -97,6 +115,8 @@ def edited(layers: tuple[int, ...], edit: Edit) -> tuple[int, ...]:
     start, end = edit.start, edit.start + edit.size
     if edit.kind == "move":
         return layers[:start] + layers[end : end + edit.extra] + layers[start:end] + layers[end + edit.extra :]
+    if edit.damping != 1:
+        return layers[:start] + damped(layers[start:end], 1 + edit.extra, edit.damping) + layers[end:]
     if edit.extra:
         return layers[:end] + layers[start:end] * edit.extra + layers[end:]
     return layers[:start] + layers[end:]
@@ -106,7 +126,7 @@ def shortest_edits(layers: tuple[int, ...], num_layers: int) -> Iterator[LayerEd
     """Shortest path over slots 0..N; a step goes to the next slot, a loop over all its extra runs at once."""
     slots = len(layers)
     loops: dict[int, list[tuple[int, int]]] = {}  # slot after the first run -> (size, most extra runs)
-    for start, size, times in repeats(layers):
+    for start, size, times in repeats(_told_apart(layers)):
         loops.setdefault(start + size, []).append((size, times - 1))
     one = slots + 1  # the cost of an edit; a jump costs one more unit, which only ever breaks ties
     cost = [0] + [one * (slots + 2) * 2] * slots
@@ -123,6 +143,18 @@ def shortest_edits(layers: tuple[int, ...], num_layers: int) -> Iterator[LayerEd
     yield from _walk_back(layers, via)
     if layers[-1] < num_layers - 1:
         yield LayerEdit("skip", tuple(range(layers[-1] + 1, num_layers)), 0, slots)
+
+
+def _told_apart(layers: tuple[int, ...]) -> tuple[int, ...]:
+    """Numbers that are equal for equal slots, but not across two damped loops: these have their own edits."""
+    if not has_weights(layers):
+        return layers
+    loop_starts = {start: loop.size * loop.times for start, loop in damped_loops(layers)}
+    owner = [-1] * len(layers)
+    for start, slots in loop_starts.items():
+        owner[start : start + slots] = [start] * slots
+    codes: dict[tuple[int, int], int] = {}
+    return tuple([codes.setdefault(pair, len(codes)) for pair in zip(layers, owner, strict=True)])
 
 
 def _walk_back(layers: tuple[int, ...], via: list[tuple[int, int]]) -> list[LayerEdit]:

@@ -7,20 +7,38 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import accumulate
+from itertools import accumulate, groupby
 
+from skiploop.chains.weights import (
+    WeightedLayer,
+    damped,
+    damped_loops,
+    has_weights,
+    indices,
+    loop_of,
+    read_layer,
+    scale_of,
+    scaled,
+    weight,
+    weight_text,
+    without_loop,
+)
 from skiploop.errors import InvalidInput
 from skiploop.validate import as_index, whole_number
 
 LONGEST = 65_536  # slots; a cap of its own, so that "0x999999999" is an error and not an out-of-memory
 
 _WORD = re.compile(r"\(|\)[^\s,()]*|[^\s,()]+")
-_TOKEN = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?(?:x([0-9]{1,9}))?")
-_CLOSE = re.compile(r"\)(?:x([0-9]{1,9}))?")
+_SUFFIX = r"(?:\*([0-9.]+))?(?:x([0-9]{1,9})(?:~([0-9.]+))?)?"  # scale, runs, damping
+_TOKEN = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?" + _SUFFIX)
+_CLOSE = re.compile(r"\)" + _SUFFIX)
+_ITEM = re.compile(r"[0-9]+(?:-[0-9]+)?(?:\*[0-9.]+)?")  # what takes a suffix without parentheses
 
 
 def layer_index(entry: object, num_layers: int) -> int:
-    layer = as_index(entry)
+    if isinstance(entry, str) and ("~" in entry or "*" in entry):
+        entry = read_layer(entry)
+    layer = entry if isinstance(entry, WeightedLayer) else as_index(entry)
     if layer is None:
         raise InvalidInput(f"layer {entry!r} isn't a whole number; use ints from 0 to {num_layers - 1}")
     if not 0 <= layer < num_layers:
@@ -47,7 +65,7 @@ def check_length(slots: int, limit: int) -> None:
 def parse_layers(text: str, num_layers: int, limit: int) -> list[int]:
     body = text.strip()
     if body.startswith("[") and body.endswith("]"):
-        return [_number(word, num_layers) for word in re.split(r"[\s,]+", body[1:-1].strip()) if word]
+        return [_number(word.strip("'\""), num_layers) for word in re.split(r"[\s,]+", body[1:-1].strip()) if word]
     blocks: list[list[int]] = [[]]  # the innermost open block is the last
     for word in _WORD.findall(body):
         if word == "(":
@@ -61,6 +79,8 @@ def parse_layers(text: str, num_layers: int, limit: int) -> list[int]:
 
 
 def _number(word: str, num_layers: int) -> int:
+    if "~" in word or "*" in word:
+        return read_layer(word)
     if not re.fullmatch("[0-9]{1,9}", word):
         raise InvalidInput(f"{word!r} isn't a layer index; a list holds ints from 0 to {num_layers - 1}")
     return int(word)
@@ -69,12 +89,14 @@ def _number(word: str, num_layers: int) -> int:
 def _read(word: str, num_layers: int, limit: int) -> list[int]:
     match = _TOKEN.fullmatch(word)
     if match is None:
-        raise InvalidInput(f"unknown token {word!r} in a chain; tokens are 4, 4-7, 4-7x2 and (1 3)x2")
+        raise InvalidInput(
+            f"unknown token {word!r} in a chain; tokens are 4, 4-7, 4-7x2, (1 3)x2, damped 4-7x2~.5 and scaled 4*.7"
+        )
     first = layer_index(int(match[1]), num_layers)
     last = layer_index(int(match[2] or first), num_layers)
     if last < first:
         raise InvalidInput(f"the range in {word!r} descends; write its layers one by one: {first} ... {last}")
-    return _repeat(list(range(first, last + 1)), match[3], word, limit)
+    return _repeat(list(range(first, last + 1)), (match[3], match[4], match[5]), word, limit)
 
 
 def _close(word: str, blocks: list[list[int]], limit: int) -> list[int]:
@@ -86,15 +108,20 @@ def _close(word: str, blocks: list[list[int]], limit: int) -> list[int]:
     block = blocks.pop()
     if not block:
         raise InvalidInput(f"nothing stands between '(' and {word!r}; name the layers of the block: (1 3)x2")
-    return _repeat(block, match[1], word, limit)
+    return _repeat(block, (match[1], match[2], match[3]), word, limit)
 
 
-def _repeat(block: list[int], times: str | None, word: str, limit: int) -> list[int]:
+def _repeat(block: list[int], suffix: tuple[str | None, str | None, str | None], word: str, limit: int) -> list[int]:
+    scale, times, damping = suffix
     count = 1 if times is None else int(times)
     if count < 1:
         raise InvalidInput(f"repeat count {count} in {word!r} is below 1; use x1, x2, ...")
     check_length(len(block) * count, limit)  # before the list is built
-    return block * count
+    if scale is not None:
+        block = list(scaled(block, weight(scale, 0, 4, "scale")))
+    if damping is None:
+        return block * count
+    return list(damped(block, count, weight(damping, 0, 1, "damping")))
 
 
 # Notation: writing
@@ -114,6 +141,29 @@ def repeats(layers: tuple[int, ...]) -> Iterator[tuple[int, int, int]]:
 
 
 def format_layers(layers: tuple[int, ...]) -> str:
+    """The text of a chain; a damped loop is one item, and so are neighbouring slots of one scale."""
+    if not has_weights(layers):
+        return _format_plain(layers)
+    texts, slot = [], 0
+    for start, loop in damped_loops(layers):
+        texts += _scaled_texts(layers[slot:start])
+        window = format_layers(without_loop(layers[start : start + loop.size]))
+        block = window if _ITEM.fullmatch(window) else f"({window})"
+        texts.append(f"{block}x{loop.times}~{weight_text(loop.beta)}")
+        slot = start + loop.size * loop.times
+    return " ".join([*texts, *_scaled_texts(layers[slot:])])
+
+
+def _scaled_texts(layers: tuple[int, ...]) -> Iterator[str]:
+    for scale, group in groupby(layers, key=scale_of):
+        text = _format_plain(indices(tuple(group)))
+        if scale == 1:
+            yield text
+        else:
+            yield f"{text if _ITEM.fullmatch(text) else f'({text})'}*{weight_text(scale)}"
+
+
+def _format_plain(layers: tuple[int, ...]) -> str:
     """The cheapest items, by dynamic programming from the right.
 
     A range or a layer costs 1, a block that isn't a range its ranges + 1, and each step back outside a block
@@ -165,6 +215,8 @@ def _items(
 
 
 def block_text(block: tuple[int, ...]) -> str:
+    if any(loop_of(layer) for layer in block):
+        block = without_loop(block)
     if block == tuple(range(block[0], block[0] + len(block))):
         return _range_text(block[0], block[-1])
     return f"({format_layers(block)})"

@@ -51,7 +51,7 @@ def draw(
         edits = [str(edit) for edit in what.edits()]
         place = None if out is None else str(out)
         figures = {"num_layers": layers, "depth": what.depth, "edits": edits, "out": place}
-        print_json({"chain": list(what), "notation": str(what), **figures})
+        print_json({"chain": what.to_json(), "notation": str(what), **figures})
     elif out is None:
         room, plain, color = terminal()
         width = room if drawing.width is None else drawing.width

@@ -109,7 +109,7 @@ def generate(
     texts = opened.generate(prompts, chain=layers, max_new_tokens=max_new_tokens)
     if call.json:
         outputs = [{"prompt": p, "text": t} for p, t in zip(prompts, texts, strict=True)]
-        print_json({"model": opened.name, "chain": list(layers), "notation": str(layers), "outputs": outputs})
+        print_json({"model": opened.name, "chain": layers.to_json(), "notation": str(layers), "outputs": outputs})
         return
     for text in texts:
         typer.echo(text)

@@ -8,6 +8,7 @@ check           may chains be run on this model at all?
 replay          `run_chain`: the model's own forward, its layers called in the order of a chain
 recorded_calls  what a forward passes to its layers, kept for later calls
 slots           keys and values of each slot
+damping         what damped loops and scaled slots do to hidden states
 unroll          a copy of the model whose layers are those of a chain: the yardstick of exactness
 memory          telling that memory ran out
 influence       how much each layer changes its input (ShortGPT)

@@ -30,8 +30,11 @@ from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
 from skiploop.chains.chain import Chain
+from skiploop.chains.policy import CachePolicy, checked_policy
+from skiploop.chains.weights import steps
 from skiploop.errors import InvalidInput, UnsupportedModel
-from skiploop.models.slots import advance_ghosts, bind, slot_view
+from skiploop.models.damping import after_slot
+from skiploop.models.slots import advance_ghosts, bind, bind_shared, slot_view
 
 
 def find_layers(model: PreTrainedModel) -> nn.ModuleList:
@@ -283,22 +286,25 @@ def probing(model: PreTrainedModel, run_stack: StackFunction) -> Iterator[Sessio
             stack[index] = layer
 
 
-def chain_function(chain: Chain) -> StackFunction:
+def chain_function(chain: Chain, cache_policy: CachePolicy = "own") -> StackFunction:
     """What `probing` needs to send the whole batch through one chain."""
     skipped = chain.skipped
 
     def run(session: Session, hidden: torch.Tensor) -> tuple[torch.Tensor, Any]:
         num_layers = len(session.layers)
         cache = next((cache for call in session.calls if (cache := call.cache()) is not None), None)
+        layers = chain.layers
         entries: Sequence[Any] = [None] * len(chain)
-        if cache is not None:
-            entries = bind(cache, chain.layers, num_layers)
+        if cache is not None and cache_policy == "own":
+            entries = bind(cache, layers, num_layers)
+        elif cache is not None:
+            layers, entries = bind_shared(cache, layers, num_layers, cache_policy)
         raw: Any = None
-        state = hidden
-        for layer, entry in zip(chain.layers, entries, strict=True):
+        state, carry = hidden, None
+        for layer, entry, step in zip(layers, entries, steps(layers), strict=True):
             view = slot_view(cache, entry, num_layers) if cache is not None else None
             raw = session.calls[layer].replay(session.layers[layer], state, view)
-            state = hidden_of(raw)
+            state, carry = after_slot(step, state, hidden_of(raw), carry)
         if cache is not None:
             advance_ghosts(cache, skipped, hidden)
         return state, raw
@@ -307,7 +313,7 @@ def chain_function(chain: Chain) -> StackFunction:
 
 
 @contextmanager
-def run_chain(model: PreTrainedModel, chain: Chain) -> Iterator[PreTrainedModel]:
+def run_chain(model: PreTrainedModel, chain: Chain, *, cache_policy: CachePolicy = "own") -> Iterator[PreTrainedModel]:
     """While the context is open, the model's `forward` and `generate` run `chain`.
 
     Exact: the identity gives the model's own logits bit for bit, any other chain those of a model physically rebuilt
@@ -321,9 +327,12 @@ def run_chain(model: PreTrainedModel, chain: Chain) -> Iterator[PreTrainedModel]
     Args:
         model: any decoder-only or encoder-only model of transformers with one stack of layers.
         chain: of as many layers as the model has.
+        cache_policy: which keys and values the runs of a looped layer leave for later tokens, see
+            `skiploop.chains.policy`.
 
     Raises:
-        InvalidInput: the chain is for another number of layers, or a chain is active on this model already.
+        InvalidInput: the chain is for another number of layers, the policy is unknown, or a chain is active on this
+            model already.
         UnsupportedModel: the stack isn't found, or (in the first forward) the model can't be honoured.
     """
     num_layers = len(find_layers(model))
@@ -332,5 +341,5 @@ def run_chain(model: PreTrainedModel, chain: Chain) -> Iterator[PreTrainedModel]
             f"the chain {chain} is for a model of {chain.num_layers} layers, but this model has {num_layers}; "
             f"make it with num_layers={num_layers}"
         )
-    with probing(model, chain_function(chain)):
+    with probing(model, chain_function(chain, checked_policy(cache_policy))):
         yield model

@@ -23,8 +23,17 @@ from typing import Any
 
 import torch
 from transformers import PreTrainedModel
-from transformers.cache_utils import Cache, CacheLayerMixin, EncoderDecoderCache, LinearAttentionCacheLayerMixin
+from transformers.cache_utils import (
+    Cache,
+    CacheLayerMixin,
+    DynamicLayer,
+    DynamicSlidingWindowLayer,
+    EncoderDecoderCache,
+    LinearAttentionCacheLayerMixin,
+)
 
+from skiploop.chains.policy import CachePolicy, first_runs, kept_slots
+from skiploop.chains.weights import indices
 from skiploop.errors import InvalidInput, UnsupportedModel
 
 _MARK = "_skiploop_chain"  # on the cache object: the chain its entries belong to
@@ -72,12 +81,13 @@ def slot_positions(layers: tuple[int, ...], num_layers: int) -> list[int]:
     positions = []
     extra = num_layers
     for layer in layers:
-        if layer in seen:
+        index = int(layer)  # without the weights of the slot
+        if index in seen:
             positions.append(extra)
             extra += 1
         else:
-            seen.add(layer)
-            positions.append(layer)
+            seen.add(index)
+            positions.append(index)
     return positions
 
 
@@ -99,6 +109,43 @@ def bind(cache: Cache, layers: tuple[int, ...], num_layers: int) -> list[Any]:
             "start with an empty cache for each chain"
         )
     return [cache.layers[position] for position in slot_positions(layers, num_layers)]
+
+
+def bind_shared(
+    cache: Cache, layers: tuple[int, ...], num_layers: int, policy: CachePolicy
+) -> tuple[tuple[int, ...], list[Any]]:
+    """What `bind` does where the slots of a layer leave one entry only: the slots of this forward, and their entries.
+
+    Of the slots of a layer, one writes to the layer's entry; each of the others reads a copy made before this forward,
+    which is thrown away with the forward.
+
+    Raises:
+        InvalidInput: the cache already holds tokens of another chain or policy, or can't be copied for a forward.
+        UnsupportedModel: a cache that doesn't have one entry per layer.
+    """
+    if isinstance(cache, EncoderDecoderCache):
+        raise UnsupportedModel("encoder-decoder caches hold cross-attention states; skiploop runs decoder-only models")
+    bound = getattr(cache, _MARK, None)
+    if bound is None:
+        _lay_out(cache, indices(first_runs(layers)), num_layers)
+        setattr(cache, _MARK, (layers, policy))
+    elif bound != (layers, policy):
+        raise InvalidInput(
+            "this cache was filled under another chain or cache policy, and its keys and values mean nothing to this "
+            "one; start with an empty cache for each"
+        )
+    elif policy == "prefill":
+        layers = first_runs(layers)
+    kept = kept_slots(layers, policy)
+    own = [cache.layers[layer] for layer in layers]
+    return layers, [entry if kept[slot] == slot else _copied(entry) for slot, entry in enumerate(own)]
+
+
+def _copied(entry: Any) -> Any:
+    """An entry that a layer can update without changing the original."""
+    if type(entry) in (DynamicLayer, DynamicSlidingWindowLayer):  # these replace their tensors
+        return copy.copy(entry)
+    return copy.deepcopy(entry)
 
 
 def _lay_out(cache: Cache, layers: tuple[int, ...], num_layers: int) -> None:

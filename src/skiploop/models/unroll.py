@@ -4,6 +4,8 @@ The copy has one module per slot, each with its own `layer_idx`, and a config th
 every per-layer list such as `layer_types` picked in the chain's order). Weights are shared with the original, so a
 copy costs next to no memory.
 
+Scaled slots and damped loops are hooks on the copy's modules: another path than that of `run_chain`.
+
 This needs to know how architectures spell their per-layer settings, and is wrong where one hides them; record and
 replay doesn't. It is meant for tests, benchmarks, and for looking at one chain with tools that know
 nothing of chains.
@@ -14,11 +16,13 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import torch
 from torch import nn
 from transformers import PreTrainedModel
 
 from skiploop.chains.chain import Chain
-from skiploop.models.replay import find_layers
+from skiploop.chains.weights import DampedLoop, damped_loops, scale_of
+from skiploop.models.replay import LayerCall, OutputForm, find_layers, hidden_of
 
 
 def unroll(model: PreTrainedModel, chain: Chain) -> PreTrainedModel:
@@ -46,9 +50,48 @@ def unroll(model: PreTrainedModel, chain: Chain) -> PreTrainedModel:
             for name in ("layer_idx", "layer_id"):
                 if isinstance(module.__dict__.get(name), int):
                     setattr(module, name, slot)
+    for slot, layer in enumerate(chain.layers):
+        if scale_of(layer) != 1:
+            slots[slot].register_forward_hook(_Scale(scale_of(layer)), with_kwargs=True)
+    for start, loop in damped_loops(chain.layers):
+        _damp(slots[start : start + loop.size * loop.times], loop)
     del stack[:]
     stack.extend(slots)
     return clone
+
+
+class _Scale:
+    """A forward hook: x + scale (F(x) - x)."""
+
+    def __init__(self, scale: float) -> None:
+        self.scale = scale
+
+    def __call__(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
+        x = LayerCall.record(args, kwargs)[0]
+        return OutputForm.of(output).wrap(x + self.scale * (hidden_of(output) - x), like=output)
+
+
+def _damp(slots: list[nn.Module], loop: DampedLoop) -> None:
+    """Hooks on the first slot of a loop and on the last of each pass; they share what a loop has to remember."""
+    states: list[torch.Tensor] = []  # x_0, then g(x_0), then x_1, x_2, ... of the forward that is under way
+
+    def begin(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        states[:] = [LayerCall.record(args, kwargs)[0]]
+
+    def end(_: nn.Module, __: tuple[Any, ...], output: Any) -> Any:
+        g = hidden_of(output)
+        if len(states) == 1:
+            states.append(g)
+        x = states[0] if len(states) == 2 else states[-1]
+        states.append(x + (g - x) / loop.times)
+        if len(states) < loop.times + 2:
+            return OutputForm.of(output).wrap(states[-1], like=output)
+        x_last, g_first = states[-1], states[1]
+        return OutputForm.of(output).wrap(x_last + loop.beta * (g_first - x_last), like=output)
+
+    slots[0].register_forward_pre_hook(begin, with_kwargs=True)
+    for turn in range(loop.times):
+        slots[(turn + 1) * loop.size - 1].register_forward_hook(end)
 
 
 def _configs(model: nn.Module) -> list[Any]:

@@ -44,6 +44,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skiploop.chains.chain import Chain
+from skiploop.chains.weights import layers_to_json
 from skiploop.errors import InvalidInput
 from skiploop.searchers.warm import Asker, WarmStart
 from skiploop.validate import Range, numbers, whole_number
@@ -169,12 +170,12 @@ class Memory:
             "settings": asdict(self.settings),
             "count": self._count,
             "total": self._total,
-            "chains": [[list(layers), *entry] for layers, entry in self._known.items()],
+            "chains": [[layers_to_json(layers), *entry] for layers, entry in self._known.items()],
             "inputs": [
                 {
                     "embedding": list(each.embedding),
                     "offset": each.offset,
-                    "rewards": [[list(layers), reward] for layers, reward in each.rewards.items()],
+                    "rewards": [[layers_to_json(layers), reward] for layers, reward in each.rewards.items()],
                 }
                 for each in self._inputs
             ],

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from skiploop.chains.chain import Chain
 from skiploop.chains.edits import Edit
+from skiploop.chains.weights import damped, has_weights, indices, loop_of
 from skiploop.spaces.space import Limits, Space, skip_edits
 
 
@@ -17,11 +18,14 @@ class Group(NamedTuple):
     start: int
     size: int
     times: int
+    damping: float = 1.0
 
 
 def read_groups(layers: tuple[int, ...], limits: Limits) -> tuple[Group, ...] | None:
     """The one way to read layers as ascending loops and longest stretches, or None where there is none."""
     if len(set(layers)) == len(layers):
+        if has_weights(layers):
+            return None
         return (Group(0, len(layers), 1),) if list(layers) == sorted(layers) else None
     groups: list[Group] = []
     slot, stretch, last = 0, 0, -1  # stretch: where the once-run slots before this one begin
@@ -30,9 +34,11 @@ def read_groups(layers: tuple[int, ...], limits: Limits) -> tuple[Group, ...] | 
         if first <= last:
             return None
         if first not in layers[slot + 1 : slot + 1 + limits.max_block]:
+            if has_weights((first,)):
+                return None
             slot, last = slot + 1, first  # should it come again further on, then it doesn't ascend there
             continue
-        loop = _loop_at(layers, slot, limits.max_repeats)
+        loop = _loop_at(layers, slot, limits)
         if loop is None:
             return None
         groups += [Group(stretch, slot - stretch, 1), loop] if stretch < slot else [loop]
@@ -41,14 +47,20 @@ def read_groups(layers: tuple[int, ...], limits: Limits) -> tuple[Group, ...] | 
     return (*groups, Group(stretch, slot - stretch, 1)) if stretch < slot else tuple(groups)
 
 
-def _loop_at(layers: tuple[int, ...], slot: int, max_repeats: int) -> Group | None:
+def _loop_at(layers: tuple[int, ...], slot: int, limits: Limits) -> Group | None:
     size = layers.index(layers[slot], slot + 1) - slot  # a loop's first layer comes again after one pass
     block = layers[slot : slot + size]
     times = 1
     while layers[slot + times * size : slot + (times + 1) * size] == block:
         times += 1
-    legal = 1 < times <= 1 + max_repeats and all(a < b for a, b in pairwise(block))
-    return Group(slot, size, times) if legal else None
+    legal = 1 < times <= 1 + limits.max_repeats and all(a < b for a, b in pairwise(block))
+    damping = 1.0
+    if has_weights(block):
+        loop = loop_of(block[0])
+        if loop is None or block != damped(indices(block), loop.times, loop.beta)[:size] or loop.times != times:
+            return None
+        damping = loop.beta
+    return Group(slot, size, times, damping) if legal and damping in limits.dampings else None
 
 
 def looped(groups: tuple[Group, ...]) -> bool:
@@ -68,8 +80,8 @@ def skip_edits_of(groups: tuple[Group, ...], slots: int, max_block: int) -> tupl
     left: list[bool] = []  # [N + 1], whether a cut before the slot leaves a legal piece on its left,
     right: list[bool] = []  # and on its right
     bad: set[tuple[int, int]] = set()  # (start, size) that these don't rule out
-    for start, size, times in groups:
-        cuts_left, cuts_right, within = _cuts(size, times, max_block)
+    for start, size, times, damping in groups:
+        cuts_left, cuts_right, within = _cuts(size, times, max_block) if damping == 1 else _uncut(size * times)
         left += cuts_left
         right += cuts_right
         bad.update([(start + before, block) for before, block in within])
@@ -100,28 +112,40 @@ def _cuts(size: int, times: int, max_block: int) -> tuple[list[bool], list[bool]
     return left, right, within
 
 
+def _uncut(slots: int) -> tuple[list[bool], list[bool], list[tuple[int, int]]]:
+    """The same for a damped loop, which is skipped as a whole or not at all."""
+    edge = [slot == 0 for slot in range(slots)]
+    return edge, edge, []
+
+
 def loop_edits_of(group: Group, limits: Limits, spare: int) -> tuple[Edit, ...]:
-    """Loops of the blocks of a stretch, or further runs of a loop, in at most `spare` more slots."""
+    """Loops of the blocks of a stretch, or further runs of a plain loop, in at most `spare` more slots."""
+    if group.damping != 1:
+        return ()
     if group.times > 1:
+        if 1.0 not in limits.dampings:
+            return ()
         return _loop_edits(group.start, group.size, min(1 + limits.max_repeats - group.times, spare // group.size))
-    return _stretch_loops(
-        group, limits.max_block, limits.max_repeats, min(spare, limits.max_block * limits.max_repeats)
+    return tuple(
+        edit
+        for damping in limits.dampings
+        for edit in _stretch_loops(group, limits, min(spare, limits.max_block * limits.max_repeats), damping)
     )
 
 
 @lru_cache(maxsize=4096)
-def _stretch_loops(group: Group, max_block: int, max_repeats: int, spare: int) -> tuple[Edit, ...]:
+def _stretch_loops(group: Group, limits: Limits, spare: int, damping: float) -> tuple[Edit, ...]:
     return tuple(
         edit
-        for size in range(1, min(max_block, group.size) + 1)
+        for size in range(1, min(limits.max_block, group.size) + 1)
         for start in range(group.start, group.start + group.size - size + 1)
-        for edit in _loop_edits(start, size, min(max_repeats, spare // size))
+        for edit in _loop_edits(start, size, min(limits.max_repeats, spare // size), damping)
     )
 
 
 @lru_cache(maxsize=65_536)
-def _loop_edits(start: int, size: int, most: int) -> tuple[Edit, ...]:
-    return tuple([Edit("loop", start, size, extra) for extra in range(1, most + 1)])
+def _loop_edits(start: int, size: int, most: int, damping: float = 1.0) -> tuple[Edit, ...]:
+    return tuple([Edit("loop", start, size, extra, damping) for extra in range(1, most + 1)])
 
 
 class BlockSpace(Space):

@@ -20,8 +20,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
+from skiploop.chains.weights import (
+    DampedLoop,
+    WeightedLayer,
+    checked_weight,
+    has_weights,
+    layers_from_json,
+    layers_to_json,
+    weight_text,
+)
 from skiploop.errors import InvalidInput
 from skiploop.spaces.decisions import Graph, Option, Question
 from skiploop.validate import whole_number
@@ -66,7 +75,7 @@ class Run(Word):
         return graph.ask("", [Option("", self.layers, then)], weight) if self.layers else then
 
     def parts(self) -> dict[str, Any]:
-        return {"layers": list(self.layers)}
+        return {"layers": layers_to_json(self.layers)}
 
 
 @dataclass(frozen=True)
@@ -142,6 +151,21 @@ class Loop(Word):
         return {"of": self.word.to_json(), "counts": list(self.counts)}
 
 
+class _Turns(NamedTuple):
+    """How often a block is run; `size` is 0 where nothing depends on it, as in a plain loop."""
+
+    size: int
+    times: int
+    damping: float
+
+    def slot(self, layer: int) -> int:
+        """A slot of the block."""
+        return WeightedLayer(layer, loop=DampedLoop(*self)) if self.size else layer
+
+    def __str__(self) -> str:
+        return f"{self.times}" + (f"~{weight_text(self.damping)}" if self.size else "")
+
+
 @dataclass(frozen=True)
 class Blocks(Word):
     """Layers in a fixed order, cut into blocks of neighbours; each block is run as often as its size allows.
@@ -153,17 +177,21 @@ class Blocks(Word):
             0 and 1 are for size 1.
         gaps: whether a loop may leave out layers that lie between its own. If so, layers are left out first and the
             rest is cut into blocks (CoLa's edits); if not, blocks have no holes (PoLar's segments).
+        dampings: of each loop; 1 is the plain loop, see `skiploop.chains.weights`.
     """
 
     layers: tuple[int, ...]
     shapes: Mapping[int, Iterable[int]] | tuple[tuple[int, tuple[int, ...]], ...]
     gaps: bool = False
+    dampings: tuple[float, ...] = (1.0,)
     kind = "blocks"
 
     def __post_init__(self) -> None:
         layers = _layers(self.layers, "Blocks")
-        if len(set(layers)) != len(layers):
-            raise InvalidInput(f"Blocks() takes each layer once, not {layers}; use Sequence for repetitions")
+        if len(set(layers)) != len(layers) or has_weights(layers):
+            raise InvalidInput(
+                f"Blocks() takes each layer once, without weights, not {layers}; use Sequence for repetitions"
+            )
         given = self.shapes.items() if isinstance(self.shapes, Mapping) else self.shapes
         shapes = tuple(sorted([(whole_number("size", size, 1), _counts(counts, "Blocks")) for size, counts in given]))
         if len({size for size, _ in shapes}) != len(shapes):
@@ -177,6 +205,7 @@ class Blocks(Word):
             raise InvalidInput("gaps=True leaves layers out, so shapes must have the count 0 for size 1")
         object.__setattr__(self, "layers", layers)
         object.__setattr__(self, "shapes", shapes)
+        object.__setattr__(self, "dampings", checked_dampings(self.dampings))
 
     @property
     def _shapes(self) -> tuple[tuple[int, tuple[int, ...]], ...]:
@@ -187,38 +216,53 @@ class Blocks(Word):
         shapes = self._shapes
         after: Question = then  # what asks about the layers after this one
         most = max([size for size, _ in shapes], default=1)
-        # What asks for the remaining members of an open loop after this layer, by (members, times).
-        inside: dict[tuple[int, int], Question] = {}
-        loops = [times for size, counts in shapes if size > 1 for times in counts]
+        # What asks for the remaining members of an open loop after this layer.
+        inside: dict[tuple[int, _Turns], Question] = {}
+        loops = sorted({turns for size, counts in shapes if size > 1 for turns in self._turns(size, counts)})
         for left, layer in enumerate(reversed(self.layers)):  # left: how many layers come after this one
             now = graph.ask(f"layer {layer}", self._options(graph, layer, left, after, inside), weight)
-            open_now: dict[tuple[int, int], Question] = {}
-            for times in sorted(set(loops)):
-                for members in range(1, min(most - 1, left + 1) + 1):
-                    options = [] if not self.gaps or members > left else [Option("out", (), inside[members, times])]
-                    onwards = graph.repeat(times, after) if members == 1 else inside[members - 1, times]
-                    options.append(Option("in", (layer,), onwards))
-                    open_now[members, times] = graph.ask(f"layer {layer} in loop", options, weight * times)
+            open_now: dict[tuple[int, _Turns], Question] = {}
+            for turns in loops:
+                for members in range(1, min((turns.size or most) - 1, left + 1) + 1):
+                    options = [] if not self.gaps or members > left else [Option("out", (), inside[members, turns])]
+                    onwards = graph.repeat(turns.times, after) if members == 1 else inside[members - 1, turns]
+                    options.append(Option("in", (turns.slot(layer),), onwards))
+                    open_now[members, turns] = graph.ask(f"layer {layer} in loop", options, weight * turns.times)
             after, inside = now, open_now
         return after
 
     def _options(
-        self, graph: Graph, layer: int, left: int, after: Question, inside: dict[tuple[int, int], Question]
+        self, graph: Graph, layer: int, left: int, after: Question, inside: dict[tuple[int, _Turns], Question]
     ) -> list[Option]:
         options = []
         for size, counts in self._shapes:
             if size == 1:
-                options += [Option(f"x{times}", (layer,) * times, after) for times in counts]
+                options += [
+                    Option(f"x{turns}", (turns.slot(layer),) * turns.times, after) for turns in self._turns(1, counts)
+                ]
             elif size - 1 <= left:
                 options += [
-                    Option(f"{size}x{times}", (layer,), inside[size - 1, times], opens=True, weight=times)
-                    for times in counts
+                    Option(
+                        f"{size}x{turns}", (turns.slot(layer),), inside[size - 1, turns], opens=True, weight=turns.times
+                    )
+                    for turns in self._turns(size, counts)
                 ]
         return options
 
+    def _turns(self, size: int, counts: Iterable[int]) -> list[_Turns]:
+        """How often a block of this size can be run, with each damping; running it once has none."""
+        once = [_Turns(0, times, 1.0) for times in counts if times < 2]
+        return once + [
+            _Turns(size if damping != 1 else 0, times, damping)
+            for damping in self.dampings
+            for times in counts
+            if times > 1
+        ]
+
     def parts(self) -> dict[str, Any]:
         shapes = [[size, list(counts)] for size, counts in self._shapes]
-        return {"layers": list(self.layers), "shapes": shapes, "gaps": self.gaps}
+        dampings = {} if self.dampings == (1.0,) else {"dampings": list(self.dampings)}
+        return {"layers": list(self.layers), "shapes": shapes, "gaps": self.gaps} | dampings
 
 
 @dataclass(frozen=True)
@@ -280,11 +324,13 @@ def from_json(data: Any) -> Word:
 
 
 _READERS: dict[str, Any] = {
-    "run": lambda data: Run(tuple(data["layers"])),
+    "run": lambda data: Run(layers_from_json(data["layers"])),
     "concat": lambda data: Concat(tuple(map(from_json, data["words"]))),
     "choice": lambda data: Choice(tuple(map(from_json, data["words"]))),
     "loop": lambda data: Loop(from_json(data["of"]), tuple(data["counts"])),
-    "blocks": lambda data: Blocks(tuple(data["layers"]), tuple(map(tuple, data["shapes"])), data["gaps"]),
+    "blocks": lambda data: Blocks(
+        tuple(data["layers"]), tuple(map(tuple, data["shapes"])), data["gaps"], tuple(data.get("dampings", (1.0,)))
+    ),
     "window": lambda data: Window(tuple(data["layers"]), data["width"]),
 }
 
@@ -292,7 +338,19 @@ _READERS: dict[str, Any] = {
 def _layers(layers: Iterable[int], name: str) -> tuple[int, ...]:
     if isinstance(layers, (str, bytes)) or not isinstance(layers, Iterable):
         raise InvalidInput(f"{name}() takes layer indices such as (0, 1, 2), not {layers!r}")
-    return tuple([whole_number("layer", layer, 0) for layer in layers])
+    return tuple([layer if has_weights((layer,)) else whole_number("layer", layer, 0) for layer in layers])
+
+
+def checked_dampings(dampings: Iterable[float]) -> tuple[float, ...]:
+    """Distinct dampings of loops, in the order given; at least one.
+
+    Raises:
+        InvalidInput: none, one twice, or one outside of 0 to 1.
+    """
+    found = tuple([checked_weight(damping, 0, 1, "damping") for damping in dampings])
+    if not found or len(set(found)) < len(found):
+        raise InvalidInput(f"damping={found} doesn't work; give different numbers from 0 to 1, such as 1,.5")
+    return found
 
 
 def _words(words: Iterable[Word], name: str) -> tuple[Word, ...]:

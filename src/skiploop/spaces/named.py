@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from skiploop.chains.chain import Chain
 from skiploop.chains.edits import Edit
 from skiploop.chains.notation import LONGEST
+from skiploop.chains.weights import damped
 from skiploop.errors import InvalidInput
 from skiploop.spaces.blocks import BlockSpace
-from skiploop.spaces.language import Blocks, Choice, Run, Window, Word, from_json
+from skiploop.spaces.language import Blocks, Choice, Run, Window, Word, checked_dampings, from_json
 from skiploop.spaces.space import Limits, Space, skip_edits
 from skiploop.validate import whole_number
 
@@ -29,15 +31,27 @@ class EarlyExitSpace(Space):
 
 
 class OneLoopSpace(Space):
-    """One block is run twice, so every chain is one loop from the identity, and nothing leads on from there."""
+    """One block is looped, so every chain is one loop from the identity, and nothing leads on from there."""
+
+    @property
+    def most_extra(self) -> int:
+        """Most extra runs of the loop: 1 in RYS's map."""
+        return self.limits.max_repeats if self.name == "damped" else 1
 
     def edits(self, chain: Chain) -> list[Edit]:
         if chain not in self:
             raise self._outside(chain)
         if not chain.is_identity:
             return []
-        sizes = range(1, min(self.limits.max_block, self.limits.max_length - len(chain), len(chain)) + 1)
-        return [Edit("loop", start, size, 1) for size in sizes for start in range(len(chain) - size + 1)]
+        spare = self.limits.max_length - len(chain)
+        sizes = range(1, min(self.limits.max_block, spare, len(chain)) + 1)
+        return [
+            Edit("loop", start, size, extra, damping)
+            for damping in self.limits.dampings
+            for size in sizes
+            for start in range(len(chain) - size + 1)
+            for extra in range(1, min(self.most_extra, spare // size) + 1)
+        ]
 
 
 class MoveOnly(Space):
@@ -53,7 +67,8 @@ class SkipAndLoop(Space):
 
 
 def _cola(total: int, limits: Limits) -> Word:
-    return Blocks(tuple(range(total)), _loops(total, limits) | {1: range(limits.max_repeats + 2)}, gaps=True)
+    shapes = _loops(total, limits) | {1: range(limits.max_repeats + 2)}
+    return Blocks(tuple(range(total)), shapes, gaps=True, dampings=limits.dampings)
 
 
 def _skip(total: int, limits: Limits) -> Word:
@@ -61,7 +76,8 @@ def _skip(total: int, limits: Limits) -> Word:
 
 
 def _loop(total: int, limits: Limits) -> Word:
-    return Blocks(tuple(range(total)), _loops(total, limits) | {1: range(1, limits.max_repeats + 2)})
+    shapes = _loops(total, limits) | {1: range(1, limits.max_repeats + 2)}
+    return Blocks(tuple(range(total)), shapes, dampings=limits.dampings)
 
 
 def _early_exit(total: int, limits: Limits) -> Word:
@@ -77,8 +93,29 @@ def _segments(total: int, limits: Limits) -> Word:
 
 
 def _block(total: int, limits: Limits) -> Word:
-    looped = [tuple(range(j)) + tuple(range(i, total)) for i in range(total) for j in range(i + 1, total + 1)]
-    return Choice((Run(tuple(range(total))), *map(Run, looped)))
+    return _one_loop(limits, [(i, j, 2) for i in range(total) for j in range(i + 1, total + 1)], total)
+
+
+def _damped(total: int, limits: Limits) -> Word:
+    windows = [
+        (i, j, times)
+        for i in range(total)
+        for j in range(i + 1, min(total, i + limits.max_block) + 1)
+        for times in range(2, limits.max_repeats + 2)
+        if total + (j - i) * (times - 1) <= limits.max_length
+    ]
+    return _one_loop(limits, windows, total)
+
+
+def _one_loop(limits: Limits, windows: Iterable[tuple[int, int, int]], total: int) -> Word:
+    """The identity, and each window i..j-1 run so many times, with each damping."""
+    every = tuple(range(total))
+    looped = [
+        every[:i] + damped(every[i:j], times, damping) + every[j:]
+        for damping in limits.dampings
+        for i, j, times in windows
+    ]
+    return Choice((Run(every), *map(Run, looped)))
 
 
 def _permute(total: int, limits: Limits) -> Word:
@@ -97,8 +134,10 @@ SPACES: dict[str, tuple[type[Space], Callable[[int, Limits], Word]]] = {
     "per-layer": (SkipAndLoop, _per_layer),
     "segments": (SkipAndLoop, _segments),
     "block": (OneLoopSpace, _block),
+    "damped": (OneLoopSpace, _damped),
     "permute": (MoveOnly, _permute),
 }
+_DAMPABLE = ("cola", "loop", "block", "damped")
 
 
 def make_space(
@@ -108,35 +147,43 @@ def make_space(
     max_block: int | None = None,
     max_repeats: int = 4,
     max_length: int | None = None,
-    word: Any = None,
+    damping: Iterable[float] = (),
+    **composed: Any,
 ) -> Space:
     """A space by name.
 
     Args:
         name: `cola`: skips and loops of blocks; `skip`, `loop`, `early-exit`: CoLa's ablations; `per-layer`: each
             layer is run 0 to 1 + max_repeats times; `segments`: blocks of neighbours are skipped, run or run
-            twice (PoLar, arXiv 2606.06574); `block`: one block of any size is run twice (RYS); `permute`:
+            twice (PoLar, arXiv 2606.06574); `block`: one block of any size is run twice (RYS); `damped`: one window
+            of neighbours is run 2 to 1 + max_repeats times, damped (arXiv 2605.23872); `permute`:
             every layer once, less than max_block places from its own; `composed`: the chains of `word`.
         num_layers: number of layers L of the model.
         max_block: most slots that one edit skips, and most layers in a loop; 4 (CoLa) unless set, all layers
             for `block`.
         max_repeats: most extra runs of a loop (CoLa: 4).
         max_length: most slots of a chain. CoLa doesn't give its cap; 2 * num_layers unless set.
-        word: of a composed space, as `Word.to_json` writes it.
+        damping: of loops, in `cola`, `loop`, `block` and `damped`; 1 is the plain loop. None given: 1, and .5 for
+            `damped`. See `skiploop.chains.weights`.
+        **composed: `word` of a composed space, as `Word.to_json` writes it.
 
     Raises:
         InvalidInput: for an unknown name, or a bound that is too small.
     """
     if name not in SPACES and name != "composed":
         raise InvalidInput(f"unknown space {name!r}; use one of {', '.join(SPACES)}")
-    if (word is not None) != (name == "composed"):
+    if list(composed) != (["word"] if name == "composed" else []):
         raise InvalidInput(
             "a space named 'composed' needs a word, and no other takes one; see skiploop.spaces.language"
         )
     total = whole_number("num_layers", num_layers, 1)
     limits = _limits(total, total if max_block is None and name == "block" else max_block, max_repeats, max_length)
+    dampings = checked_dampings(tuple(damping) or ((0.5,) if name == "damped" else (1.0,)))
+    if dampings != (1.0,) and name not in _DAMPABLE and name != "composed":
+        raise InvalidInput(f"the space {name!r} has no damped loops; leave damping out, or use {', '.join(_DAMPABLE)}")
+    limits = replace(limits, dampings=dampings)
     if name == "composed":
-        return _checked(Space(name, total, from_json(word), limits))
+        return _checked(Space(name, total, from_json(composed["word"]), limits))
     space_type, make_word = SPACES[name]
     return space_type(name, total, make_word(total, limits), limits)
 

@@ -27,6 +27,7 @@ from typing import Any, ClassVar
 
 from skiploop.chains.chain import Chain
 from skiploop.chains.edits import Edit, edited
+from skiploop.chains.weights import has_loop
 from skiploop.errors import InvalidInput
 from skiploop.spaces.decisions import Choose, Decision, Decisions
 from skiploop.spaces.language import Word
@@ -44,11 +45,13 @@ class Limits:
         max_block: most slots that one edit skips, and most layers in a loop.
         max_repeats: most extra runs of a loop.
         max_length: most slots of a chain.
+        dampings: of loops; 1 is the plain loop, see `skiploop.chains.weights`.
     """
 
     max_block: int
     max_repeats: int
     max_length: int
+    dampings: tuple[float, ...] = (1.0,)
 
 
 class Space:
@@ -89,6 +92,8 @@ class Space:
         self._remember_members()
         by_result: dict[tuple[int, ...], Edit] = {chain.layers: Edit("skip", 0, 1)}  # the first is for the chain itself
         for edit in self._candidates_of(len(chain)):
+            if edit.damping != 1 and has_loop(chain.layers[edit.start : edit.start + edit.size]):
+                continue
             result = edited(chain.layers, edit)
             if result not in by_result and self.accepts(result):
                 by_result[result] = edit
@@ -120,7 +125,8 @@ class Space:
             for size in sizes:
                 most = min(self.limits.max_repeats, (self.limits.max_length - slots) // size)
                 for start in range(slots - size + 1):
-                    yield from (Edit("loop", start, size, extra) for extra in range(1, most + 1))
+                    for damping in self.limits.dampings:
+                        yield from (Edit("loop", start, size, extra, damping) for extra in range(1, most + 1))
         if "move" in self.edit_kinds:
             for size in sizes:
                 for start in range(slots - size):
@@ -176,7 +182,9 @@ class Space:
             "max_repeats": self.limits.max_repeats,
             "max_length": self.limits.max_length,
         }
-        own = {} if self.name != "composed" else {"word": self.word.to_json()}
+        own: dict[str, Any] = {} if self.name != "composed" else {"word": self.word.to_json()}
+        if self.limits.dampings != (1.0,):
+            own["damping"] = list(self.limits.dampings)
         return {"name": self.name, "num_layers": self.num_layers} | bounds | own
 
     @cached_property

@@ -29,6 +29,8 @@ def as_json(value: Any) -> Any:
         return {_name(field): as_json(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
         return {str(key): as_json(member) for key, member in value.items()}
+    if isinstance(value, int) and hasattr(value, "to_json"):  # a number that is more than its value
+        return value.to_json()
     if isinstance(value, tuple | list):
         return [as_json(member) for member in value]
     return value
@@ -61,6 +63,8 @@ def _decoded(kind: Any, value: Any, where: str) -> Any:
     origin = get_origin(kind) or kind
     if origin is Any:
         return value
+    if isinstance(kind, type) and issubclass(kind, int) and hasattr(kind, "from_json"):
+        return kind.from_json(value)
     if origin in (Union, UnionType):
         return _member(get_args(kind), value, where)
     if origin is Literal:

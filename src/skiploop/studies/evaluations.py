@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from skiploop.chains.chain import Chain
+from skiploop.chains.weights import layers_from_json
 from skiploop.engine.request import Runner
 from skiploop.storage.files import Line
 from skiploop.storage.journal import Journal
@@ -54,7 +55,7 @@ class Evaluations:
         self._examples: dict[str, Example] = {example.id: example for example in task.examples}
         self._known = {(*key, False): value for key, value in (known or {}).items()}
         for line in journal.lines():
-            self._known.setdefault((line["input"], tuple(line["chain"]), line["alone"]), line["reward"])
+            self._known.setdefault((line["input"], layers_from_json(line["chain"]), line["alone"]), line["reward"])
         self.new = 0  # evaluations that were really run by this object
 
     def __len__(self) -> int:
@@ -81,7 +82,7 @@ class Evaluations:
         lines: list[Line] = []
         for (name, chain), example, result in zip(part, examples, results, strict=True):
             value = reward(self._task, example, result)
-            lines.append({"input": name, "chain": list(chain), "alone": alone, "reward": value})
+            lines.append({"input": name, "chain": chain.to_json(), "alone": alone, "reward": value})
             self._known[name, chain.layers, alone] = value
         self._journal.append(lines)
         self.new += len(lines)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from skiploop.chains.weights import layers_from_json
 from skiploop.stats.measured import Measured, measured_share
 from skiploop.stats.shares import share
 from skiploop.storage.files import Line
@@ -239,7 +240,9 @@ def layer_calls(lines: Sequence[Line], *, verbatim: bool) -> int:
     one particular answer comes out: then the control's is a run of its own. What the engine spares by
     sharing prefixes, and what it spends on several options or tokens, isn't in it (see timing.json).
     """
-    distinct = {(line["input"], tuple(line["chain"]), verbatim and line["arm"] == "control") for line in lines}
+    distinct = {
+        (line["input"], layers_from_json(line["chain"]), verbatim and line["arm"] == "control") for line in lines
+    }
     return sum(len(chain) for _, chain, _ in distinct)
 
 

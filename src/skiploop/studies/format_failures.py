@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from skiploop.chains.chain import Chain
+from skiploop.chains.weights import layers_from_json
 from skiploop.stats.measured import Measured, measured_share
 from skiploop.storage.files import Line
 from skiploop.studies.results import InputResult
@@ -103,11 +104,11 @@ def echoes(prompt: str, text: str, gold: str = "") -> bool:
     return bool((_runs(asked, size) & _runs(_tokens(text), size)) - _runs(_tokens(gold), size))
 
 
-def kind(layers: Sequence[int], num_layers: int) -> str:
+def kind(layers: Sequence[int | str], num_layers: int) -> str:
     """What a chain does: one of `KINDS`; layers in another order count as both."""
     if tuple(layers) == tuple(range(num_layers)):
         return "identity"
-    chain = Chain.unchecked(tuple(layers), num_layers)
+    chain = Chain.unchecked(layers_from_json(layers), num_layers)
     if chain.skipped and chain.looped:
         return "both"
     return "skip" if chain.skipped else "loop" if chain.looped else "both"

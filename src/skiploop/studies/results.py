@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from skiploop.chains.chain import Chain
+from skiploop.chains.weights import layers_from_json
 from skiploop.errors import InvalidInput
 from skiploop.searchers import pareto
 from skiploop.storage.files import Line
@@ -98,7 +99,7 @@ class InputResult:
     @property
     def verified(self) -> Line | None:
         """The line of the best chain, where it is right and was run again."""
-        best = list(self.search.best[0])
+        best = self.search.best[0].to_json()
         held = (line for line in self.reruns if line["target"] == "gold" and line["reward"] >= 1)
         return next((line for line in held if line["chain"] == best), None)
 
@@ -169,7 +170,7 @@ def _input_result(
     for line in rest:
         arm = line["arm"]
         start = [(identity, 0.0 if arm == "control" else first["reward"])]
-        chain = Chain.unchecked(tuple(line["chain"]), num_layers)
+        chain = Chain.unchecked(layers_from_json(line["chain"]), num_layers)
         found.setdefault(arm, start).append((chain, line["reward"]))
         targets[arm] = line.get("target")
     arms = {name: ArmResult(tuple(found[name]), targets.get(name)) for name in ARMS if name in found}

@@ -46,10 +46,10 @@ class Ask:
         return GOLD if self.arm is None else self.arm.target
 
     @property
-    def key(self) -> tuple[str, str, list[int]]:
+    def key(self) -> tuple[str, str, list[int | str]]:
         """What the journal must say, too."""
         name = "identity" if self.arm is None else self.arm.name
-        return self.state.example.id, name, list(self.chain.layers)
+        return self.state.example.id, name, self.chain.to_json()
 
 
 class Rounds:

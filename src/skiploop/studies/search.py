@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from skiploop.chains.chain import Chain
+from skiploop.chains.weights import layers_from_json
 from skiploop.engine.open import open_runner
 from skiploop.engine.request import Runner
 from skiploop.errors import InvalidInput
@@ -190,7 +191,7 @@ def _verify(
     tried, until one holds.
     """
     lines = journal.lines()
-    known = {(line["input"], line["target"], tuple(line["chain"])): line for line in lines}
+    known = {(line["input"], line["target"], layers_from_json(line["chain"])): line for line in lines}
     by_id = {state.example.id: state for state in states}
     for result in results:
         state = by_id[result.example["id"]]
@@ -212,7 +213,7 @@ def _run_again(task: Task, state: InputState, target: str, chain: Chain, runner:
     assert example is not None  # an arm without a target claims nothing
     again = runner.run_alone(shown_request(task, example, chain))
     verdict = shown_verdict(task, example, again)
-    line: Line = {"input": example.id, "target": target, "chain": list(chain)}
+    line: Line = {"input": example.id, "target": target, "chain": chain.to_json()}
     line |= {"reward": verdict.reward, "answer": verdict.answer}
     return line if again.text is None else line | {"text": again.text}
 

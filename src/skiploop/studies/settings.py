@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from skiploop.chains.chain import Chain
+from skiploop.chains.weights import layers_to_json
 from skiploop.errors import InvalidInput
 from skiploop.settings.flag import MODEL, SEARCHER, STUDY, Flag
 from skiploop.validate import whole_number
@@ -100,16 +101,21 @@ class SpaceSettings:
         max_block: most slots that one edit skips, and most layers in a loop; None: as `make_space` has it.
         max_repeats: most extra runs of a loop.
         max_length: most slots of a chain; twice the model's layers unless set.
+        damping: of loops, 1 for plain ones; none given: as `make_space` has it.
     """
 
     name: Annotated[str, Flag("Which chains there are: cola, skip, loop, segments, ...", name="--space")] = "cola"
     max_block: Annotated[int | None, Flag("Most layers of an edit (4; space block: all).", panel=SEARCHER)] = None
     max_repeats: Annotated[int, Flag("Most extra runs of a loop.", panel=SEARCHER)] = 4
     max_length: Annotated[int | None, Flag("Longest chain (default: twice the layers).", panel=SEARCHER)] = None
+    damping: Annotated[
+        tuple[float, ...], Flag("Of loops, 1: plain; several: 1,.5 (default: plain; space damped: .5).", panel=SEARCHER)
+    ] = ()
 
     def __post_init__(self) -> None:
         if self.max_length is not None:
             whole_number("max_length", self.max_length, 1)
+        object.__setattr__(self, "damping", tuple(self.damping))
         self.make_smallest()
 
     def make(self, num_layers: int) -> Space:
@@ -122,13 +128,14 @@ class SpaceSettings:
             max_block=self.max_block,
             max_repeats=self.max_repeats,
             max_length=self.max_length,
+            damping=self.damping,
         )
 
     def make_smallest(self) -> Space:
         """Over a model of one layer, to try things on."""
         from skiploop.spaces.named import make_space
 
-        return make_space(self.name, 1, max_block=self.max_block, max_repeats=self.max_repeats)
+        return make_space(self.name, 1, max_block=self.max_block, max_repeats=self.max_repeats, damping=self.damping)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,7 +257,8 @@ class StudySettings:
         """The sections, as run.json has them."""
         line = asdict(self)
         first = self.search.warm_start
-        line["search"]["warm_start"] = str(first) if isinstance(first, (str, Path)) else [list(each) for each in first]
+        chains = str(first) if isinstance(first, (str, Path)) else [layers_to_json(tuple(each)) for each in first]
+        line["search"]["warm_start"] = chains
         return line
 
     @classmethod

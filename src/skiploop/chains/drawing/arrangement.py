@@ -19,6 +19,7 @@ from itertools import pairwise
 
 from skiploop.chains.chain import Chain
 from skiploop.chains.drawing.program import Span, program, steps
+from skiploop.chains.weights import weight_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Back:
         times: runs in all.
         level: 0 for an innermost loop, else one more than the highest loop within.
         across: whether the block has a jump in it, so that the edge connects two rows.
+        damping: of the loop; 1: none.
     """
 
     first: int
@@ -62,6 +64,12 @@ class Back:
     times: int
     level: int
     across: bool
+    damping: float = 1.0
+
+    @property
+    def count(self) -> str:
+        """Its label without the sign: `3`, or `3~.5` for a damped loop."""
+        return str(self.times) + (f"~{weight_text(self.damping)}" if self.damping != 1 else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,5 +199,5 @@ def _backs(spans: Iterable[Span], place: list[int], boxes: list[Box]) -> tuple[B
         first, last = place[span.first], place[span.last]
         across = boxes[first].row != boxes[last].row
         inside = [back.level for back in found if first <= back.first and back.last <= last and back.across == across]
-        found.append(Back(first, last, span.times, 1 + max(inside, default=-1), across))
+        found.append(Back(first, last, span.times, 1 + max(inside, default=-1), across, span.damping))
     return tuple(found)

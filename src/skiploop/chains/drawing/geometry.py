@@ -34,12 +34,12 @@ class Wire:
     Attributes:
         kind: "wire" to the next layer, "skip" over layers, "jump" back, or "loop" back.
         points: its ends and corners.
-        times: a loop's runs in all; 0 otherwise.
+        count: of a loop's runs in all, `3` or `3~.5` where it is damped; else empty.
     """
 
     kind: Kind
     points: tuple[Point, ...]
-    times: int = 0
+    count: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ def _loops(geometry: Geometry) -> Iterator[Wire]:
         if back.across:
             margin = geometry.ends[0] - MARGIN * (back.level + 0.5)
             turn = ((right, track), (margin, track), (margin, track_to), (left, track_to))
-        yield Wire("loop", ((right, under), *turn, (left, under_to)), back.times)
+        yield Wire("loop", ((right, under), *turn, (left, under_to)), back.count)
 
 
 def _aside(before: int) -> float:

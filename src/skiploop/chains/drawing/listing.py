@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from skiploop.chains.drawing.program import Item, Repeat
+from skiploop.chains.weights import weight_text
 
 
 def listed(items: Iterable[Item], num_layers: int, *, times: str, back: str) -> list[str]:
@@ -43,7 +44,8 @@ class _Listing:
         words = [*self.words(loop.body)]
         begin = int(words[0] == self.back or words[0][0] == "(")
         words[begin] = f"[{words[begin]}"
-        words[-1] += f"]{self.times}{loop.times}"
+        damping = f"~{weight_text(loop.damping)}" if loop.damping != 1 else ""
+        words[-1] += f"]{self.times}{loop.times}{damping}"
         yield from words
 
     def step_to(self, layer: int) -> Iterator[str]:

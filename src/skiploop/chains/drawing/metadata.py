@@ -34,7 +34,7 @@ def metadata(chain: Chain) -> str:
         "format": FORMAT,
         "schema": SCHEMA,
         "num_layers": chain.num_layers,
-        "layers": list(chain.layers),
+        "layers": chain.to_json(),
         "notation": str(chain),
     }
     return f"<metadata>{escape(json.dumps(entry, separators=(',', ':')))}</metadata>"

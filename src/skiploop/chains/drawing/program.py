@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from skiploop.chains.chain import Chain
@@ -22,10 +22,11 @@ from skiploop.chains.chain import Chain
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """A block that is run `times` times in all, at least twice."""
+    """A block that is run `times` times in all, at least twice, perhaps damped."""
 
     body: tuple[Item, ...]
     times: int
+    damping: float = 1.0
 
 
 Item = int | Repeat
@@ -38,10 +39,13 @@ class Span:
     first: int
     last: int
     times: int
+    damping: float = 1.0
 
 
 def program(chain: Chain) -> tuple[Item, ...]:
     """The simpler one of the two; `expand` gives the chain back."""
+    if chain.has_weights:  # its notation has every damped loop as one item
+        return _from_notation(chain)
     return min((_from_notation(chain), _from_edits(chain)), key=_complexity)
 
 
@@ -55,13 +59,15 @@ def _complexity(items: tuple[Item, ...]) -> tuple[int, int, int]:
 
 def _from_notation(chain: Chain) -> tuple[Item, ...]:
     blocks: list[list[Item]] = [[]]  # the innermost open one is the last
-    for word in re.findall(r"\(|[^\s()]+|\)x[0-9]+", str(chain)):
+    for word in re.findall(r"\(|\)[^\s()]*|[^\s()]+", str(chain)):
         if word == "(":
             blocks.append([])
             continue
-        what, _, times = word.partition("x")
+        what, _, suffix = word.partition("x")
+        what = what.partition("*")[0]  # scales aren't part of the shape
+        times, _, damping = suffix.partition("~")
         body = blocks.pop() if what == ")" else _range(what)
-        blocks[-1] += [Repeat(tuple(body), int(times))] if times else body
+        blocks[-1] += [Repeat(tuple(body), int(times), float(damping or 1))] if times else body
     return tuple(blocks[0])
 
 
@@ -102,8 +108,8 @@ def steps(items: Iterable[Item]) -> tuple[list[int], list[Span]]:
         first = len(layers)
         inner_layers, inner_spans = steps(item.body)
         layers += inner_layers
-        spans += [Span(first + span.first, first + span.last, span.times) for span in inner_spans]
-        spans.append(Span(first, len(layers) - 1, item.times))
+        spans += [replace(span, first=first + span.first, last=first + span.last) for span in inner_spans]
+        spans.append(Span(first, len(layers) - 1, item.times, item.damping))
     return layers, spans
 
 

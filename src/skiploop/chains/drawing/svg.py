@@ -15,6 +15,7 @@ from skiploop.chains.drawing.geometry import BOX, MARGIN, NARROW, Geometry, Wire
 from skiploop.chains.drawing.metadata import SVG, checked_text, metadata
 from skiploop.chains.drawing.style import line, number, rectangle, stylesheet, text, tip
 from skiploop.chains.notation import format_layers
+from skiploop.chains.weights import indices
 from skiploop.errors import InvalidInput
 from skiploop.validate import whole_number
 
@@ -60,7 +61,9 @@ def draw_svg(
         columns: the largest number of boxes in a row, where that is possible: long plain stretches become one box.
     """
     priced = (
-        None if cost is None else _Cost(_checked_cost(cost, chain), Counter(chain.layers), checked_text("unit", unit))
+        None
+        if cost is None
+        else _Cost(_checked_cost(cost, chain), Counter(indices(chain.layers)), checked_text("unit", unit))
     )
     heading = None if title is None else checked_text("title", title)
     arrangement = arrange(chain, whole_number("columns", columns, 1))
@@ -166,7 +169,7 @@ def _times(wire: Wire) -> Iterator[str]:
     """The count on the longest level part of a back edge, or under it where there is no room."""
     level = [(a, b) for a, b in zip(wire.points, wire.points[1:], strict=False) if a[1] == b[1]]
     (x, y), (to, _) = max(level, key=lambda part: abs(part[1][0] - part[0][0]))
-    words, middle = f"×{wire.times}", (x + to) / 2
+    words, middle = f"×{wire.count}", (x + to) / 2
     wide = 7.0 * len(words) + 4
     if abs(x - to) < max(NARROW, wide + 12):
         yield text(middle, y + 12, words, "times middle")

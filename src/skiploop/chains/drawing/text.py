@@ -112,7 +112,7 @@ def _grid(arrangement: Arrangement) -> _Grid:
         first, last = arrangement.boxes[back.first].column, arrangement.boxes[back.last].column
         if not back.across:
             has = sum(widths[first : last + 1]) + last - first
-            widths[last] += max(0, len(str(back.times)) + 3 - has)
+            widths[last] += max(0, len(back.count) + 3 - has)
     lefts = list(accumulate((width + 1 for width in widths), initial=_first_left(arrangement)))
     mains, y = [], 0
     for row, boxes in enumerate(arrangement.by_row()):
@@ -124,7 +124,7 @@ def _grid(arrangement: Arrangement) -> _Grid:
 
 def _first_left(arrangement: Arrangement) -> int:
     """Where the columns begin: right of all margins, and of the counts, which are written next to their margins."""
-    counts = (_margin(arrangement, back) + 2 + len(str(back.times)) for back in arrangement.backs if back.across)
+    counts = (_margin(arrangement, back) + 2 + len(back.count) for back in arrangement.backs if back.across)
     return max([arrangement.margins + _START, *counts])
 
 
@@ -146,7 +146,7 @@ def _drawn(grid: _Grid, ascii_only: bool, times: str) -> _Canvas:
             _jump(canvas, grid, rows[row - 1][-1], boxes[0], "<" if ascii_only else "◀")
     canvas.write(grid.mains[-1], grid.lefts[-1], ">" if ascii_only else "▶")
     for back in arrangement.backs:
-        _loop(canvas, grid, back, f"{times}{back.times}")
+        _loop(canvas, grid, back, f"{times}{back.count}")
     for column in set(range(len(arrangement.columns))).difference(box.column for box in rows[0]):
         canvas.write(grid.mains[0], grid.lefts[column], _name(arrangement, column), faint=True)
     return canvas

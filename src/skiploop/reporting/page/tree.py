@@ -68,7 +68,7 @@ def rebuild(run: Mapping[str, Any], lines: Sequence[Line]) -> list[TreeNode] | N
     for _, batch in groupby(own, key=lambda line: line["round"]):
         told = list(batch)
         asked = arm.ask(settings.search.per_round)
-        if [list(chain) for chain in asked] != [line["chain"] for line in told]:
+        if [chain.to_json() for chain in asked] != [line["chain"] for line in told]:
             return None
         for chain, line in zip(asked, told, strict=True):
             arm.tell(chain, line["reward"], least)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from skiploop.chains.weights import layers_from_json
 from skiploop.reporting.parts import Cell, Column, ReportTable, Section, compared, difference, measured
 from skiploop.reporting.run_folder import RunFolder
 from skiploop.stats.measured import Measured, measured_difference
@@ -157,7 +158,7 @@ def _outcomes(folder: RunFolder) -> dict[str, dict[str, bool]]:
     assert folder.static is not None, "a run is one or the other"
     chosen = folder.static.figures.chosen
     alone = folder.run["settings"]["controls"]["verify"]
-    rewards = {(tuple(e["chain"]), e["input"]): e["reward"] for e in folder.lines() if e["alone"] == alone}
+    rewards = {(layers_from_json(e["chain"]), e["input"]): e["reward"] for e in folder.lines() if e["alone"] == alone}
     return {
         f"test accuracy, {figure}": {each: rewards[chosen[key].chain, each] >= 1 for each in sorted(test)}
         for figure, key in (("identity", "identity"), ("chosen by search", "search"))

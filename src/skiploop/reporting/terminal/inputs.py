@@ -63,13 +63,13 @@ def input_json(result: InputResult) -> Line:
         "identity_answer": result.answer,
         "identity_text": result.text,
         "transition": result.transition(),
-        "best": {"chain": list(chain), "notation": str(chain), "reward": reward},
+        "best": {"chain": chain.to_json(), "notation": str(chain), "reward": reward},
         "verified": result.verified,
         "arms": {
             name: {
                 "target": arm.target,
-                "evaluations": [[list(chain), reward] for chain, reward in arm.evaluations],
-                "pareto": [[list(chain), reward] for chain, reward in arm.pareto],
+                "evaluations": [[chain.to_json(), reward] for chain, reward in arm.evaluations],
+                "pareto": [[chain.to_json(), reward] for chain, reward in arm.pareto],
             }
             for name, arm in result.arms.items()
         },

@@ -145,7 +145,7 @@ def _unit(task: Task, name: str, example: Example, chain: Chain) -> Unit:
         places = [_place(each, verdict.answer) for each, verdict in zip(moved, verdicts, strict=True)]
         return {"rewards": [each.reward for each in verdicts], "places": places, "gold": example.gold}
 
-    key = {"what": name, "input": example.id, "chain": list(chain)}
+    key = {"what": name, "input": example.id, "chain": chain.to_json()}
     return Unit(key, tuple(shown_request(task, each, chain) for each in moved), judge)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from skiploop.chains.weights import Layers
 from skiploop.stats.measured import Measured, measured_share
 from skiploop.storage.files import Line
 from skiploop.storage.records import as_json
@@ -25,7 +26,7 @@ class ChosenChain:
         minus_identity: accuracy less that of the identity, on the test inputs; None where it is the identity.
     """
 
-    chain: tuple[int, ...]
+    chain: Layers
     notation: str
     depth: int
     train: float

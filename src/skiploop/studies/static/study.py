@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from skiploop.chains.chain import Chain
+from skiploop.chains.weights import layers_from_json
 from skiploop.engine.open import open_runner
 from skiploop.engine.request import Runner
 from skiploop.errors import InvalidInput
@@ -136,7 +137,7 @@ def rewards_on_test(path: str | Path) -> dict[str, dict[str, float]]:
     study = load_static(path)
     alone = study.run["settings"]["controls"]["verify"]
     rewards = {
-        (line["input"], tuple(line["chain"])): line["reward"]
+        (line["input"], layers_from_json(line["chain"])): line["reward"]
         for line in JsonlJournal(study.out / "journal.jsonl").lines()
         if line["alone"] == alone
     }
