@@ -17,6 +17,7 @@ from skiploop.chains.chain import Chain
 from skiploop.chains.policy import CachePolicy, first_runs, kept_slots
 from skiploop.errors import InvalidInput
 from skiploop.models.replay import run_chain
+from skiploop.models.slots import cache_argument
 from skiploop.models.unroll import unroll
 from tests.conformance.test_chains import CORE, FURTHER, generate, logits
 from tests.conformance.tiny import prompts, tiny_model
@@ -60,13 +61,14 @@ def test_no_damping_and_one_pass_are_the_model_itself_bit_for_bit(model: PreTrai
 
 def by_reference(model: PreTrainedModel, chain: Chain, policy: CachePolicy, ids: torch.Tensor, new: int) -> list[int]:
     """Greedy tokens of the unrolled model; after each forward the kept slot's entry replaces those it stands for."""
-    runner, cache = unroll(model, chain), DynamicCache()
+    runner = unroll(model, chain)
+    cache = DynamicCache(config=runner.config.get_text_config(decoder=True))
     kept = kept_slots(chain.layers, policy)
     found: list[int] = []
     with torch.inference_mode():
         for _ in range(new):
             step = ids if not found else torch.tensor([found[-1:]])
-            scores = runner(input_ids=step, past_key_values=cache, use_cache=True).logits[0, -1]
+            scores = runner(input_ids=step, use_cache=True, **{cache_argument(model): cache}).logits[0, -1]
             scores[2] = -torch.inf  # `generate` is told not to end
             found.append(int(scores.argmax()))
             if policy == "prefill" and len(found) == 1:
@@ -104,9 +106,10 @@ def test_policies_differ_in_what_later_tokens_read() -> None:
     with torch.inference_mode():
         for policy in ("own", "first", "last", "prefill"):
             with run_chain(model, chain, cache_policy=policy):
-                cache = model(input_ids=ids, use_cache=True).past_key_values
-                seen[policy] = model(input_ids=ids[:, :1], past_key_values=cache, use_cache=True).logits
-                entries = len(cache.layers)
+                cache = {cache_argument(model): DynamicCache(config=model.config)}
+                model(input_ids=ids, use_cache=True, **cache)
+                seen[policy] = model(input_ids=ids[:, :1], use_cache=True, **cache).logits
+                entries = len(next(iter(cache.values())).layers)
             assert entries == (8 if policy == "own" else 4)
     every = list(seen.values())
     assert not any(torch.allclose(a, b) for i, a in enumerate(every) for b in every[:i])
@@ -116,12 +119,13 @@ def test_a_cache_of_another_policy_is_refused() -> None:
     model, chain, ids = tiny_model("llama"), Chain.parse("0 1-2x2 3", 4), prompts(batch=1)["input_ids"]
     with torch.inference_mode():
         with run_chain(model, chain, cache_policy="first"):
-            cache = model(input_ids=ids, use_cache=True).past_key_values
+            cache = {cache_argument(model): DynamicCache(config=model.config)}
+            model(input_ids=ids, use_cache=True, **cache)
         for policy in ("own", "last"):
             with (
                 run_chain(model, chain, cache_policy=policy),
                 pytest.raises(InvalidInput, match="under another"),
             ):
-                model(input_ids=ids[:, :1], past_key_values=cache, use_cache=True)
+                model(input_ids=ids[:, :1], use_cache=True, **cache)
     with pytest.raises(InvalidInput, match="unknown cache policy"), run_chain(model, chain, cache_policy="none"):
         pass

@@ -51,6 +51,12 @@ def first_runs(layers: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(kept)
 
 
+def read_slots(layers: tuple[int, ...], policy: CachePolicy) -> tuple[int, ...]:
+    """For each slot of `decoding_layers`, the slot of the prompt's run whose keys and values it reads."""
+    kept = kept_slots(layers, policy)
+    return tuple([slot for slot, own in enumerate(kept) if own == slot]) if policy == "prefill" else kept
+
+
 def decoding_layers(layers: tuple[int, ...], policy: CachePolicy) -> tuple[int, ...]:
     """The layers that are run for each token after the prompt; their number is the cost of a token in layer calls."""
     return first_runs(layers) if policy == "prefill" else layers

@@ -14,6 +14,7 @@ cost            layer calls and tokens that were run
 scoring         logits against targets
 decoding        generation for rows that follow different chains
 decode_batch    the rows that are decoded together
+decode_steps    damped loops and scaled slots in a decoding step
 decode_calls    the layer calls of one token, and their keys and values
 call_order      the fewest layer calls for a set of chains
 captured_step   a decoding step that a CUDA graph can replay

@@ -19,9 +19,12 @@ from typing import Any
 import torch
 from transformers.cache_utils import Cache, DynamicCache
 
+from skiploop.chains.policy import CachePolicy, decoding_layers, read_slots
+from skiploop.chains.weights import steps
 from skiploop.engine.captured_step import BufferSize, Capture, FixedStep, can_be_fixed, release
 from skiploop.engine.cost import Cost
-from skiploop.engine.decode_calls import ScheduledCall, calls_for, entry_of, keep_rows
+from skiploop.engine.decode_calls import ScheduledCall, Share, calls_for, entry_of, keep_rows, shares_of
+from skiploop.engine.decode_steps import CallSteps, Memory
 from skiploop.engine.preamble import Preamble
 from skiploop.engine.prefix import Pass, PrefixCache, PrefixNode, copied_state
 from skiploop.engine.sampling import draw_token
@@ -46,8 +49,14 @@ class DecodeRow:
     temperature: float = 0.0
     seed: int = 0
     emitted: list[int] = field(default_factory=list)
+    cache_policy: CachePolicy = "own"
     preamble: Preamble | None = None  # what its prompt begins with; the same for all rows of a batch
     trace: list[torch.Tensor] = field(default_factory=list)  # logits of each step, [V], if asked for
+
+    @property
+    def decoding_layers(self) -> tuple[int, ...]:
+        """What is run for each token after the prompt."""
+        return decoding_layers(self.layers, self.cache_policy)
 
 
 class DecodeBatch:
@@ -96,6 +105,7 @@ class DecodeBatch:
         self._generators = [torch.Generator().manual_seed(row.seed) if row.temperature > 0 else None for row in rows]
         self._room = max(row.limit for row in rows)
         self._calls: list[ScheduledCall] = []
+        self._shares: list[Share] = []
         self._fixed: FixedStep | None = None
         self._ghosts: dict[tuple[type, int | None], Any] = {}
         self._cache = DynamicCache(config=model.hf.config.get_text_config(decoder=True))
@@ -184,15 +194,16 @@ class DecodeBatch:
             self.cost.add(self._preamble.layer_calls - before, self._past, of=self._length)
         self._lay_ghosts(fresh)
         self._set_calls(
-            calls_for([row.layers for row in self._rows]),
+            calls_for([row.decoding_layers for row in self._rows]),
             [_path(roots[index[row.prompt]], row.layers) for row in self._rows],
         )
         return torch.stack([ends[index[row.prompt], row.layers][-1] for row in self._rows])
 
     def _set_calls(self, calls: list[ScheduledCall], paths: list[list[PrefixNode]]) -> None:
         """Give every call the keys and values of its rows' prompts; `paths`: the nodes of each row's slots."""
+        read = [read_slots(row.layers, row.cache_policy) for row in self._rows]
         for call in calls:
-            call.entry = entry_of([paths[row][slot] for row, slot in call.members], self._room)
+            call.entry = entry_of([paths[row][read[row][slot]] for row, slot in call.members], self._room)
             call.view = slot_view(self._cache, call.entry, self._model.num_layers)
         self._calls = calls
         self._set_rows()
@@ -208,6 +219,15 @@ class DecodeBatch:
             if members not in shared:
                 shared[members] = torch.tensor(members, device=self._device)
             call.rows = shared[members]
+        self._set_steps()
+
+    def _set_steps(self) -> None:
+        """What weights of chains do after each call, and what cache policies do after each step."""
+        like = torch.empty(0, device=self._device, dtype=self._model.dtype)
+        found = [steps(row.decoding_layers) for row in self._rows]
+        for call in self._calls:
+            call.steps = CallSteps.of([(row, found[row][slot]) for row, slot in call.members], like)
+        self._shares = shares_of(self._calls, [(row.layers, row.cache_policy) for row in self._rows], self._device)
 
     def _lay_ghosts(self, fresh: list[Any]) -> None:
         """Give the model's own cache entries that only count tokens, one for each kind, so that its masks are right."""
@@ -232,6 +252,8 @@ class DecodeBatch:
         if self._fixed is not None:
             return self._fixed.run(tokens)
         logits = self._forward(tokens, seen, seen + 1, self._cache)
+        for share in self._shares:
+            share.copy()
         self._count(1)
         return logits
 
@@ -264,16 +286,22 @@ class DecodeBatch:
         beyond = hidden[count:]
         everyone = torch.arange(count, device=self._device) if len(beyond) else None
         hidden = hidden[:count].clone()  # written to from here on
+        memory = Memory.like(hidden) if any(call.steps for call in self._calls) else None
         for call in self._calls:
+            given = hidden if call.rows is None else hidden.index_select(0, call.rows)
+            out = recording.run(call.layer, given, everyone if call.rows is None else call.rows, call.view)
+            if call.steps is not None and memory is not None:
+                out = call.steps.apply(given, out, memory)
             if call.rows is None:
-                hidden = recording.run(call.layer, hidden, everyone, call.view)
+                hidden = out
             else:
-                out = recording.run(call.layer, hidden.index_select(0, call.rows), call.rows, call.view)
                 hidden.index_copy_(0, call.rows, out)
         return torch.cat([hidden, beyond]) if len(beyond) else hidden, None
 
     def _is_worth_capturing(self) -> bool:
         to_come = max(row.limit - len(row.emitted) for row in self._rows if not self._is_done(row))
+        if self._shares:  # copied from call to call between steps, at a place that grows
+            return False
         return to_come >= WORTH_CAPTURING and can_be_fixed(self._calls, self._model.attn_implementation)
 
     def _fix(self, capture: Capture, tokens: torch.Tensor, seen: int) -> None:

@@ -11,12 +11,15 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from transformers.cache_utils import Cache, DynamicLayer, DynamicSlidingWindowLayer
 
+from skiploop.chains.policy import CachePolicy, kept_slots
+from skiploop.chains.weights import indices
 from skiploop.engine.call_order import call_order
+from skiploop.engine.decode_steps import CallSteps
 from skiploop.engine.prefix import PrefixNode
 from skiploop.errors import UnsupportedModel
 
@@ -30,12 +33,14 @@ class ScheduledCall:
     rows: torch.Tensor | None = None  # [n] indices of its rows in the batch; None: all of them, in order
     entry: Any = None
     view: Cache | None = None  # a cache that answers every layer index with the entry
+    steps: CallSteps | None = None  # what weights do to the states of its rows; None: nothing
 
 
 def calls_for(chains: Sequence[tuple[int, ...]]) -> list[ScheduledCall]:
     """The layer calls of one token, in order: every row runs its chain; rows waiting for a layer share its call."""
     position = [0] * len(chains)
     calls = []
+    chains = [indices(chain) for chain in chains]
     for layer in call_order(chains):
         members = [
             (row, position[row])
@@ -46,6 +51,47 @@ def calls_for(chains: Sequence[tuple[int, ...]]) -> list[ScheduledCall]:
             position[row] += 1
         calls.append(ScheduledCall(layer, members))
     return calls
+
+
+class Share(NamedTuple):
+    """After a step the latest keys and values of some rows of a call take the place of those in another call.
+
+    Attributes:
+        source: the call whose keys and values stay.
+        target: the call that is to find them later.
+        source_rows, target_rows: places of the rows in the two calls, [k].
+    """
+
+    source: ScheduledCall
+    target: ScheduledCall
+    source_rows: torch.Tensor
+    target_rows: torch.Tensor
+
+    def copy(self) -> None:
+        """Of the token that was run last."""
+        for name in ("keys", "values"):
+            latest = getattr(self.source.entry, name)[:, :, -1].index_select(0, self.source_rows)
+            getattr(self.target.entry, name)[:, :, -1].index_copy_(0, self.target_rows, latest)
+
+
+def shares_of(
+    calls: Sequence[ScheduledCall], rows: Sequence[tuple[tuple[int, ...], CachePolicy]], device: torch.device
+) -> list[Share]:
+    """What cache policies ask for after each step, given layers and policy of each row; nothing where all is `own`."""
+    places = {member: (call, place) for call in calls for place, member in enumerate(call.members)}
+    pairs: dict[tuple[int, int], tuple[ScheduledCall, ScheduledCall, list[tuple[int, int]]]] = {}
+    for index, (layers, policy) in enumerate(rows):
+        if policy not in ("first", "last"):
+            continue
+        for slot, kept in enumerate(kept_slots(layers, policy)):
+            if slot != kept:
+                (source, source_place), (target, target_place) = places[index, kept], places[index, slot]
+                pair = pairs.setdefault((id(source), id(target)), (source, target, []))
+                pair[2].append((source_place, target_place))
+    return [
+        Share(source, target, *(torch.tensor(column, device=device) for column in zip(*found, strict=True)))
+        for source, target, found in pairs.values()
+    ]
 
 
 def entry_of(nodes: list[PrefixNode], room: int) -> Any:

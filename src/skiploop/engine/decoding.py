@@ -74,8 +74,11 @@ class Decoder:
         for request in requests:
             prompt, answer = self._tokens(request)
             limit = request.max_new_tokens or len(answer) + 1
-            key = (prompt, request.chain.layers, limit, request.temperature, request.temperature and request.seed)
-            rows.setdefault(key, DecodeRow(prompt, request.chain.layers, limit, request.temperature, request.seed))
+            drawn = (request.temperature, request.temperature and request.seed)
+            key = (prompt, request.chain.layers, limit, *drawn, request.cache_policy)
+            row = DecodeRow(prompt, request.chain.layers, limit, request.temperature, request.seed)
+            row.cache_policy = request.cache_policy
+            rows.setdefault(key, row)
             keys.append((key, answer))
         self.run_rows(list(rows.values()))
         return [self._result(request, rows[key], answer) for request, (key, answer) in zip(requests, keys, strict=True)]

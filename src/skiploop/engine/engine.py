@@ -170,8 +170,8 @@ class Engine:
     def _kind(self, request: Request) -> str:
         if request.continuations:
             return "packed" if self._exact("packed") else "score"
-        if request.expected is not None and self.model.eos_ids:
-            return "score"
+        if request.expected is not None and self.model.eos_ids and request.cache_policy == "own":
+            return "score"  # with another policy a forced pass isn't what generation does
         return "generate"
 
     def _side(self, request: Request) -> Side | None:

@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from transformers.cache_utils import DynamicCache
 
 from skiploop.chains.chain import Chain
+from skiploop.chains.policy import CachePolicy
 from skiploop.engine.request import Request, Result
 from skiploop.engine.sampling import draw_token
 from skiploop.models.ends import own_settings_aside
 from skiploop.models.layered import LayeredModel
 from skiploop.models.replay import run_chain
+from skiploop.models.slots import cache_argument
 
 
 class PlainEngine:
@@ -58,9 +61,14 @@ class PlainEngine:
         return Result(loglikelihoods=tuple(sums), num_tokens=tuple(lengths), greedy=tuple(greedy))
 
     def _sample(self, request: Request) -> list[int]:
-        """Tokens drawn one by one, from the same generator as in `skiploop.engine.decoding`; without a cache."""
+        """Tokens drawn one by one, from the same generator as in `skiploop.engine.decoding`.
+
+        Without a cache, except where its policy matters.
+        """
         ids, emitted = self.model.encode(request.prompt), list[int]()
         generator = torch.Generator().manual_seed(request.seed)
+        if request.cache_policy != "own":
+            return self._sample_cached(request, ids, generator)
         with run_chain(self.model.hf, request.chain):
             while len(emitted) < request.max_new_tokens and (not emitted or emitted[-1] not in self.model.eos_ids):
                 inputs = torch.tensor([[*ids, *emitted]], device=self.model.device)
@@ -69,10 +77,22 @@ class PlainEngine:
                 self.layer_calls += len(request.chain)
         return emitted
 
+    def _sample_cached(self, request: Request, ids: list[int], generator: torch.Generator) -> list[int]:
+        emitted: list[int] = []
+        name = cache_argument(self.model.hf)
+        cache = DynamicCache(config=self.model.hf.config.get_text_config(decoder=True))
+        with run_chain(self.model.hf, request.chain, cache_policy=request.cache_policy):
+            while len(emitted) < request.max_new_tokens and (not emitted or emitted[-1] not in self.model.eos_ids):
+                inputs = torch.tensor([emitted[-1:] or ids], device=self.model.device)
+                logits = self.model.hf(input_ids=inputs, use_cache=True, **{name: cache}).logits[0, -1]
+                self.layer_calls += request.decoding_depth if emitted else len(request.chain)
+                emitted.append(draw_token(logits, request.temperature, generator))
+        return emitted
+
     def _generate(self, request: Request, max_new_tokens: int) -> list[int]:
         ids = self.model.encode(request.prompt)
-        emitted = greedy(self.model, [ids], request.chain, max_new_tokens)[0]
-        self.layer_calls += len(request.chain) * max(1, len(emitted))
+        emitted = greedy(self.model, [ids], request.chain, max_new_tokens, cache_policy=request.cache_policy)[0]
+        self.layer_calls += len(request.chain) + request.decoding_depth * max(0, len(emitted) - 1)
         return emitted
 
 
@@ -94,7 +114,14 @@ def _scores(
     return logits.float().log_softmax(-1).gather(1, targets[:, None])[:, 0], hits
 
 
-def greedy(model: LayeredModel, prompts: list[list[int]], chain: Chain, max_new_tokens: int) -> list[list[int]]:
+def greedy(
+    model: LayeredModel,
+    prompts: list[list[int]],
+    chain: Chain,
+    max_new_tokens: int,
+    *,
+    cache_policy: CachePolicy = "own",
+) -> list[list[int]]:
     """Tokens that stock `generate` emits after prompts of equal length, EOS and what follows it included.
 
     Greedy means the arg-max of the model's own logits: penalties and other settings of a checkpoint's generation config
@@ -102,7 +129,7 @@ def greedy(model: LayeredModel, prompts: list[list[int]], chain: Chain, max_new_
     """
     ids = torch.tensor(prompts, device=model.device)
     pad = model.eos_ids[0] if model.eos_ids else 0
-    with run_chain(model.hf, chain), own_settings_aside(model.hf, model.eos_ids, pad):
+    with run_chain(model.hf, chain, cache_policy=cache_policy), own_settings_aside(model.hf, model.eos_ids, pad):
         output = model.hf.generate(
             input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=max_new_tokens, do_sample=False
         )

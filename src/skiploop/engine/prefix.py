@@ -27,6 +27,9 @@ from typing import Any, Generic, TypeVar
 
 import torch
 
+from skiploop.chains.weights import Step, steps
+from skiploop.models.damping import Carry, after_slot
+
 T = TypeVar("T")
 
 
@@ -34,14 +37,16 @@ T = TypeVar("T")
 class PrefixNode:
     """One prefix of layers of one input."""
 
-    layer: int
+    layer: int  # with the weights of its slot, if any
     parent: PrefixNode | None
+    step: Step | None = None  # what these weights do
     children: dict[int, PrefixNode] = field(default_factory=dict)
     output: LayerOutput | None = None  # the layer call that computed its state; None: not computed, or dropped
     row: int = 0
     waiting: set[int] = field(default_factory=set)  # layers of the children still to be computed in this pass
     wanted: bool = False  # its state is asked for in this pass and not computed yet
     key: object = None  # of a root only
+    carry: Carry | None = None  # of a damped loop that is under way; comes and goes with the state
     rest: int = 0  # most layers left, this one included, among the chains that lead through it
 
     def state(self) -> torch.Tensor:
@@ -75,7 +80,8 @@ class LayerOutput:
     @property
     def nbytes(self) -> int:
         kept = (self.keep.keys, self.keep.values) if self.keep is not None else ()
-        return sum(tensor.nbytes for tensor in (self.states, *kept))
+        carried = [node.carry.nbytes for node in self.nodes if node.carry is not None]
+        return sum(tensor.nbytes for tensor in (self.states, *kept)) + sum(carried)
 
 
 class PrefixCache:
@@ -122,7 +128,7 @@ class PrefixCache:
         del self._outputs[output]
         self.used_bytes -= output.nbytes
         for node in output.nodes:
-            node.output = None
+            node.output = node.carry = None
             # Prune branches without states, otherwise tries grow without bound.
             while node.parent is not None and not node.children and node.output is None and not node.wanted:
                 node.parent.children.pop(node.layer, None)
@@ -187,10 +193,10 @@ class Pass(Generic[T]):
     def _plan(self, node: PrefixNode, source: int, layers: tuple[int, ...]) -> PrefixNode:
         """Walk to the end of the chain; create the nodes that are missing, and let each wait for its parent's state."""
         path = []
-        for slot, layer in enumerate(layers):
+        for slot, (layer, step) in enumerate(zip(layers, steps(layers), strict=True)):
             child = node.children.get(layer)
             if child is None:
-                child = node.children[layer] = PrefixNode(layer, node)
+                child = node.children[layer] = PrefixNode(layer, node, step)
             child.rest = max(child.rest, len(layers) - slot)
             path.append(child)
             node = child
@@ -213,7 +219,7 @@ class Pass(Generic[T]):
             self._cache.touch(parent.output)
         parent.waiting.add(child.layer)
         if parent.output is not None or parent.parent is None:
-            self._ready.setdefault(child.layer, []).append((child, source))
+            self._ready.setdefault(int(child.layer), []).append((child, source))
 
     def _advance(self, layer: int, waiting: list[tuple[PrefixNode, int]], entries: torch.Tensor) -> None:
         """One layer call; the children of its nodes become ready."""
@@ -224,6 +230,7 @@ class Pass(Generic[T]):
         sources = [source for _, source in waiting]
         nodes = [node for node, _ in waiting]
         states, keep = self._run_layer(layer, torch.stack(rows), sources, nodes)
+        _take_steps(nodes, rows, states)
         output = LayerOutput(states, nodes, keep)
         self.layer_calls += len(waiting)
         for node, source in waiting:
@@ -232,10 +239,25 @@ class Pass(Generic[T]):
                 node.wanted = False
             output.pins += bool(node.waiting)
             for next_layer in node.waiting:
-                self._ready.setdefault(next_layer, []).append((node.children[next_layer], source))
+                self._ready.setdefault(int(next_layer), []).append((node.children[next_layer], source))
             parent = node.parent
             assert parent is not None
-            parent.waiting.discard(layer)
+            parent.waiting.discard(node.layer)
             if not parent.waiting and parent.output is not None:
                 parent.output.pins -= 1
         self._cache.add(output)
+
+
+def _take_steps(nodes: Sequence[PrefixNode], before: Sequence[torch.Tensor], states: torch.Tensor) -> None:
+    """Scale and mix the outputs of a layer call, `states` [n, S, D], in place; `before` [n]: what its rows were given.
+
+    What a damped loop has to remember is copied: a view would keep all rows of a layer call alive.
+    """
+    for row, (node, given) in enumerate(zip(nodes, before, strict=True)):
+        if node.step is None:
+            continue
+        assert node.parent is not None
+        given = given.clone() if node.step.opens else given
+        output = states[row].clone() if node.step.first else states[row]
+        state, node.carry = after_slot(node.step, given, output, node.parent.carry)
+        states[row] = state

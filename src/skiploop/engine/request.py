@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from skiploop.chains.chain import Chain
+from skiploop.chains.policy import CachePolicy, checked_policy, decoding_layers
 
 Text = str | tuple[int, ...]
 """What the model's tokenizer is to encode, or tokens that are taken as they are."""
@@ -28,6 +29,8 @@ class Request:
         expected: check whether greedy decoding would emit exactly this text and then EOS.
         temperature: 0 generates greedily; above 0 tokens are sampled, reproducibly for a given `seed`.
         seed: for the sampling of this request alone.
+        cache_policy: of loops while generating, see `skiploop.chains.policy`. Continuations are scored in one forward
+            with the prompt, to which it makes no difference.
     """
 
     prompt: Text
@@ -37,6 +40,7 @@ class Request:
     expected: str | None = None
     temperature: float = 0.0
     seed: int = 0
+    cache_policy: CachePolicy = "own"
 
     def __post_init__(self) -> None:
         wanted = bool(self.continuations) + (self.max_new_tokens > 0) + (self.expected is not None)
@@ -44,6 +48,12 @@ class Request:
             raise ValueError("a request wants exactly one of continuations, max_new_tokens and expected")
         if not all(self.continuations):
             raise ValueError("an empty continuation has no log-likelihood")
+        checked_policy(self.cache_policy)
+
+    @property
+    def decoding_depth(self) -> int:
+        """Layer calls of each token after the prompt."""
+        return len(decoding_layers(self.chain.layers, self.cache_policy))
 
 
 @dataclass(frozen=True, slots=True)

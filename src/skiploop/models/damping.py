@@ -26,6 +26,11 @@ class Carry(NamedTuple):
     base: torch.Tensor
     first: torch.Tensor | None = None
 
+    @property
+    def nbytes(self) -> int:
+        """Memory of what is remembered."""
+        return self.base.nbytes + (self.first.nbytes if self.first is not None else 0)
+
 
 def after_slot(
     step: Step | None, before: torch.Tensor, output: torch.Tensor, carry: Carry | None

@@ -147,8 +147,7 @@ def make_space(
     max_block: int | None = None,
     max_repeats: int = 4,
     max_length: int | None = None,
-    damping: Iterable[float] = (),
-    **composed: Any,
+    **more: Any,
 ) -> Space:
     """A space by name.
 
@@ -163,16 +162,19 @@ def make_space(
             for `block`.
         max_repeats: most extra runs of a loop (CoLa: 4).
         max_length: most slots of a chain. CoLa doesn't give its cap; 2 * num_layers unless set.
-        damping: of loops, in `cola`, `loop`, `block` and `damped`; 1 is the plain loop. None given: 1, and .5 for
-            `damped`. See `skiploop.chains.weights`.
-        **composed: `word` of a composed space, as `Word.to_json` writes it.
+        **more: `damping` of loops in `cola`, `loop`, `block` and `damped`, a list such as (1, 0.5), where 1 is the
+            plain loop; by default 1, and .5 for `damped` (see `skiploop.chains.weights`). `word` of a composed space,
+            as `Word.to_json` writes it.
 
     Raises:
         InvalidInput: for an unknown name, or a bound that is too small.
     """
     if name not in SPACES and name != "composed":
         raise InvalidInput(f"unknown space {name!r}; use one of {', '.join(SPACES)}")
-    if list(composed) != (["word"] if name == "composed" else []):
+    damping, word = more.pop("damping", ()), more.pop("word", None)
+    if more:
+        raise InvalidInput(f"unknown setting {min(more)!r} of a space; there are damping and word besides the bounds")
+    if (word is not None) != (name == "composed"):
         raise InvalidInput(
             "a space named 'composed' needs a word, and no other takes one; see skiploop.spaces.language"
         )
@@ -183,7 +185,7 @@ def make_space(
         raise InvalidInput(f"the space {name!r} has no damped loops; leave damping out, or use {', '.join(_DAMPABLE)}")
     limits = replace(limits, dampings=dampings)
     if name == "composed":
-        return _checked(Space(name, total, from_json(composed["word"]), limits))
+        return _checked(Space(name, total, from_json(word), limits))
     space_type, make_word = SPACES[name]
     return space_type(name, total, make_word(total, limits), limits)
 
