@@ -144,7 +144,8 @@ def format_layers(layers: tuple[int, ...]) -> str:
     """The text of a chain; a damped loop is one item, and so are neighbouring slots of one scale."""
     if not has_weights(layers):
         return _format_plain(layers)
-    texts, slot = [], 0
+    texts: list[str] = []
+    slot = 0
     for start, loop in damped_loops(layers):
         texts += _scaled_texts(layers[slot:start])
         window = format_layers(without_loop(layers[start : start + loop.size]))

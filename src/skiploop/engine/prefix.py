@@ -81,7 +81,8 @@ class LayerOutput:
     def nbytes(self) -> int:
         kept = (self.keep.keys, self.keep.values) if self.keep is not None else ()
         carried = [node.carry.nbytes for node in self.nodes if node.carry is not None]
-        return sum(tensor.nbytes for tensor in (self.states, *kept)) + sum(carried)
+        own: int = sum(tensor.nbytes for tensor in (self.states, *kept))
+        return own + sum(carried)
 
 
 class PrefixCache:

@@ -29,7 +29,8 @@ class Carry(NamedTuple):
     @property
     def nbytes(self) -> int:
         """Memory of what is remembered."""
-        return self.base.nbytes + (self.first.nbytes if self.first is not None else 0)
+        total: int = self.base.nbytes + (self.first.nbytes if self.first is not None else 0)
+        return total
 
 
 def after_slot(

@@ -50,9 +50,9 @@ def unroll(model: PreTrainedModel, chain: Chain) -> PreTrainedModel:
             for name in ("layer_idx", "layer_id"):
                 if isinstance(module.__dict__.get(name), int):
                     setattr(module, name, slot)
-    for slot, layer in enumerate(chain.layers):
-        if scale_of(layer) != 1:
-            slots[slot].register_forward_hook(_Scale(scale_of(layer)), with_kwargs=True)
+    for module, scale in zip(slots, map(scale_of, chain.layers), strict=True):
+        if scale != 1:
+            module.register_forward_hook(_Scale(scale), with_kwargs=True)
     for start, loop in damped_loops(chain.layers):
         _damp(slots[start : start + loop.size * loop.times], loop)
     del stack[:]
