@@ -5,7 +5,8 @@
 
 Plain transformers (see `modes.py`) is timed on a random sample of the evaluations, half of it before the
 engine and half after, and scaled by layer calls; rebuilding models isn't timed. `heterogeneous` compares
-the engine with itself: B rows with B different chains and B rows with the identity, per layer call.
+the engine with itself: B rows with B different chains and B rows with the identity, per layer call. So do `damped`
+(generation) and `damped-score`: a loop of four layers on every input, all plain, and damped on every second input.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from modes import Answer, Evaluation, Generating, Scoring
 from skiploop.models.unroll import unroll
 from workload import SHAPES, Workload, make_workload
 
+_WITH_ITSELF = ("heterogeneous", "damped", "damped-score")
 _MIN_PAIRS, _MIN_SECONDS = 24, 3.0  # of plain transformers, at least
 _ENGINE_RUNS, _ENGINE_SECONDS = 5, 8.0  # of the engine, at most (but one run always)
 
@@ -98,11 +100,11 @@ def time_engine(
 
 def measure_heterogeneous(work: Workload, args: argparse.Namespace) -> dict[str, Any]:
     """Layer calls per second for rows with different chains against rows with the identity."""
-    mode = Generating(work, args)
-    rows = {
+    mode = (Scoring if args.mode == "damped-score" else Generating)(work, args)
+    rows = damped_rows(work) if args.mode.startswith("damped") else {
         "alike": [(i, work.model.identity) for i in range(len(work.prompts))],
         "different": [(i, chains[-1]) for i, chains in enumerate(work.chains)],
-    }
+    }  # fmt: skip
     calls, runs = dict.fromkeys(rows, 0), {name: list[float]() for name in rows}
     peak = PeakMemory(work.model.device)
     for _ in range(1 + _ENGINE_RUNS):
@@ -128,12 +130,31 @@ def measure_heterogeneous(work: Workload, args: argparse.Namespace) -> dict[str,
     }
 
 
+def damped_rows(work: Workload) -> dict[str, list[Evaluation]]:
+    """The same windows: as plain loops, and every second one damped."""
+    identity, starts = work.model.identity, range(work.model.num_layers // 2)
+    rows: dict[str, list[Evaluation]] = {"alike": [], "different": []}
+    for i in range(len(work.prompts)):
+        start = starts[i % len(starts)]
+        rows["alike"].append((i, identity.loop(start, 4, 1)))
+        rows["different"].append((i, identity.loop(start, 4, 1, damping=0.5 if i % 2 else 1.0)))
+    return rows
+
+
 def show(result: dict[str, Any], args: argparse.Namespace) -> None:
     """One table."""
-    alone = args.mode == "heterogeneous"
+    alone = args.mode in _WITH_ITSELF
     title = f"{args.mode}, {args.shape}, {args.inputs} x {args.chains}, {args.tokens} tokens, {args.dtype}"
     table = Table(title=title, title_justify="left")
-    for name in ("", *(("identity", "different") if alone else ("plain", "engine")), "ratio"):
+    for name in (
+        "",
+        *(
+            (("plain", "half damped") if args.mode.startswith("damped") else ("identity", "different"))
+            if alone
+            else ("plain", "engine")
+        ),
+        "ratio",
+    ):
         table.add_column(name, justify="right" if name else "left")
     unit = "tokens per second at equal layer calls" if alone else "evaluations per second"
     naive, engine = result["layer_calls_naive"], result["layer_calls_engine"]
@@ -155,7 +176,7 @@ def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--shape", choices=["nano", *SHAPES], default="smollm-135m")
-    modes = ("score", "choice", "forced", "generate", "heterogeneous")
+    modes = ("score", "choice", "forced", "generate", *_WITH_ITSELF)
     parser.add_argument("--mode", choices=modes, default="score")
     parser.add_argument("--inputs", type=int, default=4)
     parser.add_argument("--chains", type=int, default=50, help="distinct chains of each input")
@@ -186,7 +207,7 @@ def main() -> None:
     sizes = {"inputs": args.inputs, "chains": args.chains, "tokens": args.tokens}
     work = make_workload(args.shape, **sizes, dtype=args.dtype, device=args.device, seed=args.seed)
     with torch.inference_mode():
-        if args.mode == "heterogeneous":
+        if args.mode in _WITH_ITSELF:
             result = measure_heterogeneous(work, args)
         else:
             result = measure((Generating if args.mode == "generate" else Scoring)(work, args), args.seed)
