@@ -128,7 +128,7 @@ TESTED_BY = {
         "studies/evaluate/settings",
     ),
     "studies/test_control_target": ("studies/arms", "studies/evaluation"),
-    "studies/test_folder": ("storage/journal", "studies/opening", "studies/record"),
+    "studies/test_folder": ("storage/journal", "studies/lines", "studies/opening", "studies/record"),
     "studies/test_search": (
         *("studies/figures", "studies/format_failures", "studies/progress", "studies/results", "studies/rounds"),
         *("studies/settings", "testing/fakes"),

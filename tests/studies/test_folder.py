@@ -157,7 +157,7 @@ def again(out: Path) -> None:
     search(FakeModel(), fake_task(), out=out, runner=FakeRunner(), **options())
 
 
-@pytest.mark.parametrize("text", ["", '{"n": ', "{}", "[]", '{"journals": 3}', "[" * 200_000])
+@pytest.mark.parametrize("text", ["", '{"n": ', "{}", "[]", '{"files": 3}', "[" * 200_000])
 def test_a_damaged_summary_is_named_and_can_be_made_again(finished: Path, text: str) -> None:
     place = finished / "summary.json"
     whole = place.read_bytes()
@@ -194,3 +194,60 @@ def test_a_damaged_timing_never_stops_a_study(finished: Path, text: str) -> None
     (finished / "summary.json").unlink()
     again(finished)
     assert load_study(finished).complete and load_study(finished).seconds > 0
+
+
+@pytest.mark.parametrize("file, old, new", [("run.json", '"budget": 20', '"budget": 26'), ("summary.json", "0.", "1.")])
+def test_a_file_that_was_edited_is_refused_though_it_fits(finished: Path, file: str, old: str, new: str) -> None:
+    place = finished / file
+    text = place.read_text()
+    assert old in text
+    place.write_text(text.replace(old, new, 1))
+    with pytest.raises(InvalidInput, match=rf"{file} isn't what was written: its checksum"):
+        load_study(finished)
+
+
+def test_inputs_that_were_edited_are_refused_while_a_study_is_under_way(finished: Path) -> None:
+    (finished / "summary.json").unlink()
+    place = finished / "inputs.jsonl"
+    place.write_text(place.read_text().replace('"level":1', '"level":2', 1))
+    with pytest.raises(InvalidInput, match=r"inputs\.jsonl is missing or damaged"):
+        load_study(finished)
+
+
+LINES = [
+    ("journal.jsonl", '"reward":1.0', '"reward":1.5', "its reward isn't a number from 0 to 1"),
+    ("journal.jsonl", '"reward":1.0', '"reward":true', "its reward isn't a number from 0 to 1"),
+    ("journal.jsonl", '"reward":1.0', '"rewart":1.0', "its reward isn't a number from 0 to 1"),
+    ("journal.jsonl", '"chain":[0,', '"chain":[5,', "its chain isn't one of layers from 0 to 4"),
+    ("journal.jsonl", '"chain":[0,', '"chain":["0~.5:1x2",', "its chain isn't one of layers from 0 to 4"),
+    ("journal.jsonl", '"chain":[0,', '"chain":["nought",', "its chain isn't one of layers from 0 to 4"),
+    ("journal.jsonl", '"chain":[0,', '"chain":[true,', "its chain isn't one of layers from 0 to 4"),
+    ("journal.jsonl", '"chain":[', '"chains":[', "its chain isn't one of layers from 0 to 4"),
+    ("journal.jsonl", '"input":"e1"', '"input":"f1"', "its input isn't one of the study's"),
+    ("journal.jsonl", '"input":"e1"', '"input":[1]', "its input isn't one of the study's"),
+    ("journal.jsonl", '"arm":"search"', '"arm":"seerch"', "it belongs to nothing that the study does"),
+    ("verified.jsonl", '"target":"gold"', '"target":["gold"]', "it belongs to nothing that the study does"),
+    ("verified.jsonl", '"answer":"', '"answer":3,"x":"', "its answer isn't a text"),
+]
+
+
+@pytest.mark.parametrize("file, old, new, said", LINES)
+def test_a_line_that_could_not_have_been_written_is_named(
+    finished: Path, file: str, old: str, new: str, said: str
+) -> None:
+    (finished / "summary.json").unlink()
+    text = (finished / file).read_text()
+    assert old in text
+    (finished / file).write_text(text.replace(old, new, 1))
+    with pytest.raises(InvalidInput, match=f"{file}: a line is damaged .*{said}"):
+        load_study(finished)
+    with pytest.raises(InvalidInput):
+        again(finished)
+
+
+def test_a_rerun_that_nobody_asked_for_stops_a_study(finished: Path) -> None:
+    (finished / "summary.json").unlink()
+    place = finished / "verified.jsonl"
+    place.write_text(place.read_text().replace('"chain":[0,', '"chain":[1,', 1))
+    with pytest.raises(InvalidInput, match="evaluations that this study doesn't ask for"):
+        again(finished)

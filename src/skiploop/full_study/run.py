@@ -28,7 +28,7 @@ from skiploop.errors import InvalidInput
 from skiploop.full_study.context import Context, MakeProgress, Part
 from skiploop.full_study.parts import OPTIONAL, PARTS
 from skiploop.full_study.settings import FullSettings
-from skiploop.storage.files import read_json, write_json, writing
+from skiploop.storage.files import read_json, unsealed, write_sealed, writing
 from skiploop.storage.lock import lock_folder
 from skiploop.studies.folder import check_place
 from skiploop.studies.full_record import FILE, FullStudy, is_full, load_full
@@ -108,7 +108,7 @@ class _Ledger:
 
     def __init__(self, out: Path, record: dict[str, Any], parts: tuple[Part, ...], without: Sequence[str]) -> None:
         self._path = out / FILE
-        before = read_json(self._path) if self._path.exists() else {}
+        before = unsealed(self._path, read_json(self._path)) if self._path.exists() else {}
         if before:
             check_same(out, before, record)
         known = before.get("parts", {})
@@ -149,7 +149,7 @@ class _Ledger:
     def _save(self) -> None:
         states = {line["status"] for line in self._record["parts"].values()}
         self._record["status"] = "complete" if states <= _SETTLED else "incomplete"
-        write_json(self._path, self._record)
+        write_sealed(self._path, self._record)
 
 
 def _check_place(path: Path) -> None:

@@ -6,7 +6,8 @@ Shapes: B sequences, T tokens, V vocabulary, L layers of the model.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from functools import cached_property
 from typing import Any, cast
@@ -18,6 +19,7 @@ from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput, UnsupportedModel
 from skiploop.models.check import CheckReport, check_model
 from skiploop.models.ends import end_tokens, own_settings_aside
+from skiploop.models.files import first_line
 from skiploop.models.loading import Opening, fingerprint, load
 from skiploop.models.replay import find_layers, run_chain
 
@@ -97,8 +99,8 @@ class LayeredModel:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over config and sampled weights, to distinguish checkpoints."""
-        return fingerprint(self.hf)
+        """SHA-256 over config, sampled weights, tokenizer and end tokens, to distinguish checkpoints."""
+        return fingerprint(self.hf, self.tokenizer, self.eos_ids)
 
     @property
     def eos_ids(self) -> tuple[int, ...]:
@@ -120,8 +122,7 @@ class LayeredModel:
         """
         if not isinstance(text, str):
             return self._known(list(text))
-        # Not verbose: a text beyond the context is the caller's to refuse (`require_room`), not to warn about.
-        ids = list(self._tokenizer()(text, verbose=False)["input_ids"])
+        ids = self._ids(text)
         if self._appended and tuple(ids[-len(self._appended) :]) == self._appended:
             ids = ids[: -len(self._appended)]
         if not ids:
@@ -152,11 +153,11 @@ class LayeredModel:
         whole = self.encode(prompt + continuation)
         if len(whole) > len(before) and whole[: len(before)] == before:
             return before, whole[len(before) :]
-        return before, self._known(list(self._tokenizer()(continuation, add_special_tokens=False)["input_ids"]))
+        return before, self._known(self._ids(continuation, special=False))
 
     def encode_bare(self, text: str) -> list[int]:
         """Token ids of a text without special tokens."""
-        return self._known(list(self._tokenizer()(text, add_special_tokens=False, verbose=False)["input_ids"]))
+        return self._known(self._ids(text, special=False))
 
     @property
     def prefix_id(self) -> int:
@@ -170,8 +171,7 @@ class LayeredModel:
         """Special tokens that the tokenizer puts behind a text, where the model goes on from there."""
         if not self.hf.can_generate():
             return ()
-        tokenizer = self._tokenizer()
-        bare, whole = (list(tokenizer("a", add_special_tokens=added)["input_ids"]) for added in (False, True))
+        bare, whole = self._ids("a", special=False), self._ids("a")
         starts = [i for i in range(len(whole) - len(bare) + 1) if whole[i : i + len(bare)] == bare]
         return tuple(whole[starts[0] + len(bare) :]) if bare and starts else ()
 
@@ -186,9 +186,28 @@ class LayeredModel:
             )
         return ids
 
+    def _ids(self, text: str, *, special: bool = True) -> list[int]:
+        with self._tokenizing("encode", text):
+            # Not verbose: a text beyond the context is the caller's to refuse (`require_room`), not to warn about.
+            return list(self._tokenizer()(text, add_special_tokens=special, verbose=False)["input_ids"])
+
+    @contextmanager
+    def _tokenizing(self, what: str, given: object) -> Iterator[None]:
+        """Whatever a tokenizer dies of becomes one line: its files say what it does, and they may be damaged."""
+        try:
+            yield
+        except InvalidInput:
+            raise
+        except Exception as error:
+            raise InvalidInput(
+                f"the tokenizer of {self.name} can't {what} {given!r:.60} ({first_line(error)}); its files may be "
+                "damaged: download them again"
+            ) from error
+
     def decode(self, ids: Sequence[int]) -> str:
         """Text of token ids, special tokens left out."""
-        return cast(str, self._tokenizer().decode(list(ids), skip_special_tokens=True))
+        with self._tokenizing("decode", list(ids[:8])):
+            return cast(str, self._tokenizer().decode(list(ids), skip_special_tokens=True))
 
     def decode_after(self, prompt: Sequence[int], ids: Sequence[int]) -> str:
         """Text of the tokens after a prompt; some tokenizers drop the space that a text on its own begins with."""

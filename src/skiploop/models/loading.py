@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from importlib.util import find_spec
@@ -151,8 +152,11 @@ def nano_folder() -> str:
     return str(files("skiploop.nano"))
 
 
-def fingerprint(model: PreTrainedModel) -> str:
-    """SHA-256 over the config and a sample of every weight, to distinguish checkpoints of the same name."""
+def fingerprint(model: PreTrainedModel, tokenizer: Any = None, ends: Sequence[int] = ()) -> str:
+    """SHA-256 over all that decides what a model says, to distinguish checkpoints of the same name.
+
+    That is its config, a sample of every weight, its tokenizer with the chat template, and the tokens that end a text.
+    """
     # Neither its location nor the dtype it runs in makes it another checkpoint.
     ignored = ("_", "transformers_version", "dtype", "torch_dtype")
     config = {name: value for name, value in model.config.to_dict().items() if not name.startswith(ignored)}
@@ -161,7 +165,18 @@ def fingerprint(model: PreTrainedModel) -> str:
         flat = weight.detach().flatten()
         sample = flat[:: max(1, flat.numel() // 64)].float().cpu()
         digest.update(name.encode() + sample.numpy().tobytes())
+    digest.update(json.dumps([list(ends), _tokenizer_parts(tokenizer)], sort_keys=True, default=str).encode())
     return digest.hexdigest()
+
+
+def _tokenizer_parts(tokenizer: Any) -> Any:
+    """What a tokenizer does, as JSON; padding and truncation are settings of a call, not of the checkpoint."""
+    if tokenizer is None:
+        return None
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    parts = tokenizer.get_vocab() if backend is None else json.loads(backend.to_str())
+    parts = {name: value for name, value in parts.items() if backend is None or name not in ("padding", "truncation")}
+    return [parts, getattr(tokenizer, "special_tokens_map", None), getattr(tokenizer, "chat_template", None)]
 
 
 def _is_encoder(config: Any) -> bool:

@@ -1,7 +1,11 @@
-"""JSON files that a reader never sees half written, and errors of the file system that name the path."""
+"""JSON files that a reader never sees half written, and errors of the file system that name the path.
+
+A sealed JSON file carries a checksum of all else in it: one that was edited or damaged is refused, never believed.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -13,6 +17,8 @@ from skiploop.errors import InvalidInput
 
 Line = dict[str, Any]
 """A JSON object as it is in a file."""
+CHECKSUM = "checksum"
+"""The field of a sealed file that holds it."""
 
 
 def read_json(path: Path) -> Line:
@@ -26,9 +32,31 @@ def read_json(path: Path) -> Line:
     return value
 
 
+def unsealed(path: Path, value: Mapping[str, Any]) -> Line:
+    """What was read from a sealed file, without its checksum; InvalidInput where that is another one."""
+    rest = {name: member for name, member in value.items() if name != CHECKSUM}
+    if value.get(CHECKSUM) != _sealed(rest)[CHECKSUM]:
+        raise InvalidInput(f"{path} isn't what was written: its checksum says that it was edited or damaged")
+    return rest
+
+
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Writes a JSON object, atomically."""
     write_atomically(path, json.dumps(value, indent=2) + "\n")
+
+
+def write_sealed(path: Path, value: Mapping[str, Any]) -> None:
+    """Writes a JSON object with its checksum, atomically."""
+    write_json(path, _sealed(value))
+
+
+def checksum(data: bytes) -> str:
+    """Of the bytes of a file."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def _sealed(value: Mapping[str, Any]) -> Line:
+    return {**value, CHECKSUM: checksum(json.dumps(value).encode(errors="surrogatepass"))}
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -5,6 +5,7 @@ settings          what a study does, apart from model and task
 opening           a model by name, as a study needs it
 record            run.json: what a study is about, and whether two are about the same
 folder            a study's folder
+lines             lines of its journals, read and checked
 arms              who searches for what, on which input, with which seed
 evaluation        what the engine is asked for, and what its answer is worth
 evaluations       pairs of input and chain, each evaluated once and journalled

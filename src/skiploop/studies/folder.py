@@ -1,11 +1,12 @@
 """A study's folder: what was asked for, what was found, and nothing that a `kill -9` could spoil.
 
-    run.json        settings, model, task, versions; written before work starts, never changed
+    run.json        settings, model, task, versions, checksum of the inputs; written before work starts, never changed
     inputs.jsonl    one line per input
     journal.jsonl   append-only: one line per evaluation, an {"end": n} line after each batch of n
     verified.jsonl  the same for the claimed successes that were run again alone
     timing.json     seconds and layer calls spent, over all attempts; the one file that depends on them
-    summary.json    the figures, written when the study is complete, with sizes and checksums of the two journals
+    summary.json    the figures, written when the study is complete, with sizes and checksums of the three files that
+                    they were computed from
 
 A batch counts only with its end line: a torn or partial one is dropped when a study is resumed, and evaluated
 again in the same composition. Everything else is written to a temporary file and renamed.
@@ -13,20 +14,30 @@ again in the same composition. Everything else is written to a temporary file an
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from skiploop.errors import InvalidInput
-from skiploop.storage.files import Line, read_json, write_atomically, write_json, writing
+from skiploop.storage.files import (
+    CHECKSUM,
+    Line,
+    checksum,
+    read_json,
+    unsealed,
+    write_atomically,
+    write_json,
+    write_sealed,
+    writing,
+)
 from skiploop.storage.journal import JsonlJournal, dump, parse, raw_lines
 from skiploop.storage.lock import lock_folder
 from skiploop.storage.records import Record, from_json
 from skiploop.studies.record import SCHEMA, check_same
 
-_JOURNALS = "journals"  # in summary.json: the size and checksum of each
+_FILES = ("inputs.jsonl", "journal.jsonl", "verified.jsonl")
+_SOURCES = "files"  # in summary.json: size and checksum of each
 _LEFTOVERS = (".lock", ".tmp")
 
 
@@ -70,9 +81,9 @@ class StudyFolder:
         place = self.path / "inputs.jsonl"
         if not self.resumed:
             write_atomically(place, text)
-            write_json(self.path / "run.json", run)
+            write_sealed(self.path / "run.json", {**run, "inputs": _state(place)})
             return
-        check_same(self.path, read_json(self.path / "run.json"), run)
+        check_same(self.path, read_run(self.path), run)
         if not place.exists() or place.read_bytes() != text.encode():
             raise InvalidInput(
                 f"{place} differs from this study's inputs: it was edited, or written by another version of "
@@ -93,8 +104,9 @@ class StudyFolder:
         write_json(self.path / "timing.json", timing)
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
-        """Finishes the study: its figures, and the state of the journals that they were computed from."""
-        write_json(self.path / "summary.json", {**summary, _JOURNALS: _journals(self.path)})
+        """Finishes the study: its figures, and the state of the files that they were computed from."""
+        files = {name: _state(self.path / name) for name in _FILES}
+        write_sealed(self.path / "summary.json", {**summary, _SOURCES: files})
 
 
 def check_place(path: Path) -> None:
@@ -124,14 +136,15 @@ def read_run(path: Path) -> Line:
             f"{path} was written with schema {run.get('schema')!r}, this version of skiploop reads {SCHEMA}; "
             "use the version named in its run.json"
         )
-    return run
+    return unsealed(path / "run.json", run)
 
 
 def read_inputs(path: Path) -> list[Line]:
     """The inputs of a study."""
-    lines = [parse(raw) for raw in raw_lines(path / "inputs.jsonl")]
-    if not lines or any(line is None for line in lines):
-        raise InvalidInput(f"{path / 'inputs.jsonl'} is missing or damaged")
+    place = path / "inputs.jsonl"
+    lines = [parse(raw) for raw in raw_lines(place)]
+    if not lines or any(line is None for line in lines) or read_run(path).get("inputs") != _state(place):
+        raise InvalidInput(f"{place} is missing or damaged: it isn't the file that {path / 'run.json'} belongs to")
     return [line for line in lines if line is not None]
 
 
@@ -155,30 +168,26 @@ def read_summary(cls: type[Record], path: Path) -> Record:
         path: the study's folder.
 
     Raises:
-        InvalidInput: summary.json is damaged, or a journal isn't the one that the figures were computed from.
+        InvalidInput: summary.json is damaged, or a file isn't the one that the figures were computed from.
     """
     place = path / "summary.json"
     again = f"Delete {place} and give the study's command again: it evaluates what is missing"
     try:
-        summary = read_json(place)
-        recorded = summary.pop(_JOURNALS, None)
-        figures = from_json(cls, summary)
+        sealed = read_json(place)
+        figures = from_json(cls, {name: each for name, each in sealed.items() if name not in (_SOURCES, CHECKSUM)})
+        recorded = unsealed(place, sealed).get(_SOURCES)
     except InvalidInput as error:
         text = str(error)
         raise InvalidInput(f"{text if str(place) in text else f'{place}: {text}'}. {again}") from None
-    now = _journals(path)
-    for name, state in now.items():
-        if not isinstance(recorded, Mapping) or recorded.get(name) != state:
+    for name in _FILES:
+        if not isinstance(recorded, Mapping) or recorded.get(name) != _state(path / name):
             raise InvalidInput(
                 f"{path / name} isn't the file that {place} was computed from: lines were lost or edited. {again}"
             )
     return figures
 
 
-def _journals(path: Path) -> dict[str, Line]:
-    """Bytes and checksum of each journal; one that isn't there is empty."""
-    states = {}
-    for name in ("journal.jsonl", "verified.jsonl"):
-        data = b"".join(raw_lines(path / name))
-        states[name] = {"bytes": len(data), "blake2b": hashlib.blake2b(data, digest_size=16).hexdigest()}
-    return states
+def _state(path: Path) -> Line:
+    """Bytes and checksum of a file; one that isn't there is empty."""
+    data = path.read_bytes() if path.exists() else b""
+    return {"bytes": len(data), "blake2b": checksum(data)}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from skiploop.errors import InvalidInput
-from skiploop.storage.files import Line, read_json
+from skiploop.storage.files import Line, read_json, unsealed
 from skiploop.storage.records import Record, as_json, read_record
 from skiploop.studies.controls.rotation_figures import RotationFigures
 from skiploop.studies.controls.sampling_figures import SamplingFigures
@@ -85,6 +85,7 @@ def load_full(path: str | Path) -> FullStudy:
             f"{out} was written with schema {record.get('schema')!r}; "
             f"this version of skiploop reads {SCHEMA}; use the version named in its {FILE}"
         )
+    record = unsealed(out / FILE, record)
     return FullStudy(out, record, _parts(out, record["parts"]))
 
 

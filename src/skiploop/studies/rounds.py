@@ -25,6 +25,7 @@ from skiploop.storage.files import Line
 from skiploop.storage.journal import Journal
 from skiploop.studies.arms import GOLD, Arm, InputState, Outcome
 from skiploop.studies.evaluation import check_scores, outcome, request, shown_request, shown_verdict, wrong_target
+from skiploop.studies.lines import problem
 from skiploop.studies.progress import Progress
 from skiploop.studies.settings import StudySettings
 from skiploop.tasks import Task
@@ -204,8 +205,9 @@ class Rounds:
         for ask, line in zip(asks, lines, strict=False):
             if [line.get(name) for name in _KEYS] != [number, *ask.key]:
                 raise self._foreign(line, f"this study asks for {ask.key} in round {number} there")
-            if not isinstance(line.get("reward"), float):
-                raise self._foreign(line, "its reward isn't a number")
+            found = problem(line, self._space.num_layers)
+            if found is not None:
+                raise self._foreign(line, found)
         if len(asks) != len(lines):
             raise self._foreign(lines[-1], f"there are {len(lines)} evaluations in a batch of {len(asks)}")
 

@@ -20,11 +20,11 @@ from skiploop.engine.open import open_runner
 from skiploop.engine.request import Runner
 from skiploop.errors import InvalidInput
 from skiploop.storage.files import Line
-from skiploop.storage.journal import JsonlJournal
 from skiploop.studies.arms import GOLD, WRONG, InputState, wrong_candidates
 from skiploop.studies.evaluation import check_lengths, shown_request, shown_verdict
 from skiploop.studies.figures import SearchFigures, search_figures
 from skiploop.studies.folder import StudyFolder, check_place, read_inputs, read_run, read_summary, read_timing
+from skiploop.studies.lines import read_evaluations, read_reruns
 from skiploop.studies.opening import StudyModel, open_model
 from skiploop.studies.progress import Interrupted, Progress
 from skiploop.studies.record import default_out, describe
@@ -141,12 +141,12 @@ def load_study(path: str | Path) -> Study:
     run = read_run(out)
     if run["kind"] == "static":
         raise InvalidInput(f"{out} holds a study of one chain for all inputs; read it with load_static")
-    lines = JsonlJournal(out / "journal.jsonl").lines()
-    verified = JsonlJournal(out / "verified.jsonl").lines()
-    results = collect(run, read_inputs(out), lines, verified)
-    if (out / "summary.json").exists():
-        figures = read_summary(SearchFigures, out)
-    else:
+    # A finished study's checksums first: they say more of what is damaged than any line.
+    figures = read_summary(SearchFigures, out) if (out / "summary.json").exists() else None
+    inputs = read_inputs(out)
+    lines = read_evaluations(out, run, inputs)
+    results = collect(run, inputs, lines, read_reruns(out, run, inputs))
+    if figures is None:
         figures = search_figures(run, results, lines, complete=False)
     return Study(out, run, tuple(results), figures, read_timing(out).get("seconds", 0.0))
 
@@ -168,7 +168,7 @@ def _work(
             run, inputs = read_run(folder.path), read_inputs(folder.path)
             results = collect(run, inputs, rounds.lines)
             if settings.controls.verify:
-                verified = _verify(folder.verified, task, rounds.states, results, runner, clock)
+                verified = _verify(folder, task, rounds.states, results, runner, clock)
                 results = collect(run, inputs, rounds.lines, verified)
     except KeyboardInterrupt:
         raise Interrupted(folder.path, "search", rounds.done, rounds.total) from None
@@ -178,7 +178,7 @@ def _work(
 
 
 def _verify(
-    journal: JsonlJournal,
+    folder: StudyFolder,
     task: Task,
     states: Sequence[InputState],
     results: Sequence[InputResult],
@@ -190,8 +190,9 @@ def _verify(
     Of all arms alike, or they couldn't be compared. Where an arm's best chain doesn't hold, its next best right one is
     tried, until one holds.
     """
-    lines = journal.lines()
+    lines = read_reruns(folder.path, read_run(folder.path), read_inputs(folder.path))
     known = {(line["input"], line["target"], layers_from_json(line["chain"])): line for line in lines}
+    unasked = set(known)
     by_id = {state.example.id: state for state in states}
     for result in results:
         state = by_id[result.example["id"]]
@@ -200,11 +201,17 @@ def _verify(
                 key = (state.example.id, "wrong" if arm == "control" else "gold", chain.layers)
                 if key not in known:
                     known[key] = _run_again(task, state, key[1], chain, runner)
-                    journal.append([known[key]])
+                    folder.verified.append([known[key]])
                     lines.append(known[key])
                     clock.tick()
+                unasked.discard(key)
                 if known[key]["reward"] >= 1:
                     break
+    if unasked:
+        raise InvalidInput(
+            f"{folder.path / 'verified.jsonl'} has evaluations that this study doesn't ask for, such as "
+            f"{next(iter(unasked))}: it was edited, or written by another version of skiploop; choose another --out"
+        )
     return lines
 
 
