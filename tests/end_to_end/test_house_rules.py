@@ -85,7 +85,7 @@ TESTED_BY = {
         ),
         "reporting/terminal/study",
     ),
-    "lm_eval/test_model": ("lm_eval/__main__", "lm_eval/extra", "lm_eval/generation", "lm_eval/harness"),
+    "lm_eval/test_model": ("lm_eval/extra", "lm_eval/generation", "lm_eval/harness"),
     "models/test_layered": ("models/replay",),
     "models/test_loading": ("models/files",),
     "reporting/test_analyses": (

@@ -89,7 +89,7 @@ def versions(*packages: str) -> dict[str, str | None]:
 
 def check_same(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     """Raises InvalidInput, naming the fields that differ, unless both describe the same study."""
-    there, here = _compared(old), _compared(new)
+    there, here = _compared(old), _compared(json.loads(json.dumps(new)))  # a tuple is a list in a file
     different = [key for key in {**there, **here} if there.get(key) != here.get(key)]
     if different:
         named = ", ".join(
