@@ -41,13 +41,13 @@ from skiploop.storage.files import Line, write_json
 from skiploop.storage.records import as_json
 from skiploop.studies.figures import SearchFigures
 from skiploop.studies.folder import check_place
-from skiploop.studies.opening import StudyModel, open_model
+from skiploop.studies.opening import StudyModel, open_model, open_task
 from skiploop.studies.progress import Progress
 from skiploop.studies.record import default_out, describe
 from skiploop.studies.results import InputResult
 from skiploop.studies.search import Study, search
 from skiploop.studies.settings import StudySettings
-from skiploop.tasks import Task, make_task
+from skiploop.tasks import Task
 
 VERSION = 1
 SPACES = ("skip", "loop", "cola")
@@ -87,18 +87,19 @@ def ablate(
         settings: of each study; its space is ignored.
         runner: evaluates; by default what `settings.engine` says.
         progress: makes what is told how far each study is.
-        **changes: single fields of `settings`.
+        **changes: single fields of `settings`; and, where `task` is a specification, of `TaskOptions`.
 
     Raises:
         InvalidInput: for everything that is wrong with the arguments, before any work starts.
         UnsupportedModel: the model can't run chains exactly.
         Interrupted: on Ctrl-C; what was evaluated is kept.
     """
+    pool = open_task(task, changes)
     settings = (settings or StudySettings()).changed(**changes)
-    pool = make_task(task) if isinstance(task, str) else task
     if out is not None:
         _check(Path(out))
     opened = open_model(model, settings.engine) if isinstance(model, str) else model
+    pool = pool.for_model(opened.chat)
     place = Path(out) if out is not None else _place(opened, pool, settings)
     _check(place)
     studies = {}

@@ -168,8 +168,7 @@ def gold_continuation(task: Task, example: Example) -> str:
     """The gold answer as it would follow the prompt."""
     if task.scores_options and example.gold is not None:
         return task.continuations(example)[example.gold]
-    glued = task.verbatim or example.prompt[-1].isspace() or example.prompt[-1] in "=([{<\"'"
-    return example.answer if glued or example.answer[0].isspace() else f" {example.answer}"
+    return example.answer if task.verbatim else task.following(example, example.answer)
 
 
 def prior(influence: Sequence[float], chances: Sequence[float], rewards: Sequence[float]) -> Prior:

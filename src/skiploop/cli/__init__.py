@@ -11,6 +11,7 @@ analyze    `skiploop analyze`
 ablate     `skiploop ablate`
 report     `skiploop report`
 flags      commands from functions, and flags from the fields of settings
+prompt     `--show-prompt`: what a run would send
 call       what a command is called with beside its settings, and what it works with
 app        the application, errors, JSON
 values     values of flags: lists, numbers, files

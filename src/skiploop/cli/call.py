@@ -12,7 +12,7 @@ import typer
 
 from skiploop.cli.values import set_threads
 from skiploop.errors import InvalidInput
-from skiploop.settings.flag import MODEL, Flag
+from skiploop.settings.flag import MODEL, TASK, Flag
 
 if TYPE_CHECKING:
     from skiploop.engine.request import Runner
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 Model = Annotated[str, typer.Option(help="nano, a folder, or a name on the hub.")]
 TaskName = Annotated[str, typer.Option(help="nano, jsonl:FILE, gsm8k, arc-easy, math:FILE, rg:NAME, ...")]
+ShowPrompt = Annotated[
+    bool,
+    typer.Option("--show-prompt", help="Print what is sent for the first input, and stop.", rich_help_panel=TASK),
+]
 Out = Annotated[Path | None, typer.Option(help="The folder of the results (default: one below runs/).")]
 
 

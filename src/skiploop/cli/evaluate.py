@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 from skiploop.cli.app import print_json
-from skiploop.cli.call import Call, Model, Out, TaskName
+from skiploop.cli.call import Call, Model, Out, ShowPrompt, TaskName
 from skiploop.cli.flags import Without, command
+from skiploop.cli.prompt import show_prompt as print_prompt
 from skiploop.studies.evaluate.settings import EvaluateSettings
 from skiploop.tasks.options import TaskOptions
 
@@ -21,6 +22,7 @@ def evaluate(
     task: TaskName = "nano",
     settings: EvaluateSettings,
     options: Annotated[TaskOptions, Without("limit")],
+    show_prompt: ShowPrompt = False,
     out: Out = None,
     call: Call,
 ) -> None:
@@ -31,9 +33,12 @@ def evaluate(
 
     harness = task.startswith(HARNESS)
     if harness:
-        call.refuse(_OF_OWN_TASKS, f"--task {task}")
+        call.refuse((*_OF_OWN_TASKS, "show_prompt"), f"--task {task}")
     whole = task if harness else call.tools.make_task(task, options)
     opened = call.prepare(model, settings.engine.trust_remote_code)
+    if show_prompt and not isinstance(whole, str):
+        print_prompt(opened, whole, settings.engine, limit=settings.limit, json=call.json)
+        return
     progress = make_progress(quiet=call.json, figure="right so far")
     show_evaluated(run_evaluation(opened, whole, out=out, settings=settings, progress=progress), call.json)
 

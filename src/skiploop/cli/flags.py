@@ -20,7 +20,7 @@ import typer
 
 from skiploop.cli.app import app, errors
 from skiploop.cli.call import Call, Tools
-from skiploop.cli.values import READERS, constants
+from skiploop.cli.values import READERS, constants, texts
 from skiploop.errors import InvalidInput
 from skiploop.settings.flag import Flag
 
@@ -153,7 +153,9 @@ class _FieldFlag:
         self.key, self.shared = self.name.lstrip("-").replace("-", "_"), flag.shared
         self._flag, self._read = flag, READERS.get(next(iter(get_args(kind)), None))
         self._mapping = get_origin(kind) is not None and issubclass(get_origin(kind), Mapping)
-        self._type = list[str] if self._mapping else flag.given_as or (kind if kind in _SIMPLE else str)
+        self._type = (
+            list[str] if self._mapping or flag.repeated else flag.given_as or (kind if kind in _SIMPLE else str)
+        )
         if isinstance(default, tuple):
             default = ",".join(map(str, default)) or None
         self._default = False if self._off else None if default is MISSING else default
@@ -172,6 +174,8 @@ class _FieldFlag:
             return constants(value, **{key: given[key] for key in self._flag.keys})
         if value is None:
             return _LEFT
+        if self._flag.repeated:
+            return texts(value) if value else _LEFT
         if self._off:
             return not value
         if self._flag.none is not None and value == self._flag.none:

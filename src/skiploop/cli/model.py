@@ -7,9 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from skiploop.cli.app import print_json
-from skiploop.cli.call import Call, Model
+from skiploop.cli.call import Call, Model, ShowPrompt
 from skiploop.cli.flags import Only, command
 from skiploop.studies.settings import EngineSettings
+from skiploop.tasks.options import TaskOptions
 
 Opening = Annotated[EngineSettings, Only("dtype", "device", "trust_remote_code", "allow_missing")]
 
@@ -94,10 +95,12 @@ def generate(
     model: Model = "nano",
     chain: Annotated[str | None, typer.Option(help='Such as "0-2 3x2 4-7" (default: the identity).')] = None,
     max_new_tokens: Annotated[int, typer.Option(help="Limit of an answer, its end included.")] = 64,
+    asked: Annotated[TaskOptions, Only("chat", "system", "stop")],
+    show_prompt: ShowPrompt = False,
     engine: Opening,
     call: Call,
 ) -> None:
-    """Continue prompts, greedily, under a chain."""
+    """Continue prompts, greedily, under a chain; `--chat auto`: as messages, where there is a chat template."""
     from skiploop.chains.chain import Chain
     from skiploop.validate import whole_number
 
@@ -106,13 +109,38 @@ def generate(
     layers = Chain.identity(opened.num_layers) if chain is None else Chain.parse(chain, opened.num_layers)
     if not layers.is_identity:
         opened.check()
-    texts = opened.generate(prompts, chain=layers, max_new_tokens=max_new_tokens)
+    sent = _sent(prompts, asked, opened)
+    if show_prompt:
+        _show(sent, opened, call)
+        return
+    texts = opened.generate(sent, chain=layers, max_new_tokens=max_new_tokens, stop=asked.stop or ())
     if call.json:
         outputs = [{"prompt": p, "text": t} for p, t in zip(prompts, texts, strict=True)]
         print_json({"model": opened.name, "chain": layers.to_json(), "notation": str(layers), "outputs": outputs})
         return
     for text in texts:
         typer.echo(text)
+
+
+def _sent(prompts: list[str], asked: TaskOptions, opened: Any) -> list[str]:
+    """The texts that are sent: a prompt is a question that suits a conversation."""
+    from skiploop.tasks import Example, Task
+    from skiploop.tasks.dialogue import Dialogue
+
+    dialogue = Dialogue(asked.chat, asked.system, suits_chat=True)
+    examples = [Example(str(i), dialogue.as_text(str(i), prompt), "") for i, prompt in enumerate(prompts)]
+    task = Task("prompts", tuple(examples), dialogue=dialogue).for_model(opened.chat)
+    return [example.prompt for example in task.examples]
+
+
+def _show(sent: list[str], opened: Any, call: Call) -> None:
+    """The texts that are sent, with the number of their tokens."""
+    lines = [{"prompt": each, "tokens": len(opened.encode(each))} for each in sent]
+    if call.json:
+        print_json({"model": opened.name, "prompts": lines})
+        return
+    for line in lines:
+        typer.echo(f"{line['prompt']}\n({line['tokens']} tokens)")
 
 
 def _open(model: str, engine: EngineSettings, call: Call) -> Any:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 from skiploop.cli.app import print_json
-from skiploop.cli.call import Call, Model, Out, TaskName
+from skiploop.cli.call import Call, Model, Out, ShowPrompt, TaskName
 from skiploop.cli.flags import Switch, command
+from skiploop.cli.prompt import show_prompt as print_prompt
 from skiploop.settings.flag import STATIC
 from skiploop.studies.settings import StudySettings
 from skiploop.studies.static.settings import StaticSettings
@@ -27,6 +28,7 @@ def search(
     study: StudySettings,
     static: Annotated[StaticSettings | None, Switch("static", "One chain for all inputs, with a test split.", STATIC)],
     options: TaskOptions,
+    show_prompt: ShowPrompt = False,
     out: Out = None,
     call: Call,
 ) -> None:
@@ -39,6 +41,9 @@ def search(
         call.refuse(_NOT_STATIC, "--static")
     whole = call.tools.make_task(task, options)
     opened = call.prepare(model, study.engine.trust_remote_code)
+    if show_prompt:
+        print_prompt(opened, whole, study.engine, limit=None if static else study.search.limit, json=call.json)
+        return
     if static is None:
         progress = make_progress(quiet=call.json)
         show_found(

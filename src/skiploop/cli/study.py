@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from skiploop.cli.app import print_json, say
-from skiploop.cli.call import Call, Model, Out, TaskName
+from skiploop.cli.call import Call, Model, Out, ShowPrompt, TaskName
 from skiploop.cli.flags import command
+from skiploop.cli.prompt import show_prompt as print_prompt
 from skiploop.cli.values import words
 from skiploop.full_study.settings import FullSettings
 from skiploop.tasks.options import TaskOptions
@@ -27,6 +28,7 @@ def study(
     without: Annotated[
         str | None, typer.Option(help="Parts to leave out, of sampling,options,ablation,analyses,report.")
     ] = None,
+    show_prompt: ShowPrompt = False,
     out: Out = None,
     call: Call,
 ) -> None:
@@ -36,8 +38,12 @@ def study(
 
     left_out = () if without is None else words("--without", without)
     whole = call.tools.make_task(task, options)
+    opened = call.prepare(model, settings.study.engine.trust_remote_code)
+    if show_prompt:
+        print_prompt(opened, whole, settings.study.engine, json=call.json)
+        return
     found = run_study(
-        call.prepare(model, settings.study.engine.trust_remote_code),
+        opened,
         whole,
         out=out,
         settings=settings,

@@ -59,6 +59,11 @@ def numbers(flag: str, text: str) -> list[float]:
         raise InvalidInput(f"{flag} {text!r} isn't a list of numbers; use for instance 1,1,2.5") from None
 
 
+def texts(given: list[str]) -> tuple[str, ...]:
+    r"""Values of a flag that is given several times: `\n` and `\t` are a new line and a tab, and `""` alone is none."""
+    return tuple(each.replace("\\n", "\n").replace("\\t", "\t") for each in given if given != [""])
+
+
 READERS: dict[Any, Callable[[str, str], Any]] = {int: whole_numbers, str: words, float: numbers}
 """How a list of each type is read from the text of a flag, given the flag's name for messages."""
 

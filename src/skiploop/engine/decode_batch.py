@@ -33,6 +33,7 @@ from skiploop.models.memory import ran_out
 from skiploop.models.recorded_calls import Recording, dimensions, head, record, unmistakable
 from skiploop.models.replay import Session, probing
 from skiploop.models.slots import cache_argument, slot_view
+from skiploop.models.stops import is_stopped
 
 log = logging.getLogger("skiploop")
 
@@ -48,8 +49,11 @@ class DecodeRow:
     limit: int
     temperature: float = 0.0
     seed: int = 0
+    stop: tuple[str, ...] = ()  # texts at which it ends
+    stop_tokens: frozenset[int] = frozenset()  # those that are special tokens
     emitted: list[int] = field(default_factory=list)
     cache_policy: CachePolicy = "own"
+    stopped: bool = False  # at one of them
     preamble: Preamble | None = None  # what its prompt begins with; the same for all rows of a batch
     trace: list[torch.Tensor] = field(default_factory=list)  # logits of each step, [V], if asked for
 
@@ -334,13 +338,16 @@ class DecodeBatch:
         for i, (row, token) in enumerate(zip(self._rows, tokens.tolist(), strict=True)):
             if not self._is_done(row):
                 row.emitted.append(token)
+                row.stopped = is_stopped(self._model, row.prompt, row.emitted, row.stop)
                 if self._trace:
                     row.trace.append(logits[i].clone())
             done.append(self._is_done(row))
         return done
 
     def _is_done(self, row: DecodeRow) -> bool:
-        return len(row.emitted) >= row.limit or (bool(row.emitted) and row.emitted[-1] in self._ends)
+        if row.stopped or len(row.emitted) >= row.limit:
+            return True
+        return bool(row.emitted) and (row.emitted[-1] in self._ends or row.emitted[-1] in row.stop_tokens)
 
     def _leave(self, done: list[bool], tokens: torch.Tensor) -> torch.Tensor:
         """Drop the rows that are done from every call; returns the tokens of those that stay."""

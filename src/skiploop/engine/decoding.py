@@ -19,6 +19,7 @@ from skiploop.engine.packing import padded_length, pieces
 from skiploop.engine.preamble import Preamble, token_bytes
 from skiploop.engine.request import Request, Result
 from skiploop.models.layered import LayeredModel
+from skiploop.models.stops import cut_at_stop, stop_tokens
 
 ROW_STEP = 32  # prompts that are decoded together are padded to multiples of this at most
 
@@ -74,9 +75,10 @@ class Decoder:
         for request in requests:
             prompt, answer = self._tokens(request)
             limit = request.max_new_tokens or len(answer) + 1
-            drawn = (request.temperature, request.temperature and request.seed)
-            key = (prompt, request.chain.layers, limit, *drawn, request.cache_policy)
-            row = DecodeRow(prompt, request.chain.layers, limit, request.temperature, request.seed)
+            seed = request.seed if request.temperature else 0
+            key = (prompt, request.chain.layers, limit, request.temperature, seed, request.stop, request.cache_policy)
+            row = DecodeRow(prompt, request.chain.layers, limit, request.temperature, seed, request.stop)
+            row.stop_tokens = stop_tokens(self.model.tokenizer, request.stop)
             row.cache_policy = request.cache_policy
             rows.setdefault(key, row)
             keys.append((key, answer))
@@ -94,8 +96,12 @@ class Decoder:
         if request.expected is not None:
             ended = len(row.emitted) == len(answer) + 1 and row.emitted[-1] in self.ends
             return Result(matched=ended and tuple(row.emitted[:-1]) == answer)
-        ended = bool(row.emitted) and row.emitted[-1] in self.ends
-        return Result(text=self.model.decode_after(row.prompt, row.emitted[:-1] if ended else row.emitted))
+        return Result(text=self._text(row))
+
+    def _text(self, row: DecodeRow) -> str:
+        ended = bool(row.emitted) and (row.emitted[-1] in self.ends or row.emitted[-1] in row.stop_tokens)
+        text = self.model.decode_after(row.prompt, row.emitted[:-1] if ended else row.emitted)
+        return cut_at_stop(text, row.stop)
 
     def run_rows(self, rows: list[DecodeRow], *, trace: bool = False) -> None:
         """Fill `emitted` (and with `trace` the logits) of every row."""

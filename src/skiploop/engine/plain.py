@@ -18,6 +18,7 @@ from skiploop.models.ends import own_settings_aside
 from skiploop.models.layered import LayeredModel
 from skiploop.models.replay import run_chain
 from skiploop.models.slots import cache_argument
+from skiploop.models.stops import StopCriteria, is_stopped, stop_tokens
 
 
 class PlainEngine:
@@ -41,8 +42,7 @@ class PlainEngine:
             ended = len(emitted) > len(expected) and emitted[len(expected)] in self.model.eos_ids
             return Result(matched=ended and emitted[: len(expected)] == expected)
         emitted = self._sample(request) if request.temperature > 0 else self._generate(request, request.max_new_tokens)
-        end = next((i for i, token in enumerate(emitted) if token in self.model.eos_ids), len(emitted))
-        return Result(text=self.model.decode_after(self.model.encode(request.prompt), emitted[:end]))
+        return Result(text=self.model.text_of(self.model.encode(request.prompt), emitted, request.stop))
 
     def run_alone(self, request: Request) -> Result:
         """The result of one request by itself, which every result of this engine is."""
@@ -70,7 +70,7 @@ class PlainEngine:
         if request.cache_policy != "own":
             return self._sample_cached(request, ids, generator)
         with run_chain(self.model.hf, request.chain):
-            while len(emitted) < request.max_new_tokens and (not emitted or emitted[-1] not in self.model.eos_ids):
+            while len(emitted) < request.max_new_tokens and not self._is_done(request, ids, emitted):
                 inputs = torch.tensor([[*ids, *emitted]], device=self.model.device)
                 logits = self.model.hf(input_ids=inputs, use_cache=False).logits[0, -1]
                 emitted.append(draw_token(logits, request.temperature, generator))
@@ -82,16 +82,22 @@ class PlainEngine:
         name = cache_argument(self.model.hf)
         cache = DynamicCache(config=self.model.hf.config.get_text_config(decoder=True))
         with run_chain(self.model.hf, request.chain, cache_policy=request.cache_policy):
-            while len(emitted) < request.max_new_tokens and (not emitted or emitted[-1] not in self.model.eos_ids):
+            while len(emitted) < request.max_new_tokens and not self._is_done(request, ids, emitted):
                 inputs = torch.tensor([emitted[-1:] or ids], device=self.model.device)
                 logits = self.model.hf(input_ids=inputs, use_cache=True, **{name: cache}).logits[0, -1]
                 self.layer_calls += request.decoding_depth if emitted else len(request.chain)
                 emitted.append(draw_token(logits, request.temperature, generator))
         return emitted
 
+    def _is_done(self, request: Request, prompt: Sequence[int], emitted: Sequence[int]) -> bool:
+        ends = {*self.model.eos_ids, *stop_tokens(self.model.tokenizer, request.stop)}
+        return bool(emitted) and (emitted[-1] in ends or is_stopped(self.model, prompt, emitted, request.stop))
+
     def _generate(self, request: Request, max_new_tokens: int) -> list[int]:
         ids = self.model.encode(request.prompt)
-        emitted = greedy(self.model, [ids], request.chain, max_new_tokens, cache_policy=request.cache_policy)[0]
+        emitted = greedy(
+            self.model, [ids], request.chain, max_new_tokens, cache_policy=request.cache_policy, stop=request.stop
+        )[0]
         self.layer_calls += len(request.chain) + request.decoding_depth * max(0, len(emitted) - 1)
         return emitted
 
@@ -121,6 +127,7 @@ def greedy(
     max_new_tokens: int,
     *,
     cache_policy: CachePolicy = "own",
+    stop: Sequence[str] = (),
 ) -> list[list[int]]:
     """Tokens that stock `generate` emits after prompts of equal length, EOS and what follows it included.
 
@@ -128,10 +135,16 @@ def greedy(
     are ignored, because with them a forced pass and a generation could give different verdicts.
     """
     ids = torch.tensor(prompts, device=model.device)
-    pad = model.eos_ids[0] if model.eos_ids else 0
-    with run_chain(model.hf, chain, cache_policy=cache_policy), own_settings_aside(model.hf, model.eos_ids, pad):
+    ends = (*model.eos_ids, *stop_tokens(model.tokenizer, stop))
+    criteria = {"stopping_criteria": [StopCriteria(model, prompts, stop)]} if stop else {}
+    pad = ends[0] if ends else 0
+    with run_chain(model.hf, chain, cache_policy=cache_policy), own_settings_aside(model.hf, ends, pad):
         output = model.hf.generate(
-            input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=max_new_tokens, do_sample=False
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=max_new_tokens,
+            do_sample=False,
+            **criteria,
         )
     emitted: list[list[int]] = output[:, ids.shape[1] :].tolist()
     return emitted

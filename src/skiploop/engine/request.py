@@ -31,6 +31,7 @@ class Request:
         seed: for the sampling of this request alone.
         cache_policy: of loops while generating, see `skiploop.chains.policy`. Continuations are scored in one forward
             with the prompt, to which it makes no difference.
+        stop: texts at which a generated text ends; it is given without them.
     """
 
     prompt: Text
@@ -41,6 +42,7 @@ class Request:
     temperature: float = 0.0
     seed: int = 0
     cache_policy: CachePolicy = "own"
+    stop: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         wanted = bool(self.continuations) + (self.max_new_tokens > 0) + (self.expected is not None)

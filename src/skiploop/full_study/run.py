@@ -34,6 +34,7 @@ from skiploop.studies.folder import check_place
 from skiploop.studies.full_record import FILE, FullStudy, is_full, load_full
 from skiploop.studies.opening import StudyModel, open_model
 from skiploop.studies.progress import Interrupted, Progress
+from skiploop.studies.prompts import prompt_example
 from skiploop.studies.record import check_same, default_out, describe
 from skiploop.studies.static.split import split
 from skiploop.studies.warm_start import resolved
@@ -80,12 +81,15 @@ def run_study(
     if out is not None:
         _check_place(Path(out))
     pool = make_task(task) if isinstance(task, str) else task
-    train, test = split(pool, settings.static.train, settings.static.test)
+    split(pool, settings.static.train, settings.static.test)  # refused before a model is loaded
     opened = open_model(model, settings.study.engine) if isinstance(model, str) else model
+    pool = pool.for_model(opened.chat)
+    train, test = split(pool, settings.static.train, settings.static.test)
     space = settings.study.space.make(opened.num_layers)
     settings = replace(settings, study=resolved(settings.study, space, (*train, *test)))
     engine = "custom" if runner is not None else settings.study.engine.engine
     record = describe(opened, pool, space, kind="full", settings=settings.to_json(), engine=engine)
+    record["prompt_example"] = prompt_example(pool, opened)
     place = Path("runs") / f"study-{default_out(record).name}" if out is None else Path(out)
     _check_place(place)
     with writing(place):

@@ -4,6 +4,8 @@ layered         `LayeredModel`: a model with its tokenizer, logits and generatio
 loading         from a name or a folder to a model
 files           what is refused of a checkpoint's files
 ends            where a text ends, and how it is continued
+stops           texts at which a generated text ends
+chat            a tokenizer's chat template
 check           may chains be run on this model at all?
 replay          `run_chain`: the model's own forward, its layers called in the order of a chain
 recorded_calls  what a forward passes to its layers, kept for later calls

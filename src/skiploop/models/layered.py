@@ -17,11 +17,13 @@ from transformers import PreTrainedModel
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput, UnsupportedModel
+from skiploop.models.chat import ChatTemplate, chat_template
 from skiploop.models.check import CheckReport, check_model
 from skiploop.models.ends import end_tokens, own_settings_aside
 from skiploop.models.files import first_line
 from skiploop.models.loading import Opening, fingerprint, load
 from skiploop.models.replay import find_layers, run_chain
+from skiploop.models.stops import StopCriteria, cut_at_stop, stop_tokens
 
 _GENERATE_BATCH = 64  # prompts that LayeredModel.generate runs together
 
@@ -107,6 +109,11 @@ class LayeredModel:
         """Tokens that end a generation, the model's own first (`skiploop.models.ends.end_tokens`)."""
         return end_tokens(self.hf, self.tokenizer)
 
+    @cached_property
+    def chat(self) -> ChatTemplate | None:
+        """The tokenizer's chat template; None where it has none."""
+        return chat_template(self.tokenizer, self.name)
+
     def check(self) -> CheckReport:
         """Refuse the model if chains can't be exact on it (`skiploop.models.check.check_model`)."""
         return check_model(self.hf)
@@ -115,7 +122,8 @@ class LayeredModel:
         """Token ids of a prompt, with the tokenizer's special tokens (a leading BOS where the model has one).
 
         What a tokenizer appends, such as an end token after fine-tuning, is taken off where the model generates, as
-        something is to follow. Tokens are taken as they are.
+        something is to follow. What it puts in front is there once, also where the text has it already, as that of a
+        chat template may. Tokens are taken as they are.
 
         Raises:
             InvalidInput: the text has no tokens, or one that the model has no embedding for.
@@ -125,6 +133,9 @@ class LayeredModel:
         ids = self._ids(text)
         if self._appended and tuple(ids[-len(self._appended) :]) == self._appended:
             ids = ids[: -len(self._appended)]
+        size = len(self._prepended)
+        if size and tuple(ids[size : 2 * size]) == self._prepended == tuple(ids[:size]):
+            ids = ids[size:]
         if not ids:
             raise InvalidInput(f"the prompt {text!r} has no tokens; a model needs at least one to start from")
         return self._known(ids)
@@ -169,11 +180,21 @@ class LayeredModel:
     @cached_property
     def _appended(self) -> tuple[int, ...]:
         """Special tokens that the tokenizer puts behind a text, where the model goes on from there."""
-        if not self.hf.can_generate():
-            return ()
+        return self._around[1] if self.hf.can_generate() else ()
+
+    @property
+    def _prepended(self) -> tuple[int, ...]:
+        """Special tokens that the tokenizer puts in front of a text."""
+        return self._around[0]
+
+    @cached_property
+    def _around(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Special tokens that the tokenizer puts in front of a text, and behind it."""
         bare, whole = self._ids("a", special=False), self._ids("a")
         starts = [i for i in range(len(whole) - len(bare) + 1) if whole[i : i + len(bare)] == bare]
-        return tuple(whole[starts[0] + len(bare) :]) if bare and starts else ()
+        if not bare or not starts:
+            return (), ()
+        return tuple(whole[: starts[0]]), tuple(whole[starts[0] + len(bare) :])
 
     def _known(self, ids: list[int]) -> list[int]:
         rows = self.hf.get_input_embeddings().weight.shape[0]
@@ -231,6 +252,7 @@ class LayeredModel:
         *,
         chain: Chain | Sequence[Chain] | None = None,
         max_new_tokens: int = 64,
+        stop: Sequence[str] = (),
         **settings: Any,
     ) -> list[str]:
         """Continue prompts under a chain with the model's stock `generate`; greedy unless `settings` say otherwise.
@@ -239,6 +261,7 @@ class LayeredModel:
             prompts: one text or several.
             chain: one for all prompts, or one for each; None is the identity.
             max_new_tokens: at most this many tokens each.
+            stop: texts at which a text ends, see `skiploop.models.stops`.
             **settings: passed on to `generate`, e.g. `num_beams=4` or `do_sample=True, temperature=0.7`.
 
         Raises:
@@ -263,7 +286,8 @@ class LayeredModel:
         for wanted, members in rows.items():
             for start in range(0, len(members), _GENERATE_BATCH):
                 batch = members[start : start + _GENERATE_BATCH]
-                generated = self._generate([texts[row] for row in batch], wanted, max_new_tokens, settings)
+                limits = {"max_new_tokens": max_new_tokens, "stop": tuple(stop)}
+                generated = self._generate([texts[row] for row in batch], wanted, limits | settings)
                 for row, text in zip(batch, generated, strict=True):
                     answers[row] = text
         return answers
@@ -296,22 +320,23 @@ class LayeredModel:
                 f"the {limit} of {self.name}; shorten it, or lower --max-new-tokens"
             )
 
-    def _generate(self, prompts: list[str], chain: Chain, max_new_tokens: int, settings: dict[str, Any]) -> list[str]:
-        rows = [self.encode(prompt) for prompt in prompts]
-        longest, ends = max(map(len, rows)), self.eos_ids
+    def _generate(self, prompts: list[str], chain: Chain, settings: dict[str, Any]) -> list[str]:
+        rows, stop = [self.encode(prompt) for prompt in prompts], settings.pop("stop")
+        longest, ends = max(map(len, rows)), (*self.eos_ids, *stop_tokens(self.tokenizer, stop))
         pad = ends[0] if ends else 0  # never looked at: padding is masked
         ids = torch.tensor([[pad] * (longest - len(row)) + row for row in rows], device=self.device)  # [B, T]
         mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=self.device)
+        if stop:
+            settings["stopping_criteria"] = [StopCriteria(self, rows, stop), *settings.get("stopping_criteria", ())]
         with torch.inference_mode(), run_chain(self.hf, chain), own_settings_aside(self.hf, ends, pad):
-            output = self.hf.generate(
-                input_ids=ids, attention_mask=mask, max_new_tokens=max_new_tokens, **{"do_sample": False, **settings}
-            )
-        return [self._text_of(row, new) for row, new in zip(rows, output[:, longest:].tolist(), strict=True)]
+            output = self.hf.generate(input_ids=ids, attention_mask=mask, **{"do_sample": False, **settings})
+        return [self.text_of(row, new, stop) for row, new in zip(rows, output[:, longest:].tolist(), strict=True)]
 
-    def _text_of(self, prompt: Sequence[int], new: list[int]) -> str:
-        """The text of new tokens up to the one that ends it."""
-        ends = set(self.eos_ids)
-        return self.decode_after(prompt, new[: next((i for i, token in enumerate(new) if token in ends), len(new))])
+    def text_of(self, prompt: Sequence[int], new: Sequence[int], stop: Sequence[str] = ()) -> str:
+        """The text of new tokens after a prompt, up to the one that ends it or to a stop string."""
+        ends = {*self.eos_ids, *stop_tokens(self.tokenizer, stop)}
+        end = next((i for i, token in enumerate(new) if token in ends), len(new))
+        return cut_at_stop(self.decode_after(prompt, new[:end]), stop)
 
     def _tokenizer(self) -> Any:
         if self.tokenizer is None:

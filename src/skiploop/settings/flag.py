@@ -26,6 +26,7 @@ class Flag:
         none: what stands for None where the default isn't None.
         given_as: the type on the command line, where it isn't the field's.
         shared: another dataclass has a field of the same flag, which is fine where only the other one is wanted.
+        repeated: a list whose values may hold anything, commas too: one value each time that the flag is given.
         keys: of a mapping of names to numbers: those names that have flags of their own, with their help.
     """
 
@@ -37,4 +38,5 @@ class Flag:
     none: object = None
     given_as: type | None = None
     shared: bool = False
+    repeated: bool = False
     keys: Mapping[str, str] = field(default_factory=dict)

@@ -43,7 +43,7 @@ def shown_request(task: Task, example: Example, chain: Chain) -> Request:
     """What is run when the answer is to be seen, whatever it is."""
     if task.scores_options:
         return Request(example.prompt, chain, continuations=task.continuations(example))
-    return Request(example.prompt, chain, max_new_tokens=task.max_new_tokens)
+    return Request(example.prompt, chain, max_new_tokens=task.max_new_tokens, stop=task.stop)
 
 
 def shown_verdict(task: Task, example: Example, result: Result) -> Verdict:

@@ -135,7 +135,13 @@ def _by_kind(results: Sequence[InputResult], lines: Iterable[Line]) -> dict[str,
 
 
 def _echoes(result: InputResult, text: str | None) -> bool:
-    return text is not None and echoes(result.example["prompt"], text, result.example["answer"])
+    return text is not None and echoes(_asked(result.example), text, result.example["answer"])
+
+
+def _asked(example: Line) -> str:
+    """The prompt from the line of its own question on: before it may stand shots, whose solutions answers look like."""
+    prompt: str = example["prompt"]
+    return prompt[prompt.rfind("\n", 0, max(prompt.rfind(example["question"]), 0)) + 1 :]
 
 
 def _tokens(text: str) -> list[str]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any, Protocol
 
+from skiploop.errors import InvalidInput
 from skiploop.studies.evaluation import Encoder
 from skiploop.studies.settings import EngineSettings
+from skiploop.tasks import Task, TaskOptions, make_task
+from skiploop.tasks.dialogue import Template
 
 
 class StudyModel(Encoder, Protocol):
@@ -39,6 +43,10 @@ class StudyModel(Encoder, Protocol):
     def attn_implementation(self) -> str:
         """Such as sdpa."""
 
+    @property
+    def chat(self) -> Template | None:
+        """The tokenizer's chat template."""
+
 
 def open_model(name: str, settings: EngineSettings) -> Any:
     """A model by name, checked: chains on it are exact."""
@@ -48,3 +56,21 @@ def open_model(name: str, settings: EngineSettings) -> Any:
     model.require_generation()
     model.check()
     return model
+
+
+def open_task(task: str | Task, changes: dict[str, Any]) -> Task:
+    """A task by its specification, made with those of `changes` that are options of one; these are taken out.
+
+    `limit` and `seed` are left: a study has settings of these names.
+
+    Raises:
+        InvalidInput: options beside a task that is made already.
+    """
+    names = {field.name for field in fields(TaskOptions)} - {"limit", "seed"}
+    options = {name: changes.pop(name) for name in sorted(names.intersection(changes))}
+    if isinstance(task, str):
+        return make_task(task, **options)
+    if options:
+        given = ", ".join(options)
+        raise InvalidInput(f"{given} can't be changed of a task that is made; give them to make_task, or name the task")
+    return task

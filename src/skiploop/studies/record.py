@@ -77,6 +77,8 @@ def task_record(task: Task) -> dict[str, Any]:
         "max_new_tokens": task.max_new_tokens,
         "prompt_template": task.prompt_template,
         "length_norm": task.length_norm,
+        "stop": list(task.stop),
+        "chat": task.chat,
         "description": dict(task.description),
     }
 

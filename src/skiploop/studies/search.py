@@ -25,14 +25,15 @@ from skiploop.studies.evaluation import check_lengths, shown_request, shown_verd
 from skiploop.studies.figures import SearchFigures, search_figures
 from skiploop.studies.folder import StudyFolder, check_place, read_inputs, read_run, read_summary, read_timing
 from skiploop.studies.lines import read_evaluations, read_reruns
-from skiploop.studies.opening import StudyModel, open_model
+from skiploop.studies.opening import StudyModel, open_model, open_task
 from skiploop.studies.progress import Interrupted, Progress
+from skiploop.studies.prompts import prompt_example
 from skiploop.studies.record import default_out, describe
 from skiploop.studies.results import InputResult, collect
 from skiploop.studies.rounds import Rounds
 from skiploop.studies.settings import StudySettings
 from skiploop.studies.warm_start import resolved
-from skiploop.tasks import Example, Task, make_task
+from skiploop.tasks import Example, Task
 
 _SECONDS_BETWEEN_TIMINGS = 5.0
 
@@ -88,7 +89,8 @@ def search(
         inputs: examples of the task, where `limit` isn't to choose them.
         runner: evaluates; by default what `settings.engine` says.
         progress: is told how far the study is.
-        **changes: single fields of `StudySettings`, as its `changed` takes them, which win over `settings`.
+        **changes: single fields of `StudySettings`, as its `changed` takes them, which win over `settings`; and, where
+            `task` is a specification, of `TaskOptions`, such as `shots=5`.
 
     Returns:
         The finished study.
@@ -98,13 +100,14 @@ def search(
         UnsupportedModel: the model can't run chains exactly.
         Interrupted: on Ctrl-C.
     """
+    pool = open_task(task, changes)
     settings = (settings or StudySettings()).changed(**changes)
     progress = progress or Progress()
     if out is not None:
         check_place(Path(out))
-    pool = make_task(task) if isinstance(task, str) else task
-    chosen = _chosen(pool, settings.search.limit, inputs)
     opened = open_model(model, settings.engine) if isinstance(model, str) else model
+    pool = pool.for_model(opened.chat)
+    chosen = _chosen(pool, settings.search.limit, inputs)
     space = settings.space.make(opened.num_layers)
     check_lengths(chosen, chosen.examples, opened)
     settings = resolved(settings, space, chosen.examples)
@@ -113,6 +116,7 @@ def search(
     else:
         engine = "custom"
     run = describe(opened, pool, space, kind="search", settings=settings.to_json(), engine=engine)
+    run["prompt_example"] = prompt_example(chosen, opened)
     candidates = wrong_candidates(pool, chosen.examples, settings.search.seed)
     states = [InputState(*each) for each in zip(chosen.examples, candidates, strict=True)]
     place = default_out(run) if out is None else Path(out)

@@ -5,6 +5,8 @@ task       `Task`: examples with their prompts, limits and scoring
 options    `TaskOptions`, what can be chosen of one
 make       `make_task`: a task from a specification such as `gsm8k` or `jsonl:FILE`
 prompts    templates, and options listed by letter
+shots      examples that are shown before a question
+dialogue   system prompt, shots and question, as text or as a conversation
 rotation   options in another order
 sample     balanced and seeded orders of examples
 sources/   where rows come from

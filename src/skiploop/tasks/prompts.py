@@ -67,16 +67,20 @@ def question_label(template: str) -> str:
 
 
 def rotate_options(prompt: str, choices: tuple[str, ...], shift: int) -> str | None:
-    """Return the prompt with its options moved up cyclically; None if it doesn't list them by letter."""
-    spans, at = [], 0
-    for letter, choice in zip(letters(len(choices)), choices, strict=True):
-        at = prompt.find(choice, at)
+    """Return the prompt with its options moved up cyclically; None if it doesn't list them by letter.
+
+    The last list counts: those of shots stand before the question.
+    """
+    spans: list[tuple[int, int]] = []
+    end = len(prompt)
+    for letter, choice in reversed(list(zip(letters(len(choices)), choices, strict=True))):
+        at = prompt.rfind(choice, 0, end)
         while at >= 0 and not re.search(rf"\b{letter}\W{{1,3}}$", prompt[max(at - 5, 0) : at]):
-            at = prompt.find(choice, at + 1)
+            at = prompt.rfind(choice, 0, at + len(choice) - 1)
         if at < 0:
             return None
-        spans.append((at, at + len(choice)))
-        at += len(choice)
+        spans.insert(0, (at, at + len(choice)))
+        end = at
     moved = choices[shift:] + choices[:shift]
     for (start, end), choice in zip(reversed(spans), reversed(moved), strict=True):
         prompt = prompt[:start] + choice + prompt[end:]

@@ -27,6 +27,7 @@ from typing import Any
 
 from skiploop.errors import InvalidInput
 from skiploop.tasks.answers.text import cut_at_label, letters
+from skiploop.tasks.dialogue import Dialogue, Template, following
 from skiploop.tasks.example import Example, Verdict
 from skiploop.tasks.prompts import question_label
 from skiploop.tasks.rotation import rotated
@@ -34,9 +35,6 @@ from skiploop.tasks.sample import balanced_order, first_of_each
 from skiploop.tasks.scorers.choice import LENGTH_NORMS, Choice
 from skiploop.tasks.scorers.named import FREE_FORM, OF_OPTIONS, OWN, SCORERS, SCORINGS
 from skiploop.tasks.scorers.protocol import Scorer
-
-# After these a word follows without a space: "12+30=", "(", or an open quotation mark.
-_NO_SPACE_AFTER = "=([{<\"'“"
 
 
 @dataclass(frozen=True)
@@ -50,6 +48,9 @@ class Task:
         max_new_tokens: limit of a generation, the EOS token included.
         prompt_template: what the prompts were rendered with.
         length_norm: what the log-likelihood of a `choice` is divided by, one of `LENGTH_NORMS`.
+        stop: texts at which a generated text ends; it is judged without them and what follows.
+        chat: whether the prompts are conversations in a chat template, after which no space is added.
+        dialogue: what stands around the questions, until a model's template is known (`for_model`).
         description: where the examples come from, how many rows and repeated questions there were, what judges
             answers; for run.json. Not part of what makes two tasks equal.
         scorer: the data set's own, for the scoring `gym`.
@@ -61,6 +62,9 @@ class Task:
     max_new_tokens: int = 64
     prompt_template: str = "{question}"
     length_norm: str = "tokens"
+    stop: tuple[str, ...] = ()
+    chat: bool = False
+    dialogue: Dialogue | None = field(default=None, compare=False, repr=False)
     description: Mapping[str, Any] = field(default_factory=dict, compare=False)
     scorer: Scorer | None = field(default=None, compare=False, repr=False)
 
@@ -71,6 +75,11 @@ class Task:
             raise InvalidInput(f"The scoring 'gym' is for tasks of reasoning-gym (rg:NAME); {self.name!r} isn't one.")
         if self.max_new_tokens < 1:
             raise InvalidInput(f"max_new_tokens is {self.max_new_tokens}; it must be at least 1.")
+        if self.stop and (self.verbatim or self.scores_options or not all(self.stop)):
+            raise InvalidInput(
+                f"The stop strings {list(self.stop)} don't go with the scoring {self.scoring!r}: texts end at them "
+                "(none may be empty) where they are judged by exact, numeric, math or gym. Leave out --stop."
+            )
         if not self.examples:
             raise InvalidInput(f"The task {self.name!r} has no examples.")
         repeated = [key for key, count in Counter(e.id for e in self.examples).items() if count > 1]
@@ -112,6 +121,7 @@ class Task:
         """SHA-256 of everything that can change a verdict, except for the model."""
         settings = [self.scoring, self.max_new_tokens, self.prompt_template, self.length_norm]
         settings += [] if self.checker is None else [self.checker]
+        settings += [list(self.stop), self.chat] if self.stop or self.chat else []
         content = json.dumps([settings, [astuple(e) for e in self.examples]], separators=(",", ":"))
         return hashlib.sha256(content.encode()).hexdigest()
 
@@ -119,9 +129,30 @@ class Task:
         """Return the texts whose log-likelihoods decide, in option order; empty where text is generated."""
         if not self.scores_options:
             return ()
-        texts = self._options.names(example)
-        glued = example.prompt[-1].isspace() or example.prompt[-1] in _NO_SPACE_AFTER
-        return tuple(text if glued or text[0].isspace() else f" {text}" for text in texts)
+        return tuple(self.following(example, text) for text in self._options.names(example))
+
+    def following(self, example: Example, text: str) -> str:
+        """A text as it would go on from the prompt; a chat template has said all that stands before an answer."""
+        return text if self.chat else following(example.prompt, text)
+
+    def for_model(self, template: Template | None) -> Task:
+        """The task as it is put to a model with this chat template (None: it has none).
+
+        Raises:
+            InvalidInput: a template is wanted, and there is none; or it refuses the conversation.
+        """
+        dialogue = self.dialogue
+        if dialogue is None:
+            return self
+        if dialogue.chat == "on" and template is None:
+            raise InvalidInput(
+                "--chat on needs a tokenizer with a chat template, and this model's has none; leave it out"
+            )
+        if template is None or dialogue.chat == "off" or (dialogue.chat == "auto" and not dialogue.suits_chat):
+            return replace(self, dialogue=None, description={**self.description, "chat": "off"})
+        asked = [replace(e, prompt=dialogue.in_chat(e.id, e.prompt, template)) for e in self.examples]
+        about = {**self.description, "chat": "on", "shots_as": dialogue.shots_as}
+        return replace(self, examples=tuple(asked), chat=True, dialogue=None, description=about)
 
     def judge_text(self, example: Example, text: str) -> Verdict:
         """Judge a generated text (without the EOS token)."""

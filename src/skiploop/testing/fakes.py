@@ -34,6 +34,7 @@ class FakeModel:
     revision = None
     context_length: int | None = 64
     attn_implementation = "none"
+    chat: Any = None
 
     def __init__(self, fingerprint: str = "f00d") -> None:
         self.fingerprint = fingerprint

@@ -17,10 +17,10 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from skiploop.chains.chain import Chain
-from skiploop.engine.request import Request, Result
+from skiploop.engine.request import Result
 from skiploop.errors import InvalidInput
 from skiploop.stats.measured import measured_share
 from skiploop.storage.files import Line
@@ -141,9 +141,8 @@ class _Sampler:
         return Unit({"split": split, "input": example.id, "temperature": 0.0}, (asked,), judge)
 
     def _unit(self, split: str, example: Example, temperature: float) -> Unit:
-        limit = self._task.max_new_tokens
         requests = tuple(
-            Request(example.prompt, self._identity, max_new_tokens=limit, temperature=temperature, seed=seed)
+            replace(shown_request(self._task, example, self._identity), temperature=temperature, seed=seed)
             for seed in self._seeds(example, temperature)
         )
         judge: Callable[[Sequence[Result]], Line] = lambda results: _line(  # noqa: E731

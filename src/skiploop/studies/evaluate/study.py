@@ -23,10 +23,11 @@ from skiploop.studies.evaluate.items import HarnessItems, OwnItems, timed
 from skiploop.studies.evaluate.settings import EvaluateSettings
 from skiploop.studies.evaluation import check_lengths
 from skiploop.studies.folder import StudyFolder, check_place, read_run, read_summary
-from skiploop.studies.opening import open_model
+from skiploop.studies.opening import open_model, open_task
 from skiploop.studies.progress import Interrupted, Progress
+from skiploop.studies.prompts import prompt_example
 from skiploop.studies.record import SCHEMA, default_out, model_record, task_record, versions
-from skiploop.tasks import Task, make_task
+from skiploop.tasks import Task
 
 HARNESS = "lm:"
 """How the specification of a task of lm-evaluation-harness begins."""
@@ -68,18 +69,20 @@ def evaluate(
         out: the folder; the same call resumes it.
         settings: prepared settings.
         progress: is told how far the evaluation is.
-        **changes: single fields of `EvaluateSettings`, such as `chain="0-9 12-15x2"`, which win over `settings`.
+        **changes: single fields of `EvaluateSettings`, such as `chain="0-9 12-15x2"`, which win over `settings`; and,
+            where `task` is a specification of ours, of `TaskOptions`, such as `shots=5`.
 
     Raises:
         InvalidInput: for everything that is wrong with the arguments, before any work starts.
         UnsupportedModel: the model can't run chains exactly.
         Interrupted: on Ctrl-C; what was evaluated is kept.
     """
+    own = task if isinstance(task, str) and task.startswith(HARNESS) else open_task(task, changes)
     settings, progress = _changed(settings or EvaluateSettings(), changes), progress or Progress()
     if out is not None:
         check_place(Path(out))
-    own = make_task(task) if isinstance(task, str) and not task.startswith(HARNESS) else task
     opened = open_model(model, settings.engine) if isinstance(model, str) else model
+    own = own if isinstance(own, str) else own.for_model(opened.chat)
     chain = None if settings.chain is None else Chain.parse(settings.chain, opened.num_layers)
     runner, engine = open_runner(opened, engine=settings.engine.engine, batch_tokens=settings.engine.batch_tokens)
     items = _items(own, opened, runner, settings)
@@ -128,7 +131,8 @@ def _items(task: str | Task, model: Any, runner: Runner, settings: EvaluateSetti
 def _describe(model: Any, items: OwnItems | HarnessItems, settings: EvaluateSettings, engine: str) -> dict[str, Any]:
     own = isinstance(items, OwnItems)
     place = settings.include_path
-    return {
+    shown = {"prompt_example": prompt_example(items.task, model)} if isinstance(items, OwnItems) else {}
+    return shown | {
         "schema": SCHEMA,
         "kind": "evaluate",
         "started": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -28,8 +28,9 @@ from skiploop.studies.arms import seed_for
 from skiploop.studies.evaluation import check_lengths
 from skiploop.studies.evaluations import Evaluations
 from skiploop.studies.folder import StudyFolder, check_place, read_inputs, read_run, read_summary
-from skiploop.studies.opening import StudyModel, open_model
+from skiploop.studies.opening import StudyModel, open_model, open_task
 from skiploop.studies.progress import Interrupted, Progress
+from skiploop.studies.prompts import prompt_example
 from skiploop.studies.record import default_out, describe
 from skiploop.studies.settings import StudySettings
 from skiploop.studies.static.figures import StaticFigures, chosen_chain
@@ -38,7 +39,7 @@ from skiploop.studies.static.references import REFERENCES, References, Suggested
 from skiploop.studies.static.settings import StaticSettings
 from skiploop.studies.static.split import split
 from skiploop.studies.warm_start import resolved
-from skiploop.tasks import Example, Task, make_task
+from skiploop.tasks import Example, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +84,22 @@ def search_static(
         runner: evaluates; by default what `settings.engine` says.
         references: what looks into the model; by default this model, where no runner is given.
         progress: is told how far the study is.
-        **changes: single fields of `settings`.
+        **changes: single fields of `settings`; and, where `task` is a specification, of `TaskOptions`.
 
     Raises:
         InvalidInput: for everything that is wrong with the arguments, before any work starts.
         UnsupportedModel: the model can't run chains exactly.
         Interrupted: on Ctrl-C; what was evaluated is kept.
     """
+    pool = open_task(task, changes)
     settings = (settings or StudySettings().changed(budget=64)).changed(**changes)
     static, progress = static or StaticSettings(), progress or Progress()
     if out is not None:
         check_place(Path(out))
-    pool = make_task(task) if isinstance(task, str) else task
-    splits = split(pool, static.train, static.test)
+    split(pool, static.train, static.test)  # refused before a model is loaded
     opened = open_model(model, settings.engine) if isinstance(model, str) else model
+    pool = pool.for_model(opened.chat)
+    splits = split(pool, static.train, static.test)
     space = settings.space.make(opened.num_layers)
     check_lengths(pool, [*splits[0], *splits[1]], opened)
     settings = resolved(settings, space, [*splits[0], *splits[1]])
@@ -106,6 +109,7 @@ def search_static(
         references = references or of_model(opened, pool, gates=static.gates, seed=settings.search.seed)
     sections = settings.to_json() | {"static": asdict(static)}
     run = describe(opened, pool, space, kind="static", settings=sections, engine=engine)
+    run["prompt_example"] = prompt_example(pool, opened)
     place = default_out(run) if out is None else Path(out)
     lines = [_line(each, name) for name, part in zip(("train", "test"), splits, strict=True) for each in part]
     with StudyFolder(place, run, lines) as folder:
