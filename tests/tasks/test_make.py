@@ -102,7 +102,7 @@ def test_arc_by_letter_shows_the_options(tmp_path: Path) -> None:
 
 
 def test_gsm8k(tmp_path: Path) -> None:
-    task = make_task(f"gsm8k:{write(tmp_path, GSM8K)}")
+    task = make_task(f"gsm8k:{write(tmp_path, GSM8K)}", shots=0)
     (example,) = task.examples
     assert (example.answer, task.scoring, example.id) == ("1450000", "numeric", "gsm8k-0")
     assert task.judge_text(example, GSM8K[0]["answer"]).reward == 1.0
@@ -130,7 +130,8 @@ def test_svamp(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_gold_answers_are_right_and_those_of_others_wrong(name: str, tmp_path: Path) -> None:
-    task = make_task(f"{name}:{write(tmp_path, FORMATS[name])}", scoring=None if name in ("math", "gsm8k") else "exact")
+    scoring = None if name in ("math", "gsm8k") else "exact"
+    task = make_task(f"{name}:{write(tmp_path, FORMATS[name])}", scoring=scoring, shots=0)
     for example in task.examples:
         assert task.judge_text(example, example.answer).reward == 1.0
         assert task.judge_text(example, "99999").reward == 0.0

@@ -1,8 +1,8 @@
 """Stop strings: texts at which a generated text ends, wherever they lie in its tokens.
 
 What counts is the text: it is cut at the first place where one of them begins, whichever engine wrote it and however
-far it wrote on. Generation ends as soon as one is complete, which only saves work. A stop string that is one special token of
-the tokenizer, such as `<|im_end|>`, is an end token: such tokens aren't part of the text.
+far it wrote on. Generation ends as soon as one is complete, which only saves work. A stop string that is one special
+token of the tokenizer, such as `<|im_end|>`, is an end token: such tokens aren't part of the text.
 """
 
 from __future__ import annotations

@@ -145,9 +145,7 @@ class Task:
         if dialogue is None:
             return self
         if dialogue.chat == "on" and template is None:
-            raise InvalidInput(
-                "--chat on needs a tokenizer with a chat template, and this model's has none; leave it out"
-            )
+            raise InvalidInput("--chat on needs a chat template, and this model's tokenizer has none; leave it out")
         if template is None or dialogue.chat == "off" or (dialogue.chat == "auto" and not dialogue.suits_chat):
             return replace(self, dialogue=None, description={**self.description, "chat": "off"})
         asked = [replace(e, prompt=dialogue.in_chat(e.id, e.prompt, template)) for e in self.examples]

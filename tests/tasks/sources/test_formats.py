@@ -98,7 +98,10 @@ def test_commonsenseqa_shows_a_repeated_option_once(tmp_path: Path) -> None:
     task = make_task(f"commonsenseqa:{write(tmp_path / 'c.json', CSQA)}")
     (example,) = task.examples
     assert example.choices == ("desk", "sea", "sky", "sun")
-    assert (example.answer, example.gold, example.family) == ("sky", 2, "commonsenseqa")
+    assert (example.answer, example.gold, example.family) == ("C", 2, "commonsenseqa")
+    assert example.prompt == "Question: Where is a pen kept?\nA. desk\nB. sea\nC. sky\nD. sun\nAnswer:"
+    plain = make_task(f"commonsenseqa:{tmp_path / 'c.json'}", prompt="cola")
+    assert (plain.examples[0].answer, plain.scoring) == ("sky", "choice")
     with pytest.raises(InvalidInput, match=r"item 1: the answerKey is empty: the test split"):
         make_task(f"commonsenseqa:{write(tmp_path / 't.json', [{**CSQA[0], 'answerKey': ''}])}")
 
