@@ -41,7 +41,7 @@ for task in "${tasks[@]}"; do
   for space in "${spaces[@]}"; do
     cell=$out/$(printf %s "$task" | tr -c 'A-Za-z0-9._-' '-')/$space
     flags=(--limit "${LIMIT:-500}" --budget "${BUDGET:-200}" --seed "${SEED:-0}" --searcher cola --space "$space")
-    flags+=(--length-penalty 5 --exploration 1.4142135623730951)
+    flags+=(--prompt cola --length-penalty 5 --exploration 1.4142135623730951)
     if [[ "$task" == dart* && -n "${DIFFICULTY:-}" ]]; then
       flags+=(--difficulty "$DIFFICULTY")
     fi

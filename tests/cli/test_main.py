@@ -213,7 +213,9 @@ def test_generate_uses_the_model() -> None:
         def check(self) -> None:
             return None
 
-        def generate(self, prompts: list[str], *, chain: object, max_new_tokens: int) -> list[str]:
+        def generate(
+            self, prompts: list[str], *, chain: object, max_new_tokens: int, stop: tuple[str, ...]
+        ) -> list[str]:
             return [f"{prompt}|{chain}|{max_new_tokens}" for prompt in prompts]
 
     fakes = tools()._replace(model=lambda name: Opened())

@@ -139,6 +139,8 @@ TESTED_BY = {
         *("tasks/answers/prose", "tasks/answers/reasoning", "tasks/answers/units"),
     ),
     "tasks/answers/test_math": ("tasks/answers/sandbox", "tasks/answers/sandbox_child"),
+    "tasks/test_shots": ("tasks/dialogue",),
+    "studies/test_prompts": ("cli/prompt",),
     "tasks/sources/test_formats": ("tasks/sources/dart", "tasks/sources/hub", "tasks/sources/readers"),
     "tasks/test_make": ("tasks/sample", "tasks/sources/rows"),
     "tasks/test_task": (

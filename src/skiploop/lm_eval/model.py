@@ -196,7 +196,10 @@ class SkiploopLM(TemplateLM):  # type: ignore[misc]
                 f"{self.max_length} in all; lower it with --gen_kwargs max_gen_toks=N"
             )
         tokens = tuple(self.tok_encode(context)[-room:])
-        return Request(tokens, self.chain, max_new_tokens=how.max_new_tokens, temperature=how.temperature, seed=seed)
+        stop = tuple(filter(None, how.stops))
+        return Request(
+            tokens, self.chain, max_new_tokens=how.max_new_tokens, temperature=how.temperature, seed=seed, stop=stop
+        )
 
 
 def read_chain(given: object, num_layers: int) -> Chain:
