@@ -55,6 +55,10 @@ def test_under_a_chain_and_where_the_limit_comes_first(nano: LayeredModel) -> No
     assert texts(nano, (said[4:6],), chain, limit=3) == [said[:3]] * 6
 
 
+def test_beams_end_there_too(nano: LayeredModel) -> None:
+    assert nano.generate([PROMPT, "calc:1+2="], max_new_tokens=20, num_beams=2, stop=("3,4",))[0] == "12,3"
+
+
 def test_nothing_is_generated_after_a_stop_string(nano: LayeredModel) -> None:
     def calls(*stop: str) -> int:
         engine = Engine(nano)

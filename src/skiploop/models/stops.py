@@ -56,5 +56,6 @@ class StopCriteria(StoppingCriteria):  # type: ignore[misc]
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs: Any) -> torch.Tensor:
         """For each row, whether it is done, [B]."""
         new = input_ids[:, self._longest :].tolist()
-        done = [is_stopped(self._model, *row, self._stop) for row in zip(self._prompts, new, strict=True)]
+        each = len(new) // len(self._prompts)  # beams of a prompt stand side by side
+        done = [is_stopped(self._model, self._prompts[i // each], row, self._stop) for i, row in enumerate(new)]
         return torch.tensor(done, device=input_ids.device)
