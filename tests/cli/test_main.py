@@ -115,7 +115,8 @@ def test_flags_reach_the_study(tmp_path: Path) -> None:
     settings = json.loads((tmp_path / "s" / "run.json").read_text())["settings"]
     search = {"searcher": "cola", "budget": 9, "per_round": 2, "seed": 3, "limit": None, "stop_early": True}
     assert {key: settings["search"][key] for key in search} == search
-    assert settings["space"] == {"name": "skip", "max_block": 2, "max_repeats": 4, "max_length": None}
+    space = {"name": "skip", "max_block": 2, "max_repeats": 4, "max_length": None, "damping": []}
+    assert settings["space"] == space
     assert settings["controls"] == dict.fromkeys(("random_peer", "nearby_peer", "control", "verify"), False)
     assert settings["engine"]["engine"] == "plain"
     assert settings["search"]["searcher_settings"]["length_penalty"] == 0
