@@ -256,7 +256,6 @@ class StudySettings:
     def to_json(self) -> dict[str, Any]:
         """The sections, as run.json has them."""
         line = asdict(self)
-        line["space"]["damping"] = list(self.space.damping)  # as it is read again, when a study is resumed
         first = self.search.warm_start
         chains = str(first) if isinstance(first, (str, Path)) else [layers_to_json(tuple(each)) for each in first]
         line["search"]["warm_start"] = chains
