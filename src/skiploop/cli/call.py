@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from skiploop.tasks import Task, TaskOptions
 
 
-Model = Annotated[str, typer.Option(help="nano, a folder, or a name on the hub.")]
+Model = Annotated[str, typer.Option(help="nano, smollm2 (recipes/smollm2.sh), a folder, or a name on the hub.")]
 TaskName = Annotated[str, typer.Option(help="nano, jsonl:FILE, gsm8k, arc-easy, math:FILE, rg:NAME, ...")]
 ShowPrompt = Annotated[
     bool,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
@@ -64,7 +65,7 @@ class Opening:
 
 
 def load(name: str, opening: Opening | None = None) -> Loaded:
-    """Loads `nano`, a folder with a checkpoint, a GGUF file, a folder with an adapter, or a model of the hub.
+    """Loads `nano`, `smollm2`, a folder with a checkpoint, a GGUF file, a folder with an adapter, or a model of the hub.
 
     Raises:
         InvalidInput: the name leads nowhere, the folder holds no model or a damaged one, weights are missing, a package
@@ -152,6 +153,11 @@ def nano_folder() -> str:
     return str(files("skiploop.nano"))
 
 
+def smollm2_folder() -> Path:
+    """Where `recipes/smollm2.sh` puts SmolLM2-135M-Instruct: $SMOLLM2, or ~/.cache/skiploop/smollm2."""
+    return Path(os.environ.get("SMOLLM2") or "~/.cache/skiploop/smollm2").expanduser()
+
+
 def fingerprint(model: PreTrainedModel, tokenizer: Any = None, ends: Sequence[int] = ()) -> str:
     """SHA-256 over all that decides what a model says, to distinguish checkpoints of the same name.
 
@@ -189,6 +195,14 @@ def _place(name: str) -> str:
     """The folder or file of a name; a name of the hub as it is."""
     if name == "nano":
         return nano_folder()
+    if name == "smollm2":
+        folder = smollm2_folder()
+        if not (folder / "config.json").is_file():
+            raise InvalidInput(
+                f"the model smollm2 isn't in {folder} (set SMOLLM2 for another folder); run recipes/smollm2.sh, which "
+                "fetches and converts it"
+            )
+        return str(folder)
     path = Path(name).expanduser()
     if path.is_dir() and not any((path / file).is_file() for file in ("config.json", "adapter_config.json")):
         if not any(path.glob("*.gguf")):
@@ -221,7 +235,7 @@ def _read(name: str, what: str, reader: Any, *given: Any, **settings: Any) -> An
         if isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit)):
             raise
         raise InvalidInput(
-            f"can't load the model {name!r}: {what}: {first_line(error)} (known are: nano, a folder written by "
+            f"can't load the model {name!r}: {what}: {first_line(error)} (known are: nano, smollm2, a folder written by "
             "save_pretrained with safetensors weights, a GGUF file, or a name on the Hugging Face hub, for which there "
             "must be network or a local copy)"
         ) from error
