@@ -9,5 +9,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-python -c "import gguf, accelerate" 2>/dev/null || python -m pip install -q "gguf>=0.10" "accelerate>=1.0" || exit 3
+python -c "from importlib.util import find_spec; exit(not (find_spec('gguf') and find_spec('accelerate')))" || python -m pip install -q "gguf>=0.10" "accelerate>=1.0" || exit 3
 exec python recipes/smollm2/convert.py "$@"

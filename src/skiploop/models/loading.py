@@ -65,7 +65,7 @@ class Opening:
 
 
 def load(name: str, opening: Opening | None = None) -> Loaded:
-    """Loads `nano`, `smollm2`, a folder with a checkpoint, a GGUF file, a folder with an adapter, or a model of the hub.
+    """Loads `nano`, `smollm2`, a folder with a checkpoint or an adapter, a GGUF file, or a model of the hub.
 
     Raises:
         InvalidInput: the name leads nowhere, the folder holds no model or a damaged one, weights are missing, a package
@@ -235,9 +235,9 @@ def _read(name: str, what: str, reader: Any, *given: Any, **settings: Any) -> An
         if isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit)):
             raise
         raise InvalidInput(
-            f"can't load the model {name!r}: {what}: {first_line(error)} (known are: nano, smollm2, a folder written by "
-            "save_pretrained with safetensors weights, a GGUF file, or a name on the Hugging Face hub, for which there "
-            "must be network or a local copy)"
+            f"can't load the model {name!r}: {what}: {first_line(error)} (known are: nano, smollm2, a folder "
+            "written by save_pretrained with safetensors weights, a GGUF file, or a name on the Hugging Face hub, for "
+            "which there must be network or a local copy)"
         ) from error
     finally:
         transformers.logging.set_verbosity(previous)
