@@ -75,7 +75,7 @@ class SearcherContract:
 
     def large(self) -> Space:
         """Of at least 250 chains, not all sequences over the layers."""
-        return make_space(self.space_name, {"early-exit": 250, "block": 24}.get(self.space_name, 12))
+        return make_space(self.space_name, {"early-exit": 250, "block": 24, "damped": 24}.get(self.space_name, 12))
 
     def small(self) -> Space:
         """Of at least 6 chains, few enough to list."""
