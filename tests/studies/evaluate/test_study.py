@@ -47,6 +47,14 @@ def test_metrics_have_wilson_intervals_and_paired_differences() -> None:
     assert found.difference.difference.interval == newcombe_paired(1, 1, 2, 1)
 
 
+def test_a_damped_chain_is_told_from_its_plain_loop(nano: LayeredModel, tmp_path: Path) -> None:
+    figures = skiploop.evaluate(nano, quiz(), chain="0-1 2-3x2~.5 4-7", out=tmp_path / "run").figures
+    assert figures.chain_spent is not None and figures.chain_spent.layer_calls > figures.identity_spent.layer_calls
+    assert all(each.chain is not None and each.chain.count == 6 for each in figures.metrics.values())
+    lines = [json.loads(line) for line in (tmp_path / "run" / "journal.jsonl").read_text().splitlines()]
+    assert [0, 1, "2~.5:2x2", "3~.5:2x2", "2~.5:2x2", "3~.5:2x2", 4, 5, 6, 7] in [line.get("chain") for line in lines]
+
+
 def test_every_metric_of_the_identity_and_a_chain_is_kept_and_resumed(nano: LayeredModel, tmp_path: Path) -> None:
     found = skiploop.evaluate(nano, quiz(), chain=CHAIN, out=tmp_path / "run")
     figures = found.figures

@@ -71,22 +71,22 @@ class EvaluateFigures:
 
 
 def metric_figures(
-    lines: Sequence[Line], identity: Sequence[int], chain: Sequence[int] | None
+    lines: Sequence[Line], identity: Sequence[int | str], chain: Sequence[int | str] | None
 ) -> dict[str, MetricFigures]:
-    """Of each metric, from the lines of the journal; an input without it isn't counted."""
+    """Of each metric, from the lines of the journal; an input without it isn't counted. Chains are as in JSON."""
     by_chain = {key: _by_input(lines, key) for key in (tuple(identity), tuple(chain or identity))}
     base, other = by_chain[tuple(identity)], None if chain is None else by_chain[tuple(chain)]
     names = dict.fromkeys(name for metrics in base.values() for name in metrics)
     return {name: _metric(name, base, other) for name in names}
 
 
-def spent(lines: Sequence[Line], chain: Sequence[int]) -> Spent:
-    """Layer calls and seconds of a chain over all attempts."""
+def spent(lines: Sequence[Line], chain: Sequence[int | str]) -> Spent:
+    """Layer calls and seconds of a chain, as in JSON, over all attempts."""
     costs = [line for line in lines if "seconds" in line and line["chain"] == list(chain)]
     return Spent(sum(line["layer_calls"] for line in costs), sum(line["seconds"] for line in costs))
 
 
-def _by_input(lines: Sequence[Line], chain: tuple[int, ...]) -> dict[str, dict[str, float]]:
+def _by_input(lines: Sequence[Line], chain: tuple[int | str, ...]) -> dict[str, dict[str, float]]:
     return {line["input"]: line["metrics"] for line in lines if "metrics" in line and tuple(line["chain"]) == chain}
 
 

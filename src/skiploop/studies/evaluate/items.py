@@ -103,5 +103,5 @@ def timed(part: Callable[[], Part], chain: Chain, runner: Runner) -> list[Line]:
     calls, begun = runner.layer_calls, time.monotonic()
     found = part()
     cost = {"layer_calls": runner.layer_calls - calls, "seconds": time.monotonic() - begun}
-    lines: list[Line] = [{"input": name, "chain": list(chain), "metrics": metrics} for name, metrics in found]
-    return [*lines, {"chain": list(chain), **cost}]
+    lines: list[Line] = [{"input": name, "chain": chain.to_json(), "metrics": metrics} for name, metrics in found]
+    return [*lines, {"chain": chain.to_json(), **cost}]

@@ -160,7 +160,7 @@ def _work(folder: StudyFolder, items: OwnItems | HarnessItems, chains: list[Chai
         with progress:
             for chain in chains:
                 getattr(items.runner, "forget", tuple)()  # or a chain would begin with the identity's states
-                own = [line for line in lines if line["chain"] == list(chain)]
+                own = [line for line in lines if line["chain"] == chain.to_json()]
                 for part in items.run(chain, frozenset(line["input"] for line in own if "input" in line)):
                     found = timed(part, chain, items.runner)
                     folder.journal.append(found)
@@ -174,7 +174,7 @@ def _work(folder: StudyFolder, items: OwnItems | HarnessItems, chains: list[Chai
 
 def _figures(folder: StudyFolder, run: dict[str, Any], chains: list[Chain]) -> EvaluateFigures:
     lines = folder.journal.lines()
-    identity, chain = list(chains[0]), list(chains[1]) if len(chains) > 1 else None
+    identity, chain = chains[0].to_json(), chains[1].to_json() if len(chains) > 1 else None
     return EvaluateFigures(
         model=run["model"]["name"],
         task=run["task"]["name"],
