@@ -165,12 +165,7 @@ def damped_loops(layers: Sequence[int]) -> Iterator[tuple[int, DampedLoop]]:
     Raises:
         InvalidInput: slots of a damped loop that aren't whole passes of one window.
     """
-    slot = 0
-    while slot < len(layers):
-        loop = loop_of(layers[slot])
-        if loop is None:
-            slot += 1
-            continue
+    for slot, loop in _loops(layers):
         end = slot + loop.size * loop.times
         window = tuple(layers[slot : slot + loop.size])
         if tuple(layers[slot:end]) != window * loop.times or any(loop_of(layer) != loop for layer in window):
@@ -179,7 +174,6 @@ def damped_loops(layers: Sequence[int]) -> Iterator[tuple[int, DampedLoop]]:
                 "skip, loop or move it as a whole"
             )
         yield slot, loop
-        slot = end
 
 
 def is_whole(layers: Sequence[int]) -> bool:
@@ -199,16 +193,20 @@ def steps(layers: tuple[int, ...]) -> tuple[Step | None, ...]:
     Of the beginning of a chain, even one that ends within a loop, these are the steps of the chain itself.
     """
     found: list[Step | None] = [Step(scale_of(layer)) if scale_of(layer) != 1 else None for layer in layers]
+    for slot, loop in _loops(layers):
+        for within in range(min(loop.size * loop.times, len(layers) - slot)):
+            found[slot + within] = _loop_step(loop, within, scale_of(layers[slot + within]))
+    return tuple(found)
+
+
+def _loops(layers: Sequence[int]) -> Iterator[tuple[int, DampedLoop]]:
+    """First slot of each damped loop, whole or not."""
     slot = 0
     while slot < len(layers):
         loop = loop_of(layers[slot])
-        if loop is None:
-            slot += 1
-            continue
-        for within in range(min(loop.size * loop.times, len(layers) - slot)):
-            found[slot + within] = _loop_step(loop, within, scale_of(layers[slot + within]))
-        slot += loop.size * loop.times
-    return tuple(found)
+        if loop is not None:
+            yield slot, loop
+        slot += 1 if loop is None else loop.size * loop.times
 
 
 def _loop_step(loop: DampedLoop, within: int, scale: float) -> Step:

@@ -87,8 +87,7 @@ class SkiploopLM(TemplateLM):  # type: ignore[misc]
     @property
     def prefix_token_id(self) -> int:
         """What stands before a continuation without a context."""
-        begin = self.tokenizer.bos_token_id
-        return self.eot_token_id if begin is None else int(begin)
+        return self._model.prefix_id
 
     @property
     def max_length(self) -> int:

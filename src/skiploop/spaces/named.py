@@ -36,7 +36,7 @@ class OneLoopSpace(Space):
     @property
     def most_extra(self) -> int:
         """Most extra runs of the loop: 1 in RYS's map."""
-        return self.limits.max_repeats if self.name == "damped" else 1
+        return 1
 
     def edits(self, chain: Chain) -> list[Edit]:
         if chain not in self:
@@ -52,6 +52,14 @@ class OneLoopSpace(Space):
             for start in range(len(chain) - size + 1)
             for extra in range(1, min(self.most_extra, spare // size) + 1)
         ]
+
+
+class DampedLoopSpace(OneLoopSpace):
+    """The same with more runs of the loop."""
+
+    @property
+    def most_extra(self) -> int:
+        return self.limits.max_repeats
 
 
 class MoveOnly(Space):
@@ -134,7 +142,7 @@ SPACES: dict[str, tuple[type[Space], Callable[[int, Limits], Word]]] = {
     "per-layer": (SkipAndLoop, _per_layer),
     "segments": (SkipAndLoop, _segments),
     "block": (OneLoopSpace, _block),
-    "damped": (OneLoopSpace, _damped),
+    "damped": (DampedLoopSpace, _damped),
     "permute": (MoveOnly, _permute),
 }
 _DAMPABLE = ("cola", "loop", "block", "damped")

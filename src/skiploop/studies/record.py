@@ -42,16 +42,29 @@ def describe(
         settings: by section, fit for JSON.
         engine: what evaluates.
     """
+    about = {"task": task_record(pool), "space": space.settings}
+    return run_record(model, about, kind=kind, settings=settings, engine=engine)
+
+
+def run_record(
+    model: StudyModel,
+    about: Mapping[str, Any],
+    *,
+    kind: str,
+    settings: Mapping[str, Any],
+    engine: str,
+    packages: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """What every run.json says; `about`: its `task`, and what else there is; `packages`: of further versions."""
     return {
         "schema": SCHEMA,
         "kind": kind,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "settings": dict(settings),
         "model": model_record(model),
-        "task": task_record(pool),
-        "space": space.settings,
+        **about,
         "engine": engine,
-        "versions": versions("torch", "transformers"),
+        "versions": versions("torch", "transformers", *packages),
     }
 
 

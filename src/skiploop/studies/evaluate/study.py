@@ -9,7 +9,6 @@ An evaluation that was interrupted goes on when the same call is made again.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from skiploop.studies.folder import StudyFolder, check_place, read_run, read_sum
 from skiploop.studies.opening import open_model, open_task
 from skiploop.studies.progress import Interrupted, Progress
 from skiploop.studies.prompts import prompt_example
-from skiploop.studies.record import SCHEMA, default_out, model_record, task_record, versions
+from skiploop.studies.record import default_out, run_record, task_record
 from skiploop.tasks import Task
 
 HARNESS = "lm:"
@@ -129,26 +128,20 @@ def _items(task: str | Task, model: Any, runner: Runner, settings: EvaluateSetti
 
 
 def _describe(model: Any, items: OwnItems | HarnessItems, settings: EvaluateSettings, engine: str) -> dict[str, Any]:
-    own = isinstance(items, OwnItems)
     place = settings.include_path
-    shown = {"prompt_example": prompt_example(items.task, model)} if isinstance(items, OwnItems) else {}
-    return shown | {
-        "schema": SCHEMA,
-        "kind": "evaluate",
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "settings": {
-            "evaluate": {
-                "chain": None if settings.chain is None else str(Chain.parse(settings.chain, model.num_layers)),
-                "limit": settings.limit,
-                "include_path": None if place is None else str(place),
-            },
-            "engine": asdict(settings.engine),
+    sections = {
+        "evaluate": {
+            "chain": None if settings.chain is None else str(Chain.parse(settings.chain, model.num_layers)),
+            "limit": settings.limit,
+            "include_path": None if place is None else str(place),
         },
-        "model": model_record(model),
-        "task": task_record(items.task) if isinstance(items, OwnItems) else {"name": HARNESS + items.name},
-        "engine": engine,
-        "versions": versions("torch", "transformers", *([] if own else ["lm-eval", "datasets"])),
+        "engine": asdict(settings.engine),
     }
+    about: dict[str, Any] = {"task": {"name": HARNESS + items.name}} if isinstance(items, HarnessItems) else {
+        "task": task_record(items.task), "prompt_example": prompt_example(items.task, model)
+    }  # fmt: skip
+    packages = ("lm-eval", "datasets") if isinstance(items, HarnessItems) else ()
+    return run_record(model, about, kind="evaluate", settings=sections, engine=engine, packages=packages)
 
 
 def _work(folder: StudyFolder, items: OwnItems | HarnessItems, chains: list[Chain], progress: Progress) -> None:

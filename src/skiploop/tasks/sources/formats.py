@@ -138,10 +138,8 @@ _COLA_MATH = {"template": PROBLEM, "max_new_tokens": 512, "stop": (), "shown": "
 _COLA: dict[str, dict[str, Any]] = {
     "commonsenseqa": {"scoring": "choice"},
     "gsm8k": {"shots": 0, "stop": ()},
-    **{
-        name: {"template": PROBLEM, "max_new_tokens": 512, "stop": (), "shown": "solution"}
-        for name in ("math", "math-500")
-    },
+    "math": _COLA_MATH,
+    "math-500": _COLA_MATH,
 }
 
 
