@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from skiploop.cli.app import print_json
-from skiploop.cli.call import Call, Model, Out, TaskName
+from skiploop.cli.call import Call, Model, Out, ShowPrompt, TaskName
 from skiploop.cli.flags import Without, command
+from skiploop.cli.prompt import show_prompt as print_prompt
 from skiploop.studies.settings import StudySettings
 from skiploop.tasks.options import TaskOptions
 
@@ -20,6 +21,7 @@ def ablate(
     task: TaskName = "nano",
     study: Annotated[StudySettings, Without("name")],
     options: TaskOptions,
+    show_prompt: ShowPrompt = False,
     out: Out = None,
     call: Call,
 ) -> None:
@@ -29,8 +31,12 @@ def ablate(
     from skiploop.cli.progress import make_progress
 
     whole = call.tools.make_task(task, options)
+    opened = call.prepare(model, study.engine.trust_remote_code)
+    if show_prompt:
+        print_prompt(opened, whole, study.engine, limit=study.search.limit, json=call.json)
+        return
     found = run_ablation(
-        call.prepare(model, study.engine.trust_remote_code),
+        opened,
         whole,
         out=out,
         settings=study,
