@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 from tokenizers.processors import TemplateProcessing
 
 from skiploop import Chain, Engine, InvalidInput, LayeredModel, Request
+from skiploop.models import ends
 from skiploop.models.ends import beyond_greedy, end_of_turn, end_tokens
 from skiploop.models.loading import nano_folder
 
@@ -42,6 +43,7 @@ def said(model: LayeredModel) -> tuple[list[str], list[str | None]]:
         {"num_beams": 4},
         {"do_sample": True, "temperature": 5.0},
         {"no_repeat_ngram_size": 1},
+        {"min_length": 30},
     ],
     ids=str,
 )
@@ -137,3 +139,46 @@ def test_a_token_without_an_embedding_is_named(folder: Path) -> None:
         model.encode("surplus")
     with pytest.raises(InvalidInput, match="surplus"):
         model.encode_pair("sort:", "surplus")
+
+
+@pytest.mark.parametrize("ids, ends", [(-1, (2,)), (10**9, (2,)), ([28, -1], (28, 2)), ([], (2,)), (None, (2,))])
+def test_tokens_that_cant_be_generated_end_nothing(folder: Path, ids: Any, ends: tuple[int, ...]) -> None:
+    path = folder / "generation_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"eos_token_id": ids}))
+    assert LayeredModel.from_pretrained(str(folder)).eos_ids == ends
+
+
+@pytest.mark.parametrize("ids", ["2", 2.5, True, {"a": 1}, [[2]], [2, "x"]], ids=str)
+def test_an_end_that_is_no_token_id_is_refused(folder: Path, ids: Any) -> None:
+    path = folder / "generation_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"eos_token_id": ids}))
+    model = LayeredModel.from_pretrained(str(folder))
+    with pytest.raises(InvalidInput, match=r"eos_token_id is .*not a token id"):
+        model.generate(PROMPTS[0])
+
+
+def test_a_chat_template_that_never_ends_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = LayeredModel.from_pretrained("nano")
+    monkeypatch.setattr(ends, "_SECONDS", 0.2)
+    loop = "{% for a in range(99999) %}{% for b in range(99999) %}{{ a }}{% endfor %}{% endfor %}"
+    model.tokenizer.chat_template = loop
+    assert end_of_turn(model.tokenizer) == []
+
+
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        ({"num_return_sequences": 0}, "num_return_sequences"), ({"generation_config": 1}, "can't be given"),
+        ({"input_ids": 1}, "can't be given"), ({"max_length": 3}, "can't be given"), ({"num_beams": 0}, "doesn't work"),
+        ({"repetition_penalty": "x"}, "doesn't work"), ({"bad_words_ids": "x"}, "doesn't work"),
+        ({"temperature": -1.0, "do_sample": True}, "doesn't work"), ({"custom_generate": "a/b"}, "code from elsewhere"),
+        ({"stop_strings": ["1"]}, "give stop instead"), ({"nothing_like_it": 1}, "doesn't work"),
+        ({"max_new_tokens": 0}, "too small"), ({"max_new_tokens": 2.5}, "isn't a whole number"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_setting_that_doesnt_work_is_one_line(given: dict[str, Any], said: str) -> None:
+    model = LayeredModel.from_pretrained("nano")
+    with pytest.raises(InvalidInput, match=said) as error:
+        model.generate(PROMPTS[0], **{"max_new_tokens": 3, **given})
+    assert "\n" not in str(error.value)

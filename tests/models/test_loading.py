@@ -6,6 +6,7 @@ import copy
 import io
 import json
 import pickle
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import ViTConfig, ViTModel
 
 from skiploop import Chain, InvalidInput, LayeredModel, UnsupportedModel, run_chain
 from skiploop.models.loading import nano_folder
@@ -71,8 +73,87 @@ def test_weights_of_another_shape_are_refused(folder: Path) -> None:
         return weights | {name: weights[name][:-1].clone()}
 
     rewrite(folder, shortened)
-    with pytest.raises(InvalidInput, match=r"config\.json or the weights"):
+    with pytest.raises(
+        InvalidInput, match=r"other shapes.*layers\.1\.mlp\.up_proj\.weight \(255, 128\) for \(256, 128\)"
+    ):
         LayeredModel.from_pretrained(str(folder))
+
+
+@pytest.mark.parametrize("kind", [torch.int8, torch.bool, torch.int64], ids=str)
+def test_whole_numbers_for_weights_are_refused(folder: Path, kind: torch.dtype) -> None:
+    """transformers takes them for the weights themselves."""
+    rewrite(folder, lambda weights: {k: (w * 100).to(kind) if "mlp" in k else w for k, w in weights.items()})
+    with pytest.raises(InvalidInput, match=r"has the type .* for model\.layers\.0\.mlp"):
+        LayeredModel.from_pretrained(str(folder))
+
+
+@pytest.mark.parametrize("name", ["model.embed_tokens.weight", "lm_head.weight", "model.layers.3.mlp.up_proj.weight"])
+def test_a_single_weight_that_isnt_finite_is_found(folder: Path, name: str) -> None:
+    """In a row of the embeddings it spoils the texts with that token only."""
+
+    def spoilt(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        weights[name][3, 3] = float("nan")
+        return weights
+
+    rewrite(folder, spoilt)
+    with pytest.raises(InvalidInput, match=rf"{re.escape(name)} are not finite"):
+        LayeredModel.from_pretrained(str(folder)).check()
+
+
+@pytest.mark.parametrize("kind", ["mistral", "gemma", "olmo"])
+def test_a_type_whose_tensors_have_the_same_names_is_refused(folder: Path, kind: str) -> None:
+    configure(folder, model_type=kind)
+    with pytest.raises(InvalidInput, match=rf"model_type '{kind}', which is .*, and the architecture LlamaForCausalLM"):
+        LayeredModel.from_pretrained(str(folder))
+
+
+def test_a_head_that_differs_from_the_embeddings_is_kept(folder: Path) -> None:
+    """Also where config.json says that they are one: the file has both."""
+    ids = torch.arange(5, 15)[None]
+    own = LayeredModel.from_pretrained(str(folder)).logits(ids)
+    configure(folder, tie_word_embeddings=True)
+    assert torch.equal(LayeredModel.from_pretrained(str(folder)).logits(ids), own)
+
+
+def test_a_shard_that_is_missing_or_lacks_a_tensor_is_refused(folder: Path) -> None:
+    weights = load_file(folder / WEIGHTS)
+    (folder / WEIGHTS).unlink()
+    first, second = ({k: weights[k].clone() for k in sorted(weights)[start::2]} for start in (0, 1))
+    names = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
+    save_file(first, folder / names[0], metadata={"format": "pt"})
+    index = {**dict.fromkeys(first, names[0]), **dict.fromkeys(second, names[1])}
+    (folder / INDEX).write_text(json.dumps({"metadata": {}, "weight_map": index}))
+    with pytest.raises(InvalidInput, match=names[1]):
+        LayeredModel.from_pretrained(str(folder))
+    second.popitem()
+    save_file(second, folder / names[1], metadata={"format": "pt"})
+    with pytest.raises(InvalidInput, match="lacks weights"):
+        LayeredModel.from_pretrained(str(folder))
+
+
+def test_what_isnt_a_language_model_is_refused_by_check(tmp_path: Path) -> None:
+    config = ViTConfig(hidden_size=32, intermediate_size=64, num_hidden_layers=3, num_attention_heads=4)
+    with pytest.raises(UnsupportedModel, match="no vocabulary"):
+        LayeredModel(ViTModel(config)).check()
+
+
+def test_the_fingerprint_knows_the_tokenizer_and_the_ends(folder: Path) -> None:
+    own = LayeredModel.from_pretrained(str(folder)).fingerprint
+    assert own == LayeredModel.from_pretrained("nano").fingerprint
+    path = folder / "tokenizer.json"
+    whole = path.read_text()
+    path.write_text(whole.replace('"1"', '"¿"', 1).replace('"2"', '"1"', 1))
+    assert whole != path.read_text() and LayeredModel.from_pretrained(str(folder)).fingerprint != own
+    path.write_text(whole)
+    configure(folder, "generation_config.json", eos_token_id=[2, 28])
+    assert LayeredModel.from_pretrained(str(folder)).fingerprint != own
+
+
+def test_a_tokenizer_that_fails_on_a_text_is_one_line(folder: Path) -> None:
+    configure(folder, "tokenizer_config.json", model_max_length="many")
+    model = LayeredModel.from_pretrained(str(folder))
+    with pytest.raises(InvalidInput, match=r"tokenizer of .* can't encode 'calc"):
+        model.encode("calc:1+1=")
 
 
 def test_buffers_that_are_computed_anew_may_be_in_the_file(folder: Path) -> None:

@@ -3,6 +3,7 @@
 layered         `LayeredModel`: a model with its tokenizer, logits and generation under a chain
 loading         from a name or a folder to a model
 files           what is refused of a checkpoint's files
+adapters        adapters of PEFT, merged into their base
 ends            where a text ends, and how it is continued
 stops           texts at which a generated text ends
 chat            a tokenizer's chat template

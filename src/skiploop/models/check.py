@@ -48,6 +48,7 @@ def check_model(model: PreTrainedModel) -> CheckReport:
     model.eval()
     try:
         with torch.inference_mode():
+            _check_finite(model)
             _check_identity(model, num_layers)
             # Bidirectional models have a `generate` too, and no cache can make it consistent.
             with _refusing(f"its own generation, without any chain{_misnumbered(model)}", model):
@@ -77,7 +78,9 @@ def probe_chains(num_layers: int) -> list[Chain]:
 
 def _batch(model: PreTrainedModel) -> dict[str, torch.Tensor]:
     """Two sequences, the second left-padded by two; [2, 6]."""
-    vocabulary = model.config.get_text_config().vocab_size
+    vocabulary = getattr(model.config.get_text_config(), "vocab_size", None)
+    if not isinstance(vocabulary, int):
+        raise UnsupportedModel(f"{type(model).__name__} has no vocabulary of tokens; chains are for language models")
     generator = torch.Generator().manual_seed(0)
     # Away from the first ids, where special tokens usually are (a padding id inside a text changes some models).
     low = min(8, vocabulary - 1)
@@ -85,11 +88,22 @@ def _batch(model: PreTrainedModel) -> dict[str, torch.Tensor]:
     mask = torch.ones(2, _PROMPT, dtype=torch.long)
     mask[1, :2] = 0
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
-    device = model.get_input_embeddings().weight.device
+    with _refusing("on tokens", model):
+        device = model.get_input_embeddings().weight.device
     batch = {"input_ids": input_ids.to(device), "attention_mask": mask.to(device)}
     if "position_ids" in inspect.signature(model.forward).parameters:
         batch["position_ids"] = positions.to(device)
     return batch
+
+
+def _check_finite(model: PreTrainedModel) -> None:
+    """A row of the embeddings that isn't finite spoils only the texts with that token, and shows in no other."""
+    for name, weight in model.named_parameters():
+        if weight.dtype in _TOLERANCE and not weight.is_meta and not bool(torch.isfinite(weight).all()):
+            raise InvalidInput(
+                f"the weights {name} are not finite (NaN or infinite) in {weight.dtype}; the checkpoint may be "
+                "damaged, or the dtype too narrow: try --dtype float32 or bfloat16"
+            )
 
 
 def _misnumbered(model: PreTrainedModel) -> str:

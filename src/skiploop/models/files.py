@@ -1,9 +1,9 @@
 """What is refused of a checkpoint's files before and after transformers reads them.
 
 Before: sizes that no model has (they would fill memory before anything is checked), index files that name anything
-but safetensors in the same folder, attention kernels that would be code from elsewhere. After: weights that the files
-didn't have. transformers fills those up with random numbers and logs a table; a study on them would run to its end on
-noise.
+but safetensors in the same folder, weights that are whole numbers, attention kernels that would be code from elsewhere.
+After: weights that the files didn't have. transformers fills those up with random numbers and logs a table; a study on
+them would run to its end on noise.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from safetensors import safe_open
 from transformers import PreTrainedModel
 from transformers.utils import cached_file
 
@@ -33,7 +34,7 @@ LARGEST = {
 """The largest sizes in a config that are read; far above those of any model."""
 
 _NAMED = 4  # names in a message
-_INDEX = "model.safetensors.index.json"
+_SINGLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
 
 
 def check_config(name: str, config: Any, *, trusted: bool) -> None:
@@ -60,18 +61,48 @@ def check_config(name: str, config: Any, *, trusted: bool) -> None:
         )
 
 
-def check_index(name: str, place: str, revision: str | None) -> None:
-    """Raises InvalidInput where the index of the weights names anything but safetensors files beside it."""
+def check_architecture(name: str, config: Any, classes: Mapping[str, str]) -> None:
+    """Raises InvalidInput where config.json names a class that belongs to another type than its model_type.
+
+    transformers goes by the type alone. Where the tensors have the same names, as in many families, another model than
+    the one that was trained would run without a word.
+
+    Args:
+        name: the model's, for the message.
+        config: as transformers made it.
+        classes: causal language models by model_type.
+    """
+    own, written = classes.get(config.model_type), getattr(config, "architectures", None)
+    stated = written[0] if isinstance(written, list) and written else None
+    if own is not None and stated in set(classes.values()) and stated != own:
+        raise InvalidInput(
+            f"can't load the model {name!r}: its config.json has the model_type {config.model_type!r}, which is "
+            f"{own}, and the architecture {stated}; correct the one that is wrong"
+        )
+
+
+def find_file(place: str, file: str, revision: str | None) -> Path | None:
+    """A file of a folder, or of a model of the hub; None where there is none, or no network."""
+    found = cached_file(
+        place, file, revision=revision, _raise_exceptions_for_missing_entries=False,
+        _raise_exceptions_for_connection_errors=False, _raise_exceptions_for_gated_repo=False,
+    )  # fmt: skip
+    return None if found is None else Path(found)
+
+
+def check_index(name: str, place: str, revision: str | None) -> list[str]:
+    """The files that hold the weights.
+
+    Raises:
+        InvalidInput: the index names anything but safetensors files beside it.
+    """
     try:
-        path = cached_file(
-            place, _INDEX, revision=revision, _raise_exceptions_for_missing_entries=False,
-            _raise_exceptions_for_connection_errors=False, _raise_exceptions_for_gated_repo=False,
-        )  # fmt: skip
-        index = None if path is None else json.loads(Path(path).read_text(encoding="utf-8"))
+        path = find_file(place, _INDEX, revision)
+        index = None if path is None else json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InvalidInput(f"can't load the model {name!r}: {_INDEX} can't be read: {first_line(error)}") from error
     if index is None:
-        return
+        return [_SINGLE]
     files = index.get("weight_map") if isinstance(index, dict) else None
     if not isinstance(files, dict) or not files:
         raise InvalidInput(f"can't load the model {name!r}: {_INDEX} has no weight_map; was the download interrupted?")
@@ -81,6 +112,22 @@ def check_index(name: str, place: str, revision: str | None) -> None:
                 f"can't load the model {name!r}: {_INDEX} names {file!r:.80}; only safetensors files in the same "
                 "folder are read, no pickles and nothing from elsewhere"
             )
+    return sorted(set(files.values()))
+
+
+def check_types(name: str, path: Path) -> None:
+    """Raises InvalidInput where a file of a model that isn't quantised has whole numbers for weights.
+
+    transformers would take them for the weights themselves, without the scales that they need.
+    """
+    with safe_open(path, "pt") as file:
+        for key in file.keys():  # noqa: SIM118 - it isn't a mapping
+            kind = file.get_slice(key).get_dtype()
+            if key.endswith(".weight") and kind.startswith(("I", "U", "BOOL")):
+                raise InvalidInput(
+                    f"the checkpoint {name!r} has the type {kind} for {key}, but config.json says nothing of a "
+                    "quantisation (quantization_config); download it again, or correct config.json"
+                )
 
 
 def check_weights(
@@ -108,7 +155,7 @@ def check_weights(
     ):
         if keys:
             raise InvalidInput(
-                f"the checkpoint {name!r} {what}: {_listed(keys)}. transformers would go on with random or missing "
+                f"the checkpoint {name!r} {what}: {listed(keys)}. transformers would go on with random or missing "
                 "layers; download it again, correct config.json, or pass --allow-missing to run it all the same"
             )
 
@@ -116,7 +163,8 @@ def check_weights(
 def first_line(error: BaseException) -> str:
     """The first line of an error's text that says something, or its type."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:300] if lines else type(error).__name__
+    said = " ".join(lines[:2]) if lines and lines[0].endswith(":") else "".join(lines[:1])
+    return said[:300] or type(error).__name__
 
 
 def _unused(key: str) -> bool:
@@ -136,7 +184,8 @@ def _matters(key: str, model: PreTrainedModel, generates: bool) -> bool:
     return generates or re.search(r"\.\d+\.", key) is not None
 
 
-def _listed(keys: Iterable[str]) -> str:
+def listed(keys: Iterable[str]) -> str:
+    """The first few names in a sentence, and how many more there are."""
     names = sorted(keys)
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + more

@@ -19,13 +19,16 @@ from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput, UnsupportedModel
 from skiploop.models.chat import ChatTemplate, chat_template
 from skiploop.models.check import CheckReport, check_model
-from skiploop.models.ends import end_tokens, own_settings_aside
+from skiploop.models.ends import end_tokens, own_settings_aside, refuse_other_forms
 from skiploop.models.files import first_line
 from skiploop.models.loading import Opening, fingerprint, load
+from skiploop.models.memory import ran_out
 from skiploop.models.replay import find_layers, run_chain
 from skiploop.models.stops import StopCriteria, cut_at_stop, stop_tokens
+from skiploop.validate import whole_number
 
 _GENERATE_BATCH = 64  # prompts that LayeredModel.generate runs together
+_LIMITS = {"max_new_tokens", "stopping_criteria"}  # settings of its own
 
 
 class LayeredModel:
@@ -268,6 +271,7 @@ class LayeredModel:
             InvalidInput: numbers of chains and prompts differ, a prompt leaves no room for the answer, or a setting
                 would give something else than one text for each prompt.
         """
+        whole_number("max_new_tokens", max_new_tokens, 1)
         texts = [prompts] if isinstance(prompts, str) else list(prompts)
         if chain is None or isinstance(chain, Chain):
             chains = [chain or self.identity] * len(texts)
@@ -275,7 +279,7 @@ class LayeredModel:
             chains = list(chain)
         if len(chains) != len(texts):
             raise InvalidInput(f"{len(texts)} prompts and {len(chains)} chains; give one chain, or one for each prompt")
-        _refuse_other_forms(settings)
+        refuse_other_forms(settings)
         self.require_generation()
         for text in texts:
             self.require_room(text, max_new_tokens)
@@ -329,7 +333,13 @@ class LayeredModel:
         if stop:
             settings["stopping_criteria"] = [StopCriteria(self, rows, stop), *settings.get("stopping_criteria", ())]
         with torch.inference_mode(), run_chain(self.hf, chain), own_settings_aside(self.hf, ends, pad):
-            output = self.hf.generate(input_ids=ids, attention_mask=mask, **{"do_sample": False, **settings})
+            try:
+                output = self.hf.generate(input_ids=ids, attention_mask=mask, **{"do_sample": False, **settings})
+            except Exception as error:
+                if set(settings) <= _LIMITS or isinstance(error, (InvalidInput, UnsupportedModel)) or ran_out(error):
+                    raise
+                given = " ".join(f"{settings}".split())
+                raise InvalidInput(f"generate with {given:.120} doesn't work: {first_line(error)}") from error
         return [self.text_of(row, new, stop) for row, new in zip(rows, output[:, longest:].tolist(), strict=True)]
 
     def text_of(self, prompt: Sequence[int], new: Sequence[int], stop: Sequence[str] = ()) -> str:
@@ -342,18 +352,3 @@ class LayeredModel:
         if self.tokenizer is None:
             raise InvalidInput(f"the model {self.name} was wrapped without a tokenizer; pass one to LayeredModel")
         return self.tokenizer
-
-
-def _refuse_other_forms(settings: dict[str, Any]) -> None:
-    """Raises InvalidInput for settings of `generate` after which there isn't one text for each prompt."""
-    if (several := settings.get("num_return_sequences", 1)) != 1:
-        raise InvalidInput(
-            f"num_return_sequences={several!r} would give several texts for a prompt, and `generate` gives one; "
-            "give the prompt several times, or use run_chain and the model's own generate"
-        )
-    for name, value in settings.items():
-        if value and name.startswith(("return_dict", "output_", "return_legacy", "streamer")):
-            raise InvalidInput(
-                f"{name}={value!r} changes the form of the output, and `generate` returns texts; use run_chain and the "
-                "model's own generate"
-            )

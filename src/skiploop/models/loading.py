@@ -28,7 +28,16 @@ from transformers import (
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from skiploop.errors import InvalidInput, UnsupportedModel
-from skiploop.models.files import check_config, check_index, check_weights, first_line
+from skiploop.models.adapters import base_of, find_adapter, merged
+from skiploop.models.files import (
+    check_architecture,
+    check_config,
+    check_index,
+    check_types,
+    check_weights,
+    find_file,
+    first_line,
+)
 
 DTYPES = ("auto", "float32", "bfloat16", "float16", "float64")
 
@@ -74,20 +83,44 @@ def load(name: str, opening: Opening | None = None) -> Loaded:
     """
     opening = opening or Opening()
     place = _place(name)
-    if (Path(place) / "adapter_config.json").is_file() and not (Path(place) / "config.json").is_file():
-        return _load_adapter(name, place, replace(opening, revision=None))
-    folder, extra = _gguf(name, place)
-    common = {"revision": opening.revision, "trust_remote_code": opening.trust_remote_code} | extra
-    if not extra:
-        found = _read(name, "config.json", PreTrainedConfig.get_config_dict, folder, revision=opening.revision)[0]
-        check_config(name, found, trusted=opening.trust_remote_code)
-        check_index(name, folder, opening.revision)
+    adapter = None if Path(place).is_file() else find_adapter(name, place, opening.revision)
+    if adapter is not None:
+        loaded = load(base_of(name, adapter), replace(opening, revision=None))
+        whole = _read(name, "the adapter", merged, name, loaded.model, adapter, opening.revision)
+        return Loaded(whole.eval(), loaded.tokenizer, name, loaded.revision)
+    folder, gguf = _gguf(name, place)
+    common = {"revision": opening.revision, "trust_remote_code": opening.trust_remote_code} | gguf
+    if not gguf:
+        _check_files(name, folder, opening)
     config = _read(name, "config.json", AutoConfig.from_pretrained, folder, **common)
     if getattr(config, "is_encoder_decoder", False):
         raise UnsupportedModel(
             f"{name} ({config.model_type}) is an encoder-decoder: it has two stacks of layers and cross-attention "
             "between them; use a decoder-only or an encoder-only model"
         )
+    if not opening.trust_remote_code:
+        check_architecture(name, config, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
+    model = _model(name, folder, config, opening, common)
+    tokenizer = _read(name, "the tokenizer's files", AutoTokenizer.from_pretrained, folder, **common)
+    commit = (
+        getattr(model.config, "_commit_hash", None) or opening.revision or ("local" if Path(place).exists() else "main")
+    )
+    return Loaded(_moved(model, opening.device), tokenizer, name, str(commit))
+
+
+def _check_files(name: str, folder: str, opening: Opening) -> None:
+    """What is refused before transformers reads anything but config.json."""
+    config = _read(name, "config.json", PreTrainedConfig.get_config_dict, folder, revision=opening.revision)[0]
+    check_config(name, config, trusted=opening.trust_remote_code)
+    files = check_index(name, folder, opening.revision)
+    for file in files if config.get("quantization_config") is None else ():
+        path = _read(name, file, find_file, folder, file, opening.revision)
+        if path is not None:
+            _read(name, file, check_types, name, path)
+
+
+def _model(name: str, folder: str, config: Any, opening: Opening, common: dict[str, Any]) -> PreTrainedModel:
+    """The weights in their model, all of them, and nothing left over."""
     causal = config.model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and not _is_encoder(config)
     kernel = {"attn_implementation": opening.attn_implementation} if opening.attn_implementation else {}
     model, info = _read(
@@ -98,33 +131,13 @@ def load(name: str, opening: Opening | None = None) -> Loaded:
         dtype=_dtype(opening.dtype),
         use_safetensors=True,
         output_loading_info=True,
+        ignore_mismatched_sizes=True,  # told by name, below
         **kernel,
         **common,
     )
     check_weights(name, model, info, allow_missing=opening.allow_missing)
-    tokenizer = _read(name, "the tokenizer's files", AutoTokenizer.from_pretrained, folder, **common)
-    commit = (
-        getattr(model.config, "_commit_hash", None) or opening.revision or ("local" if Path(place).exists() else "main")
-    )
-    return Loaded(_moved(model, opening.device), tokenizer, name, str(commit))
-
-
-def _load_adapter(name: str, place: str, opening: Opening) -> Loaded:
-    """A base model with the adapter of a PEFT folder merged into its weights."""
-    if find_spec("peft") is None:
-        raise InvalidInput(
-            f"the folder {name!r} holds an adapter, no whole model; to run it on its base: pip install 'skiploop[peft]'"
-        )
-    import peft
-
-    adapter = _read(name, "the adapter (adapter_config.json)", peft.PeftConfig.from_pretrained, place)
-    base = str(adapter.base_model_name_or_path)
-    if not base or base == "None":
-        raise InvalidInput(f"the adapter in {name!r} names no base model in adapter_config.json; add it there")
-    loaded = load(base, opening)
-    on_top = _read(name, "the adapter (adapter_model.safetensors)", peft.PeftModel.from_pretrained, loaded.model, place)
-    merged = _read(name, "the adapter", on_top.merge_and_unload)
-    return Loaded(merged.eval(), loaded.tokenizer, name, loaded.revision)
+    loaded: PreTrainedModel = model
+    return loaded
 
 
 def _gguf(name: str, place: str) -> tuple[str, dict[str, str]]:
@@ -234,11 +247,13 @@ def _read(name: str, what: str, reader: Any, *given: Any, **settings: Any) -> An
         # tokenizers' own language, which isn't an Exception.
         if isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit)):
             raise
-        raise InvalidInput(
-            f"can't load the model {name!r}: {what}: {first_line(error)} (known are: nano, smollm2, a folder "
-            "written by save_pretrained with safetensors weights, a GGUF file, or a name on the Hugging Face hub, for "
-            "which there must be network or a local copy)"
-        ) from error
+        known = (
+            "the files may be damaged, or made for another version of transformers"
+            if Path(_place(name)).exists()
+            else "known are: nano, smollm2, a folder written by save_pretrained with safetensors weights, a GGUF file, "
+            "or a name on the Hugging Face hub, for which there must be network or a local copy"
+        )
+        raise InvalidInput(f"can't load the model {name!r}: {what}: {first_line(error)} ({known})") from error
     finally:
         transformers.logging.set_verbosity(previous)
 
