@@ -382,7 +382,7 @@ class Engine:
     def _result(self, job: _Job, scored: dict[ScoringPair, Score]) -> Result:
         scores_of = [scored[layout, job.request.chain.layers] for layout in job.layouts]
         if job.request.expected is not None:
-            return Result(matched=scores_of[0].matched)
+            return _verdict(scores_of[0], job.request.with_loglikelihood)
         tokens = [score for each in scores_of for score in each.loglikelihoods]
         hits = [hit for each in scores_of for hit in each.hits]
         lengths = [length for layout in job.layouts for length in layout.lengths]
@@ -392,6 +392,14 @@ class Engine:
             greedy.append(all(hits[start : start + length]))
             start += length
         return Result(loglikelihoods=tuple(sums), num_tokens=tuple(lengths), greedy=tuple(greedy))
+
+
+def _verdict(score: Score, with_loglikelihood: bool) -> Result:
+    """Of an expected text."""
+    if not with_loglikelihood:
+        return Result(matched=score.matched)
+    tokens = score.loglikelihoods
+    return Result(loglikelihoods=(float(sum(tokens)),), num_tokens=(len(tokens),), matched=score.matched)
 
 
 def _default_cache_bytes(device: torch.device) -> int:

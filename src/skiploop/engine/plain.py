@@ -40,7 +40,8 @@ class PlainEngine:
             _, expected = self.model.encode_pair(request.prompt, request.expected, move_space=False)
             emitted = self._generate(request, len(expected) + 1)
             ended = len(emitted) > len(expected) and emitted[len(expected)] in self.model.eos_ids
-            return Result(matched=ended and emitted[: len(expected)] == expected)
+            matched = ended and emitted[: len(expected)] == expected
+            return self._graded(request, expected, matched) if request.with_loglikelihood else Result(matched=matched)
         emitted = self._sample(request) if request.temperature > 0 else self._generate(request, request.max_new_tokens)
         return Result(text=self.model.text_of(self.model.encode(request.prompt), emitted, request.stop))
 
@@ -59,6 +60,15 @@ class PlainEngine:
                 lengths.append(len(answer))
                 self.layer_calls += len(request.chain)
         return Result(loglikelihoods=tuple(sums), num_tokens=tuple(lengths), greedy=tuple(greedy))
+
+    def _graded(self, request: Request, expected: Sequence[int], matched: bool) -> Result:
+        """A verdict with the log-likelihood of the expected text and its end, by a pass of its own."""
+        prompt, _ = self.model.encode_pair(request.prompt, request.expected or "", move_space=False)
+        answer = [*expected, *self.model.eos_ids[:1]]
+        with run_chain(self.model.hf, request.chain):
+            total = float(loglikelihoods(self.model, prompt, answer).sum())
+        self.layer_calls += len(request.chain)
+        return Result(loglikelihoods=(total,), num_tokens=(len(answer),), matched=matched)
 
     def _sample(self, request: Request) -> list[int]:
         """Tokens drawn one by one, from the same generator as in `skiploop.engine.decoding`.

@@ -27,6 +27,7 @@ class Request:
         continuations: score each of these texts after the prompt (log-likelihood, in nats); tokens where the prompt is.
         max_new_tokens: generate at most this many tokens, EOS included.
         expected: check whether greedy decoding would emit exactly this text and then EOS.
+        with_loglikelihood: also give the log-likelihood of the expected text with EOS, where one pass decides.
         temperature: 0 generates greedily; above 0 tokens are sampled, reproducibly for a given `seed`.
         seed: for the sampling of this request alone.
         cache_policy: of loops while generating, see `skiploop.chains.policy`. Continuations are scored in one forward
@@ -39,6 +40,7 @@ class Request:
     continuations: tuple[Text, ...] = ()
     max_new_tokens: int = 0
     expected: str | None = None
+    with_loglikelihood: bool = False
     temperature: float = 0.0
     seed: int = 0
     cache_policy: CachePolicy = "own"
@@ -64,7 +66,8 @@ class Result:
 
     Attributes:
         loglikelihoods: one for each continuation, summed over its tokens, in nats; NaN where the chain broke the model.
-        num_tokens: number of tokens of each continuation.
+            That of the expected text alone where `with_loglikelihood` asks for it; none where it had to be generated.
+        num_tokens: number of tokens of each of these.
         greedy: whether greedy decoding would emit each continuation.
         text: the generated text without EOS, special tokens left out.
         matched: whether greedy decoding emits the expected text and then EOS.

@@ -9,6 +9,7 @@ folder            a study's folder
 lines             lines of its journals, read and checked
 arms              who searches for what, on which input, with which seed
 evaluation        what the engine is asked for, and what its answer is worth
+guide             how near a wrong answer came, for searchers alone
 evaluations       pairs of input and chain, each evaluated once and journalled
 rounds            all arms of all inputs in lock-step
 worklist          work in units of several requests, journalled and resumed

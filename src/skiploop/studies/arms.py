@@ -23,6 +23,7 @@ from itertools import islice
 from skiploop.chains.chain import Chain
 from skiploop.searchers import Searcher, make_searcher
 from skiploop.spaces.space import Space
+from skiploop.studies.guide import guided_reward
 from skiploop.studies.settings import StudySettings
 from skiploop.tasks import Example, Task
 from skiploop.tasks.answers.text import letters
@@ -43,15 +44,29 @@ def seed_for(seed: int, arm: str, example_id: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one evaluation said: the reward by the gold answer and by the wrong one, None where unknown."""
+    """What one evaluation said by the gold answer and by the wrong one, None where unknown.
+
+    Attributes:
+        rewards: the verdicts.
+        answer: what was answered.
+        guides: how near the chain came to each answer, see `skiploop.studies.guide`.
+    """
 
     rewards: tuple[float | None, float | None]
     answer: str | None = None
+    guides: tuple[float | None, float | None] = (None, None)
 
     def merged(self, other: Outcome) -> Outcome:
         """What both know; this one's word counts where both know something."""
-        gold, wrong = (a if a is not None else b for a, b in zip(self.rewards, other.rewards, strict=True))
-        return Outcome((gold, wrong), self.answer if self.answer is not None else other.answer)
+        answer = self.answer if self.answer is not None else other.answer
+        return Outcome(_first_known(self.rewards, other.rewards), answer, _first_known(self.guides, other.guides))
+
+
+def _first_known(
+    first: tuple[float | None, float | None], second: tuple[float | None, float | None]
+) -> tuple[float | None, float | None]:
+    gold, wrong = (a if a is not None else b for a, b in zip(first, second, strict=True))
+    return gold, wrong
 
 
 @dataclass(slots=True)
@@ -76,9 +91,12 @@ class Arm:
         self.done = not chains
         return chains
 
-    def tell(self, chain: Chain, reward: float, least_depth: int | None) -> None:
-        """Counts an evaluation; `least_depth` is the depth at which a right chain can't be bettered."""
-        self.searcher.tell(chain, reward)
+    def tell(self, chain: Chain, reward: float, least_depth: int | None, guide: float | None = None) -> None:
+        """Counts an evaluation; `least_depth` is the depth at which a right chain can't be bettered.
+
+        The guide is for the searcher alone: whether the arm has found something is the verdict's business.
+        """
+        self.searcher.tell(chain, guided_reward(reward, guide))
         self.used += 1
         self.best = max(self.best, reward)
         if reward >= 1 and least_depth is not None and len(chain) <= least_depth:

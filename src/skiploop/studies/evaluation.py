@@ -18,6 +18,7 @@ from skiploop.chains.chain import Chain
 from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
 from skiploop.studies.arms import GOLD, InputState, Outcome
+from skiploop.studies.guide import guide_of
 from skiploop.tasks import Example, Task, Verdict
 
 
@@ -32,10 +33,10 @@ class Encoder(Protocol):
         """The tokens of a text, with the tokenizer's special tokens."""
 
 
-def request(task: Task, target: Example, chain: Chain) -> Request:
-    """What is run to judge a chain by a target."""
+def request(task: Task, target: Example, chain: Chain, *, guided: bool = False) -> Request:
+    """What is run to judge a chain by a target, and where `guided` also to say how near it came."""
     if task.verbatim:
-        return Request(target.prompt, chain, expected=target.answer)
+        return Request(target.prompt, chain, expected=target.answer, with_loglikelihood=guided)
     return shown_request(task, target, chain)
 
 
@@ -63,12 +64,18 @@ def reward(task: Task, target: Example, result: Result) -> float:
 def outcome(task: Task, state: InputState, target: int, result: Result) -> Outcome:
     """What one answer to `request` says about the gold answer and about the wrong one."""
     if task.verbatim:
-        matched = float(bool(result.matched))
-        return Outcome((matched, None) if target == GOLD else (None, matched))
+        matched, near = float(bool(result.matched)), guide_of(task, state.targets[target], result)
+        return (
+            Outcome((matched, None), None, (near, None))
+            if target == GOLD
+            else Outcome((None, matched), None, (None, near))
+        )
     gold, wrong = state.targets
     verdict = shown_verdict(task, gold, result)
     other = None if wrong is None else shown_verdict(task, wrong, result).reward
-    return Outcome((verdict.reward, other), verdict.answer)
+    return Outcome(
+        (verdict.reward, other), verdict.answer, (guide_of(task, gold, result), guide_of(task, wrong, result))
+    )
 
 
 def wrong_target(task: Task, state: InputState, answer: str | None, text: str | None) -> Example | None:

@@ -18,13 +18,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from skiploop.chains.chain import Chain
-from skiploop.engine.request import Request, Runner
+from skiploop.engine.request import Request, Result, Runner
 from skiploop.errors import InvalidInput
 from skiploop.spaces.space import Space
 from skiploop.storage.files import Line
 from skiploop.storage.journal import Journal
 from skiploop.studies.arms import GOLD, Arm, InputState, Outcome
 from skiploop.studies.evaluation import check_scores, outcome, request, shown_request, shown_verdict, wrong_target
+from skiploop.studies.guide import guide_of
 from skiploop.studies.lines import problem
 from skiploop.studies.progress import Progress
 from skiploop.studies.settings import StudySettings
@@ -149,9 +150,27 @@ class Rounds:
             line = new_line(0, ask, verdict.reward) | {"answer": verdict.answer}
             if not self._task.scores_options:
                 line["text"] = result.text or ""
-            ask.state.remember(ask.chain, line_outcome(line, GOLD))
             lines.append(line)
+            if self._settings.search.guided:
+                line |= guides(*self._identity_guides(ask, line, result))
+            ask.state.remember(ask.chain, line_outcome(line, GOLD))
         return lines
+
+    def _identity_guides(self, ask: Ask, line: Line, result: Result) -> tuple[float | None, ...]:
+        """How near the identity came to the right answer and to the control's, where it is wrong.
+
+        Its own answer is generated where texts are judged, so it takes a forced pass for each of the two.
+        """
+        if line["reward"] >= 1:
+            return None, None
+        wrong = wrong_target(self._task, ask.state, line["answer"], line.get("text"))
+        targets = (ask.state.example, wrong)
+        if not self._task.verbatim:
+            return tuple(guide_of(self._task, target, result) for target in targets)
+        known = [target for target in targets if target is not None]
+        results = self._runner.run([request(self._task, each, ask.chain, guided=True) for each in known])
+        found = [guide_of(self._task, each, result) for each, result in zip(known, results, strict=True)]
+        return found[0], found[1] if wrong is not None else None
 
     def _chain_lines(self, number: int, asks: list[Ask]) -> list[Line]:
         self._execute(asks)
@@ -161,6 +180,8 @@ class Rounds:
             reward, other = known.rewards[ask.target], known.rewards[1 - ask.target]
             assert reward is not None, "what was asked has been executed"
             line = new_line(number, ask, reward)
+            if self._settings.search.guided:
+                line |= guides(known.guides[ask.target], known.guides[1 - ask.target])
             if not self._task.verbatim:
                 # One execution is judged by both targets; both are kept, so that resuming needn't repeat it.
                 line |= {"answer": known.answer} | ({} if other is None else {"other": other})
@@ -178,7 +199,7 @@ class Rounds:
             assert target is not None, "an arm has a target"
             kind = ask.target if self._task.verbatim else GOLD
             key = (ask.state.example.id, ask.chain.layers, kind)
-            missing.setdefault(key, (ask, request(self._task, target, ask.chain)))
+            missing.setdefault(key, (ask, request(self._task, target, ask.chain, guided=self._settings.search.guided)))
         if not missing:
             return
         results = self._runner.run([wanted for _, wanted in missing.values()])
@@ -187,14 +208,15 @@ class Rounds:
 
     def _tell(self, ask: Ask, line: Line) -> None:
         if ask.arm is not None:
-            ask.arm.tell(ask.chain, line["reward"], self._least_depth)
+            ask.arm.tell(ask.chain, line["reward"], self._least_depth, line.get("guide"))
             self.done += 1
             return
         state, reward = ask.state, line["reward"]
         wrong = wrong_target(self._task, state, line["answer"], line.get("text")) if reward < 1 else None
         state.start(self._settings, self._space, wrong)
         for arm in state.arms:
-            arm.tell(ask.chain, 0.0 if arm.target != GOLD else reward, self._least_depth)
+            told = (reward, line.get("guide")) if arm.target == GOLD else (0.0, line.get("other_guide"))
+            arm.tell(ask.chain, told[0], self._least_depth, told[1])
         self.done += len(state.arms)
 
     def _oracle(self) -> float:
@@ -222,7 +244,15 @@ class Rounds:
 def line_outcome(line: Line, target: int) -> Outcome:
     """What a line of the journal says of its chain."""
     reward, other = line["reward"], line.get("other")
-    return Outcome((reward, other) if target == GOLD else (other, reward), line.get("answer"))
+    near = line.get("guide"), line.get("other_guide")
+    if target == GOLD:
+        return Outcome((reward, other), line.get("answer"), near)
+    return Outcome((other, reward), line.get("answer"), near[::-1])
+
+
+def guides(own: float | None, other: float | None) -> Line:
+    """What a line of the journal says of guides, which are no part of a verdict."""
+    return {name: guide for name, guide in (("guide", own), ("other_guide", other)) if guide is not None}
 
 
 def new_line(number: int, ask: Ask, reward: float) -> Line:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # Searchers and spaces are imported where one is made: `skiploop --help` reads this module, and is to answer at once.
 
 ENGINES = ("auto", "compiled", "plain")
+GUIDES = ("auto", "none")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,8 @@ class SearchSettings:
         searcher: how chains are looked for, one of `skiploop.searchers.SEARCHERS`; `auto` is the best of them, and
             becomes its name here.
         searcher_settings: fields of the searcher's settings; those left out are filled with its defaults.
+        guide: `auto` tells the searcher of a wrong answer how near it came (`skiploop.studies.guide`); `none`, and
+            the searcher `cola` in any case, 1 or 0 alone.
         seed: of the searchers. The sample of inputs is the same for every seed.
         per_round: most chains that one searcher is asked for before its rewards are told.
         stop_early: stop an input when nothing better can come: right, at the least depth of the space.
@@ -58,6 +61,9 @@ class SearchSettings:
             },
         ),
     ] = field(default_factory=dict)
+    guide: Annotated[str, Flag("auto: say how near a wrong answer came; none: right or wrong.", panel=SEARCHER)] = (
+        "auto"
+    )
     seed: Annotated[int, Flag("Of the searchers; the sample of inputs stays.")] = 0
     per_round: Annotated[int, Flag("Chains asked of a searcher at a time (4; static: 8).", panel=STUDY)] = 4
     stop_early: Annotated[bool, Flag("Stop at a right chain of the least depth.", panel=STUDY)] = False
@@ -74,9 +80,16 @@ class SearchSettings:
         whole_number("seed", self.seed, 0)
         if self.limit is not None:
             whole_number("limit", self.limit, 1)
+        if self.guide not in GUIDES:
+            raise InvalidInput(f"unknown guide {self.guide!r}; use one of {', '.join(GUIDES)}")
         object.__setattr__(self, "searcher", resolved_name(self.searcher))
         if not isinstance(self.warm_start, (str, Path)):
             object.__setattr__(self, "warm_start", _sequences(self.warm_start))
+
+    @property
+    def guided(self) -> bool:
+        """Whether the searcher is told how near a wrong answer came: CoLa's tree isn't, as in its paper; peers don't learn."""
+        return self.guide == "auto" and self.searcher not in ("cola", "random", "nearby")
 
     def make_searcher(self, space: Space, seed: int) -> Searcher:
         """The searcher of an arm other than the random one, with the chains to try first in front of it."""

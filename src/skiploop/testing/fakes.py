@@ -67,7 +67,13 @@ class FakeRunner:
             ]
             return Result(tuple(scores), (1,) * len(scores))
         text = self.text(request)
-        return Result(text=text) if request.expected is None else Result(matched=text == request.expected)
+        if request.expected is None:
+            return Result(text=text)
+        matched = text == request.expected
+        if not request.with_loglikelihood:
+            return Result(matched=matched)
+        nats = -(digest(request.prompt, request.chain.layers, request.expected) % 1000) / 100.0
+        return Result(loglikelihoods=(nats,), num_tokens=(len(request.expected) + 1,), matched=matched)
 
     def text(self, request: Request) -> str:
         assert isinstance(request.prompt, str)

@@ -63,7 +63,7 @@ def rebuild(run: Mapping[str, Any], lines: Sequence[Line]) -> list[TreeNode] | N
         return None
     arm = Arm("search", searcher, settings.search.budget)
     least = least_depth(space) if settings.search.stop_early else None
-    arm.tell(space.identity, lines[0]["reward"], least)
+    arm.tell(space.identity, lines[0]["reward"], least, lines[0].get("guide"))
     own = [line for line in lines if line["arm"] == "search"]
     for _, batch in groupby(own, key=lambda line: line["round"]):
         told = list(batch)
@@ -71,7 +71,7 @@ def rebuild(run: Mapping[str, Any], lines: Sequence[Line]) -> list[TreeNode] | N
         if [chain.to_json() for chain in asked] != [line["chain"] for line in told]:
             return None
         for chain, line in zip(asked, told, strict=True):
-            arm.tell(chain, line["reward"], least)
+            arm.tell(chain, line["reward"], least, line.get("guide"))
     names = TreeNode.__slots__
     return [TreeNode(**{name: node[name] for name in names}) for node in searcher.tree()]
 

@@ -1,0 +1,46 @@
+"""The guide: how near a chain came to an answer, from the pass that also gives the verdict. No torch.
+
+A verdict is 1 or 0, and until the first 1 it teaches a searcher nothing. The guide g, in [0, 1], does:
+
+    verbatim           exp(mean log p(token)) over the tokens of the wanted answer and its end
+    choice, letter     the soft-max share of the wanted option, of the scores that decide between the options
+    all others         none: the verdict allows many texts, and a pass over one of them would be one more
+
+A searcher is told 1 where the answer is right and g / 2 where it isn't, so no wrong answer comes near a right one. The
+control is guided to its wrong answer in the same way. Figures use verdicts only.
+"""
+
+from __future__ import annotations
+
+import math
+
+from skiploop.engine.request import Result
+from skiploop.tasks import Example, Task
+
+_DIGITS = 5  # kept of a guide: rounding in other batches or on other machines is smaller
+
+
+def guided_reward(reward: float, guide: float | None) -> float:
+    """What a searcher is told of a verdict and a guide; the verdict alone where there is no guide."""
+    return reward if guide is None else max(reward, guide / 2)
+
+
+def guide_of(task: Task, target: Example | None, result: Result) -> float | None:
+    """How near an answer came to the target, None where its scoring has no guide."""
+    if target is None or not result.loglikelihoods:
+        return None
+    if task.scores_options:
+        return _share(task.option_scores(target, result.loglikelihoods, result.num_tokens), target.gold)
+    mean = result.loglikelihoods[0] / result.num_tokens[0]
+    return 0.0 if math.isnan(mean) else _rounded(math.exp(min(mean, 0.0)))
+
+
+def _share(scores: list[float] | None, wanted: int | None) -> float:
+    if scores is None or wanted is None or not math.isfinite(top := max(scores)):
+        return 0.0
+    weights = [math.exp(score - top) for score in scores]
+    return _rounded(weights[wanted] / sum(weights))
+
+
+def _rounded(guide: float) -> float:
+    return round(guide, _DIGITS)

@@ -1,0 +1,85 @@
+"""The guide: told to searchers beside verdicts, in the journal, and never a verdict itself."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from skiploop import search
+from skiploop.engine.request import Result
+from skiploop.storage.files import Line
+from skiploop.studies.arms import Arm
+from skiploop.studies.guide import guide_of, guided_reward
+from skiploop.testing.fakes import FakeModel, FakeRunner, digest, fake_task, options
+
+SCORINGS = ("verbatim", "choice")
+
+
+def lines(out: Path) -> list[Line]:
+    found = map(json.loads, (out / "journal.jsonl").read_text().splitlines())
+    return [line for line in found if "reward" in line]
+
+
+def test_no_guide_makes_a_wrong_answer_a_right_one() -> None:
+    assert [guided_reward(0.0, guide) for guide in (None, 0.0, 0.5, 1.0)] == [0.0, 0.0, 0.25, 0.5]
+    assert [guided_reward(1.0, guide) for guide in (None, 0.0, 1.0)] == [1.0, 1.0, 1.0]
+
+
+def test_the_guide_of_options_is_the_share_of_the_wanted_one() -> None:
+    task = fake_task(1, "choice")
+    result = Result(loglikelihoods=tuple(math.log(p) for p in (0.1, 0.2, 0.3, 0.4)), num_tokens=(1, 1, 1, 1))
+    assert guide_of(task, task.examples[0], result) == pytest.approx(0.1)
+    broken = Result(loglikelihoods=(math.nan,) * 4, num_tokens=(1, 1, 1, 1))
+    assert guide_of(task, task.examples[0], broken) == 0.0
+
+
+@pytest.mark.parametrize("scoring", SCORINGS)
+def test_verdicts_and_guides_stay_apart(scoring: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, float, float | None]] = []
+    tell = Arm.tell
+
+    def noted(arm: Arm, chain: object, reward: float, least: int | None, guide: float | None = None) -> None:
+        told.append((arm.name, reward, guide))
+        tell(arm, chain, reward, least, guide)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Arm, "tell", noted)
+    search(FakeModel(), fake_task(10, scoring), out=tmp_path / "s", runner=FakeRunner(), searcher="gp", **options())
+    found = [line for line in lines(tmp_path / "s") if line["arm"] != "identity"]
+    assert {line["reward"] for line in found} <= {0.0, 1.0}
+    assert all(0 <= line["guide"] <= 1 for line in found)
+    assert len({line["guide"] for line in found}) > 20
+    assert all(guide is not None for name, reward, guide in told if name in ("search", "control") and reward < 1)
+
+
+def test_the_control_is_guided_to_its_wrong_answer(tmp_path: Path) -> None:
+    search(FakeModel(), fake_task(10), out=tmp_path / "s", runner=FakeRunner(), searcher="gp", **options())
+    prompts = {each.id: each.prompt for each in fake_task(10).examples}
+    control = [line for line in lines(tmp_path / "s") if line["arm"] == "control"]
+    assert control
+    for line in control:
+        nats = -(digest(prompts[line["input"]], tuple(line["chain"]), line["target"]) % 1000) / 100.0
+        assert line["guide"] == pytest.approx(math.exp(nats / (len(line["target"]) + 1)), abs=1e-5)
+
+
+@pytest.mark.parametrize("scoring", SCORINGS)
+def test_a_resumed_study_tells_the_same_guides(scoring: str, tmp_path: Path) -> None:
+    def run(name: str) -> bytes:
+        search(
+            FakeModel(), fake_task(10, scoring), out=tmp_path / name, runner=FakeRunner(), searcher="gp", **options()
+        )
+        return (tmp_path / name / "journal.jsonl").read_bytes()
+
+    whole = run("whole")
+    run("cut")
+    (tmp_path / "cut" / "summary.json").unlink()
+    (tmp_path / "cut" / "journal.jsonl").write_bytes(whole[: len(whole) // 2])
+    assert run("cut") == whole
+
+
+@pytest.mark.parametrize("searcher, guide", [("cola", "auto"), ("gp", "none")])
+def test_the_paper_and_none_are_told_verdicts_alone(searcher: str, guide: str, tmp_path: Path) -> None:
+    search(FakeModel(), fake_task(10), out=tmp_path, runner=FakeRunner(), searcher=searcher, guide=guide, **options())
+    assert not any("guide" in line or "other_guide" in line for line in lines(tmp_path))
