@@ -88,7 +88,7 @@ class SearchSettings:
 
     @property
     def guided(self) -> bool:
-        """Whether the searcher is told how near a wrong answer came: CoLa's tree isn't, as in its paper; peers don't learn."""
+        """Whether the searcher is told how near it came: not CoLa's, as in the paper; peers don't learn."""
         return self.guide == "auto" and self.searcher not in ("cola", "random", "nearby")
 
     def make_searcher(self, space: Space, seed: int) -> Searcher:
