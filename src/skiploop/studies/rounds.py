@@ -29,7 +29,7 @@ from skiploop.studies.guide import guide_of
 from skiploop.studies.lines import problem
 from skiploop.studies.progress import Progress
 from skiploop.studies.settings import StudySettings
-from skiploop.tasks import Task
+from skiploop.tasks import Example, Task
 
 _KEYS = ("round", "input", "arm", "chain")  # what a line of the journal must have in common with an ask
 
@@ -142,8 +142,9 @@ class Rounds:
 
     def _identity_lines(self, asks: list[Ask]) -> list[Line]:
         requests = [shown_request(self._task, ask.state.example, ask.chain) for ask in asks]
+        results = self._runner.run(requests)
         lines = []
-        for ask, result in zip(asks, self._runner.run(requests), strict=True):
+        for ask, result in zip(asks, results, strict=True):
             example = ask.state.example
             check_scores(example, result, self._dtype)
             verdict = shown_verdict(self._task, example, result)
@@ -151,26 +152,35 @@ class Rounds:
             if not self._task.scores_options:
                 line["text"] = result.text or ""
             lines.append(line)
-            if self._settings.search.guided:
-                line |= guides(*self._identity_guides(ask, line, result))
+        if self._settings.search.guided:
+            self._guide_identities(asks, lines, results)
+        for ask, line in zip(asks, lines, strict=True):
             ask.state.remember(ask.chain, line_outcome(line, GOLD))
         return lines
 
-    def _identity_guides(self, ask: Ask, line: Line, result: Result) -> tuple[float | None, ...]:
-        """How near the identity came to the right answer and to the control's, where it is wrong.
+    def _guide_identities(self, asks: list[Ask], lines: list[Line], results: Sequence[Result]) -> None:
+        """Notes in the lines how near a wrong identity came to the right answer and to the control's.
 
         Its own answer is generated where texts are judged, so it takes a forced pass for each of the two.
         """
-        if line["reward"] >= 1:
-            return None, None
-        wrong = wrong_target(self._task, ask.state, line["answer"], line.get("text"))
-        targets = (ask.state.example, wrong)
-        if not self._task.verbatim:
-            return tuple(guide_of(self._task, target, result) for target in targets)
-        known = [target for target in targets if target is not None]
-        results = self._runner.run([request(self._task, each, ask.chain, guided=True) for each in known])
-        found = [guide_of(self._task, each, result) for each, result in zip(known, results, strict=True)]
-        return found[0], found[1] if wrong is not None else None
+        wrong = [each for each in zip(asks, lines, results, strict=True) if each[1]["reward"] < 1]
+        wanted = [
+            (ask, line, name, target, result)
+            for ask, line, result in wrong
+            for name, target in (("guide", ask.state.example), ("other_guide", self._control_target(ask.state, line)))
+            if target is not None
+        ]
+        found = [result for *_, result in wanted]
+        if self._task.verbatim:
+            found = self._runner.run([request(self._task, each[3], each[0].chain, guided=True) for each in wanted])
+        for (_, line, name, target, _), result in zip(wanted, found, strict=True):
+            guide = guide_of(self._task, target, result)
+            if guide is not None:
+                line[name] = guide
+
+    def _control_target(self, state: InputState, line: Line) -> Example | None:
+        """What the control aims at, given the line of the identity; None where that is right."""
+        return wrong_target(self._task, state, line["answer"], line.get("text")) if line["reward"] < 1 else None
 
     def _chain_lines(self, number: int, asks: list[Ask]) -> list[Line]:
         self._execute(asks)
@@ -212,8 +222,7 @@ class Rounds:
             self.done += 1
             return
         state, reward = ask.state, line["reward"]
-        wrong = wrong_target(self._task, state, line["answer"], line.get("text")) if reward < 1 else None
-        state.start(self._settings, self._space, wrong)
+        state.start(self._settings, self._space, self._control_target(state, line))
         for arm in state.arms:
             told = (reward, line.get("guide")) if arm.target == GOLD else (0.0, line.get("other_guide"))
             arm.tell(ask.chain, told[0], self._least_depth, told[1])
