@@ -18,6 +18,7 @@ from skiploop.searchers import Searcher, make_searcher
 from skiploop.spaces.named import per_layer
 from skiploop.spaces.space import Space
 from skiploop.stats.correlations import spearman
+from skiploop.studies.execution import Execution
 from skiploop.studies.search import search
 from skiploop.testing.chainbench import additive
 from skiploop.testing.fakes import FakeModel, FakeRunner, digest, fake_task, options
@@ -96,9 +97,9 @@ def test_a_retest_correlation_is_undefined_where_a_seed_does_not_vary() -> None:
 
 
 def test_the_first_seed_is_the_study_itself_and_costs_nothing(tmp_path: Path) -> None:
-    study = search(FakeModel(), fake_task(20), out=tmp_path, runner=FakeRunner(), **options())
+    study = search(FakeModel(), fake_task(20), out=tmp_path, execution=Execution(FakeRunner()), **options())
     runner = FakeRunner()
-    with open_subject(tmp_path, model=FakeModel(), runner=runner) as subject:
+    with open_subject(tmp_path, model=FakeModel(), execution=Execution(runner)) as subject:
         found = analyse(subject, DifficultySettings(seeds=2, resamples=50))
     budget = study.run["settings"]["search"]["budget"]
     for line, result in zip(found.inputs, study.inputs, strict=True):

@@ -14,6 +14,7 @@ from skiploop.analysis.subject import open_subject
 from skiploop.chains.chain import Chain
 from skiploop.models.layered import LayeredModel
 from skiploop.storage.records import as_json
+from skiploop.studies.execution import Execution
 from skiploop.studies.search import load_study, search
 from skiploop.tasks import make_task
 from skiploop.testing.fakes import FakeModel, FakeRunner, fake_task, options
@@ -116,7 +117,7 @@ def test_a_study_is_seen_through_the_lens(model: LayeredModel, tmp_path: Path) -
 
 def test_letter_bias_is_the_share_chosen_less_the_share_right(tmp_path: Path) -> None:
     task = fake_task(30, "choice")
-    search(FakeModel(), task, out=tmp_path, runner=FakeRunner(), **options(budget=2))
+    search(FakeModel(), task, out=tmp_path, execution=Execution(FakeRunner()), **options(budget=2))
     study = load_study(tmp_path)
     rows = letter_bias(task, study.inputs)
     assert rows is not None

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from skiploop.analysis.ablation import SPACES, ablate
 from skiploop.analysis.robustness import neighbours
-from skiploop.analysis.runs import ANALYSES, analyze
+from skiploop.analysis.runs import ANALYSES, Selection, analyze
 from skiploop.analysis.subject import open_subject
 from skiploop.chains.chain import Chain
 from skiploop.cli.main import app
@@ -22,6 +22,7 @@ from skiploop.errors import InvalidInput
 from skiploop.reporting.sentences.analyses import reading
 from skiploop.spaces.named import make_space
 from skiploop.storage.records import as_json
+from skiploop.studies.execution import Execution
 from skiploop.studies.search import Study, search
 from skiploop.testing.fakes import FakeModel, FakeRunner, fake_task, options
 
@@ -31,7 +32,7 @@ QUICK = {"difficulty": {"seeds": 2, "resamples": 20}, "edits": {"resamples": 999
 
 @pytest.fixture
 def study(tmp_path: Path) -> Study:
-    return search(FakeModel(), fake_task(20), out=tmp_path / "run", runner=FakeRunner(), **options())
+    return search(FakeModel(), fake_task(20), out=tmp_path / "run", execution=Execution(FakeRunner()), **options())
 
 
 class Failing(FakeRunner):
@@ -50,42 +51,42 @@ class Failing(FakeRunner):
 
 def test_analyses_that_were_stopped_end_in_the_same_results(study: Study, tmp_path: Path) -> None:
     whole = FakeRunner()
-    want = analyze(study.out, TABLES, settings=QUICK, model=FakeModel(), runner=whole)
-    other = search(FakeModel(), fake_task(20), out=tmp_path / "other", runner=FakeRunner(), **options())
+    want = analyze(study.out, Selection(TABLES, QUICK), model=FakeModel(), execution=Execution(whole))
+    other = search(FakeModel(), fake_task(20), out=tmp_path / "other", execution=Execution(FakeRunner()), **options())
     spent = 0
     for after in (1, 3, 5):
         runner = Failing(after)
         with pytest.raises(KeyboardInterrupt):
-            analyze(other.out, TABLES, settings=QUICK, model=FakeModel(), runner=runner)
+            analyze(other.out, Selection(TABLES, QUICK), model=FakeModel(), execution=Execution(runner))
         spent += sum(map(len, runner.calls))
     with (other.out / "analysis" / "evaluations.jsonl").open("ab") as file:
         file.write(b'{"input": "e1", "ch')
     last = FakeRunner()
-    found = analyze(other.out, TABLES, settings=QUICK, model=FakeModel(), runner=last)
+    found = analyze(other.out, Selection(TABLES, QUICK), model=FakeModel(), execution=Execution(last))
     assert found.results == want.results
     assert spent + sum(map(len, last.calls)) == sum(map(len, whole.calls)), "nothing is evaluated twice"
 
 
 def test_rewards_are_those_by_the_gold_answer_whoever_asked_for_the_chain(study: Study) -> None:
     runner, task = FakeRunner(), fake_task(20)
-    with open_subject(study.out, model=FakeModel(), runner=FakeRunner()) as subject:
+    with open_subject(study.out, model=FakeModel(), execution=Execution(FakeRunner())) as subject:
         assert subject.task.examples == task.examples
         for result, example in zip(study.inputs, task.examples, strict=True):
             chains = [chain for arm in result.arms.values() for chain, _ in arm.evaluations]
             wanted = [runner.answer(Request(example.prompt, c, expected=example.answer)).matched for c in chains]
             assert subject.evaluate([(example.id, chain) for chain in chains]) == list(map(float, wanted))
         with pytest.raises(InvalidInput, match="another process"):
-            analyze(study.out, TABLES, model=FakeModel(), runner=FakeRunner())
+            analyze(study.out, Selection(TABLES), model=FakeModel(), execution=Execution(FakeRunner()))
 
 
 def test_what_is_there_is_read_unless_settings_differ(study: Study) -> None:
-    first = analyze(study.out, TABLES, settings=QUICK, model=FakeModel(), runner=FakeRunner())
+    first = analyze(study.out, Selection(TABLES, QUICK), model=FakeModel(), execution=Execution(FakeRunner()))
     assert first.read == ()
-    again = analyze(study.out, TABLES, settings=QUICK)  # no model is opened
+    again = analyze(study.out, Selection(TABLES, QUICK))  # no model is opened
     assert again.read == tuple(TABLES)
     assert again.results == first.results
     changed = QUICK | {"difficulty": {"seeds": 3, "resamples": 20}}
-    third = analyze(study.out, TABLES, settings=changed, model=FakeModel(), runner=FakeRunner())
+    third = analyze(study.out, Selection(TABLES, changed), model=FakeModel(), execution=Execution(FakeRunner()))
     assert third.read == ("edits", "robustness")
     for name in TABLES:
         assert json.loads((study.out / "analysis" / f"{name}.json").read_text()) == as_json(third.results[name])
@@ -93,32 +94,34 @@ def test_what_is_there_is_read_unless_settings_differ(study: Study) -> None:
 
 
 def test_a_file_that_was_changed_is_refused_and_its_field_named(study: Study) -> None:
-    analyze(study.out, ["robustness"], model=FakeModel(), runner=FakeRunner())
+    analyze(study.out, Selection(["robustness"]), model=FakeModel(), execution=Execution(FakeRunner()))
     place = study.out / "analysis" / "robustness.json"
     place.write_text(place.read_text().replace('"chance": {', '"chances": {', 1))
     with pytest.raises(InvalidInput, match=r"RobustnessFigures\.best has no 'chance'"):
-        analyze(study.out, ["robustness"], model=FakeModel(), runner=FakeRunner())
+        analyze(study.out, Selection(["robustness"]), model=FakeModel(), execution=Execution(FakeRunner()))
 
 
 def test_the_study_itself_is_left_as_it_was(study: Study) -> None:
     before = {path.name: path.read_bytes() for path in study.out.iterdir() if path.is_file()}
-    analyze(study.out, TABLES, settings=QUICK, model=FakeModel(), runner=FakeRunner())
+    analyze(study.out, Selection(TABLES, QUICK), model=FakeModel(), execution=Execution(FakeRunner()))
     assert {path.name: path.read_bytes() for path in study.out.iterdir() if path.is_file()} == before
-    search(FakeModel(), fake_task(20), out=study.out, runner=FakeRunner(), **options())  # and is still read
+    search(
+        FakeModel(), fake_task(20), out=study.out, execution=Execution(FakeRunner()), **options()
+    )  # and is still read
 
 
 def test_what_cannot_be_analysed_is_refused(study: Study, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"unknown analysis 'lense'.*lens"):
-        analyze(study.out, ["lense"])
+        analyze(study.out, Selection(["lense"]))
     with pytest.raises(InvalidInput, match="no such setting"):
-        analyze(study.out, ["edits"], settings={"edits": {"beta": 1}})
+        analyze(study.out, Selection(["edits"], {"edits": {"beta": 1}}))
     with pytest.raises(InvalidInput, match="isn't the one of this study"):
-        analyze(study.out, TABLES, model=FakeModel("beef"), runner=FakeRunner())
+        analyze(study.out, Selection(TABLES), model=FakeModel("beef"), execution=Execution(FakeRunner()))
     (study.out / "summary.json").unlink()
     with pytest.raises(InvalidInput, match="isn't finished"):
-        analyze(study.out, TABLES, model=FakeModel(), runner=FakeRunner())
+        analyze(study.out, Selection(TABLES), model=FakeModel(), execution=Execution(FakeRunner()))
     with pytest.raises(InvalidInput, match="holds no study"):
-        analyze(tmp_path / "nothing", model=FakeModel(), runner=FakeRunner())
+        analyze(tmp_path / "nothing", model=FakeModel(), execution=Execution(FakeRunner()))
 
 
 # Neighbours
@@ -142,7 +145,8 @@ def test_neighbours_are_one_edit_away_without_the_identity(name: str) -> None:
 
 def test_robustness_is_the_mean_reward_of_neighbours(study: Study) -> None:
     runner = FakeRunner()
-    found = analyze(study.out, ["robustness"], model=FakeModel(), runner=runner).results["robustness"]
+    analysed = analyze(study.out, Selection(["robustness"]), model=FakeModel(), execution=Execution(runner))
+    found = analysed.results["robustness"]
     space = make_space("cola", 5)
     kinds = {line.kind for line in found.inputs}
     assert kinds == {"best", "found", "random", "identity"}
@@ -161,7 +165,7 @@ def test_robustness_is_the_mean_reward_of_neighbours(study: Study) -> None:
 
 
 def test_an_ablation_compares_the_same_inputs_in_three_spaces(tmp_path: Path) -> None:
-    found = ablate(FakeModel(), fake_task(20), out=tmp_path, runner=FakeRunner(), **options())
+    found = ablate(FakeModel(), fake_task(20), out=tmp_path, execution=Execution(FakeRunner()), **options())
     assert tuple(found.studies) == SPACES
     assert [study.run["settings"]["space"]["name"] for study in found.studies.values()] == list(SPACES)
     assert found.table == json.loads((tmp_path / "ablation.json").read_text())
@@ -180,20 +184,20 @@ def test_an_ablation_compares_the_same_inputs_in_three_spaces(tmp_path: Path) ->
 
 
 def test_an_ablation_that_was_stopped_goes_on(tmp_path: Path) -> None:
-    whole = ablate(FakeModel(), fake_task(), out=tmp_path / "whole", runner=FakeRunner(), **options())
+    whole = ablate(FakeModel(), fake_task(), out=tmp_path / "whole", execution=Execution(FakeRunner()), **options())
     for after in (2, 30, 40):
         with pytest.raises(KeyboardInterrupt):
-            ablate(FakeModel(), fake_task(), out=tmp_path / "cut", runner=Failing(after), **options())
-    cut = ablate(FakeModel(), fake_task(), out=tmp_path / "cut", runner=FakeRunner(), **options())
+            ablate(FakeModel(), fake_task(), out=tmp_path / "cut", execution=Execution(Failing(after)), **options())
+    cut = ablate(FakeModel(), fake_task(), out=tmp_path / "cut", execution=Execution(FakeRunner()), **options())
     assert cut.table["comparisons"] == whole.table["comparisons"]
     ready = FakeRunner()
-    ablate(FakeModel(), fake_task(), out=tmp_path / "cut", runner=ready, **options())
+    ablate(FakeModel(), fake_task(), out=tmp_path / "cut", execution=Execution(ready), **options())
     assert not ready.calls
 
 
 def test_a_folder_with_a_study_is_no_place_for_an_ablation(study: Study) -> None:
     with pytest.raises(InvalidInput, match="holds a study"):
-        ablate(FakeModel(), fake_task(), out=study.out, runner=FakeRunner(), **options())
+        ablate(FakeModel(), fake_task(), out=study.out, execution=Execution(FakeRunner()), **options())
 
 
 # Commands

@@ -16,6 +16,7 @@ from skiploop.analysis.usage import entropies, layer_rates, layer_usage, shortes
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.stats.measured import LEAST, measured_mean
+from skiploop.studies.execution import Execution
 from skiploop.studies.figures import search_figures
 from skiploop.studies.results import TRANSITIONS, ArmResult, InputResult
 from skiploop.studies.search import Study, search
@@ -45,7 +46,7 @@ def study(*inputs: InputResult, budget: int = 10) -> Study:
 @pytest.fixture(scope="module")
 def fake(tmp_path_factory: pytest.TempPathFactory) -> Study:
     out = tmp_path_factory.mktemp("runs") / "fake"
-    return search(FakeModel(), fake_task(30), out=out, runner=FakeRunner(), **options())
+    return search(FakeModel(), fake_task(30), out=out, execution=Execution(FakeRunner()), **options())
 
 
 def test_transitions_are_those_of_the_summary_and_sum_to_one(fake: Study) -> None:
@@ -144,7 +145,9 @@ def test_where_rewards_dont_depend_on_layers_right_chains_are_like_all_others_th
     class Tall(FakeModel):
         num_layers = 12
 
-    found = layer_rates(search(Tall(), fake_task(80), out=tmp_path / "s", runner=FakeRunner(), budget=60, verify=False))
+    found = layer_rates(
+        search(Tall(), fake_task(80), out=tmp_path / "s", execution=Execution(FakeRunner()), budget=60, verify=False)
+    )
     rates = [*found.skip, *found.loop]
     assert sum(each.difference.excludes() for each in rates) <= 3, "about one in twenty of 24"
     shorter = [(each.best.value or 0.0) - (each.evaluated.value or 0.0) for each in found.skip]

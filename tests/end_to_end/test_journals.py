@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from skiploop import LayeredModel, search
+from skiploop.studies.execution import Execution
 from skiploop.testing.fakes import FakeModel, FakeRunner, fake_task
 
 FILES = ("inputs.jsonl", "journal.jsonl", "verified.jsonl")
@@ -63,8 +64,8 @@ def short(data: bytes) -> str:
 
 def journals_of_a_fake_model(searcher: str, scoring: str, guide: str, out: Path) -> str:
     search(
-        FakeModel(), fake_task(20, scoring), out=out, runner=FakeRunner(), searcher=searcher, budget=30, per_call=64,
-        guide=guide,
+        FakeModel(), fake_task(20, scoring), out=out, execution=Execution(FakeRunner()), searcher=searcher, budget=30,
+        per_call=64, guide=guide,
     )  # fmt: skip
     return short(b"".join([(out / name).read_bytes() for name in FILES]))
 

@@ -10,6 +10,7 @@ from skiploop.full_study.run import run_study
 from skiploop.full_study.settings import FullSettings
 from skiploop.reporting import Report, build, render_page
 from skiploop.studies.controls.settings import SamplingSettings
+from skiploop.studies.execution import Execution
 from skiploop.studies.full_record import FullStudy
 from skiploop.studies.settings import StudySettings
 from skiploop.studies.static.settings import StaticSettings
@@ -28,7 +29,9 @@ def run(out: Path, table: AnswerTable, *, seed: int = 0, budget: int = 40, witho
         static=StaticSettings(train=40, test=60, first=10, per_round=4, references=False), static_budget=40,
         sampling=SamplingSettings(tune=20, most=4, per_call=200, seed=seed), seeds=2, neighbours=4,
     )  # fmt: skip
-    return run_study(FakeModel(), rows(table), out=out, settings=settings, runner=TableRunner(table), without=without)
+    return run_study(
+        FakeModel(), rows(table), out=out, settings=settings, execution=Execution(TableRunner(table)), without=without
+    )
 
 
 @pytest.fixture(scope="module")

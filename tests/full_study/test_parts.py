@@ -24,16 +24,17 @@ from skiploop.cli.main import app
 from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
 from skiploop.full_study.parts import PARTS, Context, Part
-from skiploop.full_study.run import run_study
+from skiploop.full_study.run import open_context, run_parts, run_study
 from skiploop.full_study.settings import FullSettings
 from skiploop.reporting.sentences.reading import full_reading
 from skiploop.reporting.terminal.search import study_table
 from skiploop.reporting.terminal.study import full_table
 from skiploop.studies.controls.settings import SamplingSettings
+from skiploop.studies.execution import Execution
 from skiploop.studies.full_record import FullStudy, load_full
 from skiploop.studies.paired import PairedDifference
 from skiploop.studies.progress import Interrupted
-from skiploop.studies.search import load_study, search
+from skiploop.studies.search import load_study
 from skiploop.studies.settings import StudySettings
 from skiploop.studies.static.settings import StaticSettings
 from skiploop.tasks import Example, Task
@@ -94,7 +95,12 @@ def settings(**changes: Any) -> FullSettings:
 
 def run(out: Path, runner: FakeRunner, task: Task, **changes: Any) -> FullStudy:
     return run_study(
-        FakeModel(), task, out=out, settings=settings(**changes), runner=runner, without=("analyses", "report")
+        FakeModel(),
+        task,
+        out=out,
+        settings=settings(**changes),
+        execution=Execution(runner),
+        without=("analyses", "report"),
     )
 
 
@@ -182,14 +188,6 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_inputs_that_are_given_go_before_a_limit(tmp_path: Path) -> None:
-    task = fake_task(20)
-    study = search(FakeModel(), task, out=tmp_path / "s", runner=FakeRunner(), inputs=task.examples[3:6], budget=3)
-    assert [each.example["id"] for each in study.inputs] == ["e3", "e4", "e5"]
-    with pytest.raises(InvalidInput, match="limit=2"):
-        search(FakeModel(), task, out=tmp_path / "t", runner=FakeRunner(), inputs=task.examples, limit=2)
-
-
 # Resuming
 
 
@@ -216,21 +214,27 @@ def test_stopped_in_any_part_and_resumed_nothing_differs(tmp_path: Path, scoring
     task, reference = fake_task(60, scoring), FakeRunner()
     if scoring == "letter":
         task = _listed(task)
-    whole = run_study(FakeModel(), task, out=tmp_path / "whole", settings=small(), runner=reference, without=WITHOUT)
+    whole = run_study(
+        FakeModel(), task, out=tmp_path / "whole", settings=small(), execution=Execution(reference), without=WITHOUT
+    )
     stopped_in = set()
     for at in range(0, len(reference.calls), max(1, len(reference.calls) // 7)):
         out = tmp_path / f"cut{at}"
         with pytest.raises(Interrupted) as caught:
-            run_study(FakeModel(), task, out=out, settings=small(), runner=Killed(at), without=WITHOUT)
+            run_study(FakeModel(), task, out=out, settings=small(), execution=Execution(Killed(at)), without=WITHOUT)
         stopped_in.add(caught.value.what)
         assert not load_full(out).complete and caught.value.out == out
-        resumed = run_study(FakeModel(), task, out=out, settings=small(), runner=FakeRunner(), without=WITHOUT)
+        resumed = run_study(
+            FakeModel(), task, out=out, settings=small(), execution=Execution(FakeRunner()), without=WITHOUT
+        )
         assert resumed.complete and contents(out) == contents(tmp_path / "whole")
         for name in ("static", "sampling", "options", "ablation"):
             assert getattr(resumed.parts, name) == getattr(whole.parts, name)
     assert {"search", "static", "ablation"} <= stopped_in
     again = FakeRunner()
-    read = run_study(FakeModel(), task, out=tmp_path / "whole", settings=small(), runner=again, without=WITHOUT)
+    read = run_study(
+        FakeModel(), task, out=tmp_path / "whole", settings=small(), execution=Execution(again), without=WITHOUT
+    )
     assert read.parts == whole.parts
     assert not again.calls, "a complete study is only read"
     assert (whole.parts.options is not None) == (scoring == "letter")
@@ -248,14 +252,20 @@ def _listed(task: Task) -> Task:
 def test_stopped_in_an_analysis_and_resumed_nothing_is_run_twice(tmp_path: Path) -> None:
     few, task = ("sampling", "ablation", "report"), fake_task(60)
     for name in ("whole", "cut"):
-        run_study(FakeModel(), task, out=tmp_path / name, settings=small(seeds=2), runner=FakeRunner(),
+        run_study(FakeModel(), task, out=tmp_path / name, settings=small(seeds=2), execution=Execution(FakeRunner()),
                   without=(*few, "analyses"))  # fmt: skip
     reference, killed, rest = FakeRunner(), Killed(2), FakeRunner()
-    whole = run_study(FakeModel(), task, out=tmp_path / "whole", settings=small(seeds=2), runner=reference, without=few)
+    whole = run_study(
+        FakeModel(), task, out=tmp_path / "whole", settings=small(seeds=2), execution=Execution(reference), without=few
+    )
     with pytest.raises(Interrupted) as caught:
-        run_study(FakeModel(), task, out=tmp_path / "cut", settings=small(seeds=2), runner=killed, without=few)
+        run_study(
+            FakeModel(), task, out=tmp_path / "cut", settings=small(seeds=2), execution=Execution(killed), without=few
+        )
     assert caught.value.what == "analyses"
-    cut = run_study(FakeModel(), task, out=tmp_path / "cut", settings=small(seeds=2), runner=rest, without=few)
+    cut = run_study(
+        FakeModel(), task, out=tmp_path / "cut", settings=small(seeds=2), execution=Execution(rest), without=few
+    )
     assert cut.parts == whole.parts
     asked = [sum(map(len, each.calls)) for each in (reference, killed, rest)]
     assert asked[0] == asked[1] + asked[2] and asked[1]
@@ -264,6 +274,7 @@ def test_stopped_in_an_analysis_and_resumed_nothing_is_run_twice(tmp_path: Path)
 SCRIPT = """
 import sys
 from pathlib import Path
+from skiploop.studies.execution import Execution
 from skiploop.testing import fakes
 from tests.full_study.test_parts import FakeModel, run_study, small
 
@@ -273,15 +284,17 @@ class Announcing(fakes.FakeRunner):
             print("working", flush=True)
         return super().run(requests)
 
-run_study(FakeModel(), fakes.fake_task(60), out=Path(sys.argv[1]), settings=small(), runner=Announcing(0.02),
-          without=('analyses', 'report'))
+run_study(FakeModel(), fakes.fake_task(60), out=Path(sys.argv[1]), settings=small(),
+          execution=Execution(Announcing(0.02)), without=('analyses', 'report'))
 print("done", flush=True)
 """
 
 
 def test_killed_at_random_moments_nothing_differs(tmp_path: Path) -> None:
     whole = tmp_path / "whole"
-    run_study(FakeModel(), fake_task(60), out=whole, settings=small(), runner=FakeRunner(), without=WITHOUT)
+    run_study(
+        FakeModel(), fake_task(60), out=whole, settings=small(), execution=Execution(FakeRunner()), without=WITHOUT
+    )
     out, rng = tmp_path / "killed", random.Random(5)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     for _ in range(4):
@@ -292,7 +305,7 @@ def test_killed_at_random_moments_nothing_differs(tmp_path: Path) -> None:
                 break
             time.sleep(rng.uniform(0, 0.3))
             process.send_signal(signal.SIGKILL)
-    run_study(FakeModel(), fake_task(60), out=out, settings=small(), runner=FakeRunner(), without=WITHOUT)
+    run_study(FakeModel(), fake_task(60), out=out, settings=small(), execution=Execution(FakeRunner()), without=WITHOUT)
     assert contents(out) == contents(tmp_path / "whole")
 
 
@@ -304,8 +317,10 @@ def test_a_further_part_is_one_more_entry(tmp_path: Path) -> None:
         (context.out / "count.json").write_text(json.dumps({"layers": context.model.num_layers}))
 
     more = (*PARTS, Part("count", "count.json", "layers counted", count))
-    found = run_study(FakeModel(), fake_task(60), out=tmp_path / "s", settings=small(), runner=FakeRunner(), parts=more,
-                      without=WITHOUT)  # fmt: skip
+    context = open_context(
+        FakeModel(), fake_task(60), out=tmp_path / "s", settings=small(), execution=Execution(FakeRunner())
+    )
+    found = run_parts(context, WITHOUT, more)
     assert found.record["parts"]["count"]["status"] == "complete"
     assert json.loads((found.out / "count.json").read_text()) == {"layers": LAYERS}
     assert found.record["parts"]["options"] == {
@@ -320,35 +335,43 @@ def test_what_is_in_the_way_is_told_before_anything_is_run(tmp_path: Path) -> No
     runner = FakeRunner()
     task = fake_task(60)
     few = ("ablation", "analyses", "report")
-    run_study(FakeModel(), task, out=tmp_path / "s", settings=small(), runner=FakeRunner(), without=few)
+    run_study(FakeModel(), task, out=tmp_path / "s", settings=small(), execution=Execution(FakeRunner()), without=few)
     with pytest.raises(InvalidInput, match=r"static_budget \(there 6, here 9\)"):
-        run_study(FakeModel(), task, out=tmp_path / "s", settings=small(static_budget=9), runner=runner)
+        run_study(FakeModel(), task, out=tmp_path / "s", settings=small(static_budget=9), execution=Execution(runner))
     with pytest.raises(InvalidInput, match="isn't a full one"):
-        run_study(FakeModel(), task, out=tmp_path / "s" / "search", settings=small(), runner=runner)
+        run_study(FakeModel(), task, out=tmp_path / "s" / "search", settings=small(), execution=Execution(runner))
     with pytest.raises(InvalidInput, match="60 distinct questions"):
         static = StaticSettings(train=40, test=30)
-        run_study(FakeModel(), task, out=tmp_path / "t", settings=small(static=static), runner=runner)
+        run_study(FakeModel(), task, out=tmp_path / "t", settings=small(static=static), execution=Execution(runner))
     with pytest.raises(InvalidInput, match="limit=31"):
         small(study=StudySettings().changed(limit=31))
     assert not runner.calls and not (tmp_path / "t").exists()
     with pytest.raises(InvalidInput, match="no full study"):
         load_full(tmp_path)
     with pytest.raises(InvalidInput, match="--without search isn't possible"):
-        run_study(FakeModel(), task, out=tmp_path / "t", settings=small(), runner=runner, without=("search",))
+        run_study(
+            FakeModel(), task, out=tmp_path / "t", settings=small(), execution=Execution(runner), without=("search",)
+        )
 
 
 def test_parts_are_left_out_and_done_later_and_what_is_there_stays(tmp_path: Path) -> None:
     task, few = fake_task(60), ("ablation", "analyses", "report")
-    first = run_study(FakeModel(), task, out=tmp_path / "s", settings=small(), runner=FakeRunner(), without=few)
+    first = run_study(
+        FakeModel(), task, out=tmp_path / "s", settings=small(), execution=Execution(FakeRunner()), without=few
+    )
     assert first.complete and set(first.parts.to_json()) == {"search", "static", "sampling"}
     assert {name: line["status"] for name, line in first.record["parts"].items() if name in few} == dict.fromkeys(
         few, "left out"
     )
     before = contents(tmp_path / "s")
-    later = run_study(FakeModel(), task, out=tmp_path / "s", settings=small(), runner=FakeRunner(), without=few[2:])
+    later = run_study(
+        FakeModel(), task, out=tmp_path / "s", settings=small(), execution=Execution(FakeRunner()), without=few[2:]
+    )
     assert later.complete and set(later.parts.analyses or {}) == {"difficulty", "edits", "robustness"}
     assert later.parts.ablation is not None and later.parts.ablation["spaces"]["cola"]["out"] == "search"
-    again = run_study(FakeModel(), task, out=tmp_path / "s", settings=small(), runner=FakeRunner(), without=few)
+    again = run_study(
+        FakeModel(), task, out=tmp_path / "s", settings=small(), execution=Execution(FakeRunner()), without=few
+    )
     assert again.parts == later.parts and before.items() <= contents(tmp_path / "s").items()
 
 
@@ -359,7 +382,7 @@ def test_a_warm_start_and_the_flags_of_the_search_go_through_to_it(tmp_path: Pat
     few = ("sampling", "ablation", "analyses", "report")
     for _ in range(2):  # recorded so that the same call is recognised
         found = run_study(FakeModel(), fake_task(60), out=tmp_path / "s", settings=small(study=study),
-                          runner=FakeRunner(), without=few)  # fmt: skip
+                          execution=Execution(FakeRunner()), without=few)  # fmt: skip
     results = load_study(tmp_path / "s" / "search").inputs
     assert all(each.search.evaluations[1][0].layers == (0, 1, 2, 4) for each in results)
     assert all("nearby" not in each.arms for each in results)
@@ -405,8 +428,8 @@ def test_json_is_one_object_and_the_same_command_only_reads(tmp_path: Path) -> N
 
 
 def test_the_tables_fit_into_80_columns(tmp_path: Path) -> None:
-    found = run_study(FakeModel(), fake_task(60), out=tmp_path / "s", settings=small(), runner=FakeRunner(),
-                      without=("ablation", "analyses", "report"))  # fmt: skip
+    found = run_study(FakeModel(), fake_task(60), out=tmp_path / "s", settings=small(),
+                      execution=Execution(FakeRunner()), without=("ablation", "analyses", "report"))  # fmt: skip
     assert found.parts.search is not None
     for table in (full_table(found.parts, dense=True), study_table(found.parts.search, dense=True)):
         console = Console(width=80, record=True, file=io.StringIO())

@@ -10,7 +10,7 @@ from transformers import BertConfig, BertModel, PreTrainedModel
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput, UnsupportedModel
-from skiploop.models.gates import GateResult, gated, train_gates
+from skiploop.models.gates import GateResult, GateSettings, gated, train_gates
 from skiploop.models.replay import find_layers, run_chain
 from tests.conformance.tiny import tiny_model
 
@@ -51,7 +51,11 @@ def planted() -> tuple[PreTrainedModel, Batches, GateResult]:
     with run_chain(model, Chain([0, 1, 3], 4)):
         batches = batches_of(model)
     spoil(model)
-    return model, batches, train_gates(model, batches, steps=120, lr=0.05, penalty=0.05, tau_end=20.0, seed=0)
+    return (
+        model,
+        batches,
+        train_gates(model, batches, GateSettings(steps=120, lr=0.05, penalty=0.05, tau_end=20.0, seed=0)),
+    )
 
 
 def test_the_gate_of_a_harmful_layer_closes_and_the_others_stay_open(
@@ -79,7 +83,7 @@ def test_the_chain_is_what_was_trained(planted: tuple[PreTrainedModel, Batches, 
 
 def test_a_large_penalty_closes_all_but_one() -> None:
     model = llama()
-    result = train_gates(model, batches_of(model, 1), steps=60, lr=0.2, penalty=1000.0)
+    result = train_gates(model, batches_of(model, 1), GateSettings(steps=60, lr=0.2, penalty=1000.0))
     assert max(result.gates) < 0.5
     assert len(result.chain) == 1
 
@@ -87,7 +91,7 @@ def test_a_large_penalty_closes_all_but_one() -> None:
 def test_seeds_decide() -> None:
     model = llama()
     batches = batches_of(model, 3)
-    runs = [train_gates(model, batches, steps=5, seed=seed) for seed in (0, 0, 1)]
+    runs = [train_gates(model, batches, GateSettings(steps=5, seed=seed)) for seed in (0, 0, 1)]
     assert runs[0] == runs[1] != runs[2]
 
 
@@ -146,7 +150,7 @@ def test_the_model_is_given_back_as_it_was() -> None:
     model = mixed_up()
     batches, before = batches_of(model, 2), state_of(model)
     random_state = torch.random.get_rng_state()
-    train_gates(model, batches, steps=4)
+    train_gates(model, batches, GateSettings(steps=4))
     assert_same(model, before)
     assert torch.equal(torch.random.get_rng_state(), random_state)
 
@@ -155,7 +159,7 @@ def test_the_model_is_given_back_after_an_error() -> None:
     model = mixed_up()
     (ids, labels), before = batches_of(model, 1)[0], state_of(model)
     with pytest.raises(IndexError):
-        train_gates(model, [(ids + 1000, labels)], steps=4)
+        train_gates(model, [(ids + 1000, labels)], GateSettings(steps=4))
     assert_same(model, before)
 
 
@@ -164,8 +168,8 @@ def test_no_gradients_outside_are_no_hindrance() -> None:
     batches = batches_of(model, 1)
     with torch.inference_mode():
         ids, labels = batches[0]
-        first = train_gates(model, [(ids.clone(), labels.clone())], steps=3)
-    assert first == train_gates(model, batches, steps=3)
+        first = train_gates(model, [(ids.clone(), labels.clone())], GateSettings(steps=3))
+    assert first == train_gates(model, batches, GateSettings(steps=3))
 
 
 @pytest.mark.parametrize(
@@ -174,9 +178,8 @@ def test_no_gradients_outside_are_no_hindrance() -> None:
      ("seed", -1)],
 )  # fmt: skip
 def test_bad_numbers_are_refused_by_name(setting: str, value: float) -> None:
-    model = llama()
     with pytest.raises(InvalidInput, match=f"{setting}={value!r}"):
-        train_gates(model, batches_of(model, 1), **{setting: value})  # type: ignore[arg-type]
+        GateSettings(**{setting: value})  # type: ignore[arg-type]
 
 
 def test_batches_that_teach_nothing_are_refused() -> None:

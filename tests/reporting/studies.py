@@ -9,8 +9,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from skiploop.engine.request import Request
+from skiploop.studies.execution import Execution, References
 from skiploop.studies.search import Study, search
-from skiploop.studies.static.references import References
 from skiploop.studies.static.settings import StaticSettings
 from skiploop.studies.static.study import StaticStudy, search_static
 from skiploop.tasks import Example, Task
@@ -37,7 +37,7 @@ class NullRunner(FakeRunner):
 def null_study(out: Path) -> Study:
     examples = [Example(f"e{i}", f"L1 number {i}=", f"answer {i % 4}", level=1) for i in range(40)]
     task = Task("null", tuple(examples), "verbatim", max_new_tokens=16)
-    return search(FakeModel(), task, out=out, runner=NullRunner(), budget=4)
+    return search(FakeModel(), task, out=out, execution=Execution(NullRunner()), budget=4)
 
 
 def hostile_study(out: Path, count: int = 10, budget: int = 20) -> Study:
@@ -47,7 +47,7 @@ def hostile_study(out: Path, count: int = 10, budget: int = 20) -> Study:
         for i in range(count)
     ]
     task = Task(f"hostile {SCRIPT}", tuple(examples), "exact", max_new_tokens=8)
-    return search(RoomyModel(), task, out=out, runner=NullRunner(), budget=budget)
+    return search(RoomyModel(), task, out=out, execution=Execution(NullRunner()), budget=budget)
 
 
 class DeepModel(RoomyModel):
@@ -63,26 +63,29 @@ class LongRunner(FakeRunner):
 
 def deep_study(out: Path) -> Study:
     """A model of 32 layers, whose right chains have at least 40 slots."""
-    return search(DeepModel(), fake_task(6), out=out, runner=LongRunner(), budget=24, searcher="cola")
+    return search(DeepModel(), fake_task(6), out=out, execution=Execution(LongRunner()), budget=24, searcher="cola")
 
 
 def study_with_paths(out: Path, place: str) -> Study:
     """A model and a task that are called by the folder that they were read from."""
     model, task = FakeModel(), fake_task(6)
     model.name = f"{place}/models/tiny"
-    return search(model, replace(task, name=f"{place}/rows.jsonl"), out=out, runner=FakeRunner(), budget=8)
+    return search(
+        model, replace(task, name=f"{place}/rows.jsonl"), out=out, execution=Execution(FakeRunner()), budget=8
+    )
 
 
 def fake_study(out: Path, count: int = 10, budget: int = 20, **changes: object) -> Study:
     settings = {"searcher": "cola"} | changes
-    return search(FakeModel(), fake_task(count), out=out, runner=FakeRunner(), budget=budget, **settings)
+    return search(FakeModel(), fake_task(count), out=out, execution=Execution(FakeRunner()), budget=budget, **settings)
 
 
 def static_study(out: Path, seed: int = 0) -> StaticStudy:
+    references = References(influence=lambda prompts: [0.5, 0.1, 0.2, 0.3, 0.4])
     static = StaticSettings(train=10, test=20, first=4)
     return search_static(
-        FakeModel(), fake_task(30), out=out, runner=FakeRunner(), static=static, budget=12, seed=seed,
-        references=References(influence=lambda prompts: [0.5, 0.1, 0.2, 0.3, 0.4]),
+        FakeModel(), fake_task(30), out=out, static=static, budget=12, seed=seed,
+        execution=Execution(FakeRunner(), references=references),
     )  # fmt: skip
 
 

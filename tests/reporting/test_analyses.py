@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from skiploop.analysis.ablation import ablate
-from skiploop.analysis.runs import analyze
+from skiploop.analysis.runs import Selection, analyze
 from skiploop.reporting import Report, build, render_page
 from skiploop.reporting.numbers import proper
+from skiploop.studies.execution import Execution
 from skiploop.studies.search import Study
 from skiploop.testing.fakes import FakeModel, FakeRunner, fake_task, options
 from tests.reporting.studies import Page
@@ -23,7 +24,7 @@ QUICK = {"difficulty": {"seeds": 2, "resamples": 50}, "edits": {"resamples": 999
 def analysed(nano: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("runs") / "analysed"
     shutil.copytree(nano.out, place)
-    analyze(place, settings=QUICK)
+    analyze(place, Selection(settings=QUICK))
     return place
 
 
@@ -54,7 +55,7 @@ def test_the_page_of_all_analyses_is_well_formed(report: Report) -> None:
 
 
 def test_a_folder_of_an_ablation_is_reported_with_its_three_searches(tmp_path: Path) -> None:
-    found = ablate(FakeModel(), fake_task(20), out=tmp_path / "a", runner=FakeRunner(), **options())
+    found = ablate(FakeModel(), fake_task(20), out=tmp_path / "a", execution=Execution(FakeRunner()), **options())
     (run,) = build([tmp_path / "a"]).to_json()["runs"]
     section = run["sections"]["ablation"]
     shares = [row["oracle accuracy"]["value"] for row in section["tables"][0]["rows"]]

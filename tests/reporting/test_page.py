@@ -16,6 +16,7 @@ from skiploop.reporting.charts import MARKS
 from skiploop.reporting.page.glossary import TERMS, Glossary
 from skiploop.reporting.page.paths import without_paths
 from skiploop.reporting.sections.order import GROUPS
+from skiploop.studies.execution import Execution
 from skiploop.studies.search import Study, search
 from skiploop.testing.fakes import FakeModel, FakeRunner, fake_task
 from tests.reporting.studies import SCRIPT, Page, fake_study, static_study, study_with_paths
@@ -210,7 +211,7 @@ def test_a_static_study_has_a_page_of_its_own(tmp_path: Path) -> None:
 def test_every_kind_of_study_has_a_page(tmp_path: Path, changes: dict[str, Any]) -> None:
     kept = {key: value for key, value in changes.items() if key not in ("scoring", "count")}
     task = fake_task(changes.get("count", 6), changes.get("scoring", "verbatim"))
-    search(FakeModel(), task, out=tmp_path / "s", runner=FakeRunner(), **({"budget": 8} | kept))
+    search(FakeModel(), task, out=tmp_path / "s", execution=Execution(FakeRunner()), **({"budget": 8} | kept))
     page = Page(render_page(build([tmp_path / "s"])))
     assert "r1-headline" in page.ids and "r1-inputs" in page.ids
     assert "None" not in page.text and "nan" not in page.text.lower().replace("nano", "")

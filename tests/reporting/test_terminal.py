@@ -14,6 +14,7 @@ from skiploop.reporting.numbers import plain, shown
 from skiploop.reporting.terminal.inputs import print_input
 from skiploop.reporting.terminal.search import print_study
 from skiploop.reporting.terminal.static import print_static
+from skiploop.studies.execution import Execution
 from skiploop.studies.search import Study, search
 from skiploop.tasks import Example, Task
 from tests.reporting.studies import NullRunner, RoomyModel, fake_study, null_study, static_study
@@ -40,7 +41,7 @@ def acting(tmp_path: Path) -> Study:
         Example(f"e{i}{ACTING}", f"L1 {ACTING}{i}=", f"{ACTING}{i % 4}", level=1, family=ACTING) for i in range(8)
     ]
     task = Task(f"task {ACTING}", tuple(examples), "exact", max_new_tokens=8)
-    return search(RoomyModel(), task, out=tmp_path / "s", runner=NullRunner(), budget=6)
+    return search(RoomyModel(), task, out=tmp_path / "s", execution=Execution(NullRunner()), budget=6)
 
 
 def test_text_that_acts_is_shown_as_escapes_and_letters_stay() -> None:

@@ -9,6 +9,7 @@ import pytest
 from skiploop.engine.request import Request
 from skiploop.studies.arms import InputState, wrong_candidates
 from skiploop.studies.evaluation import wrong_target
+from skiploop.studies.execution import Execution
 from skiploop.studies.search import search
 from skiploop.tasks import Task
 from skiploop.testing.fakes import FakeModel, FakeRunner, fake_task, options
@@ -63,7 +64,7 @@ class Repeating(FakeRunner):
 @pytest.mark.parametrize("scoring", ["verbatim", "exact"])
 def test_a_study_rewards_no_control_for_the_answer_of_the_identity(tmp_path: Path, scoring: str) -> None:
     task = fake_task(scoring=scoring)
-    found = search(FakeModel(), task, out=tmp_path / "s", runner=Repeating(task), **options()).inputs
+    found = search(FakeModel(), task, out=tmp_path / "s", execution=Execution(Repeating(task)), **options()).inputs
     for state, result in zip(states(task), found, strict=True):
         assert result.text == state.candidates[0].answer
         assert result.arms["control"].target == state.candidates[1].answer != result.text

@@ -11,6 +11,7 @@ import pytest
 from skiploop.errors import InvalidInput
 from skiploop.stats.shares import newcombe_paired, wilson
 from skiploop.storage.journal import JsonlJournal
+from skiploop.studies.execution import Execution
 from skiploop.studies.folder import StudyFolder, check_place, read_run
 from skiploop.studies.record import default_out
 from skiploop.studies.search import load_study, search
@@ -56,7 +57,7 @@ def test_damage_in_the_middle_is_an_error(tmp_path: Path, text: str) -> None:
 
 def test_another_study_in_the_folder_is_refused_by_field(tmp_path: Path) -> None:
     out = tmp_path / "s"
-    search(FakeModel(), fake_task(), out=out, runner=FakeRunner(), **options())
+    search(FakeModel(), fake_task(), out=out, execution=Execution(FakeRunner()), **options())
     for changes, message in (
         ({"budget": 21}, r"search\.budget \(there 20, here 21\)"),
         ({"searcher": "random"}, r"search\.searcher .there 'gp', here 'random'"),
@@ -64,18 +65,18 @@ def test_another_study_in_the_folder_is_refused_by_field(tmp_path: Path) -> None
         ({"searcher_settings": {"improvement": 1.0}}, r"search\.searcher_settings"),
     ):
         with pytest.raises(InvalidInput, match=f"holds another study. Different: {message}"):
-            search(FakeModel(), fake_task(), out=out, runner=FakeRunner(), **options(**changes))
+            search(FakeModel(), fake_task(), out=out, execution=Execution(FakeRunner()), **options(**changes))
     with pytest.raises(InvalidInput, match=r"model.fingerprint \(there 'f00d', here 'beef'\)"):
-        search(FakeModel("beef"), fake_task(), out=out, runner=FakeRunner(), **options())
+        search(FakeModel("beef"), fake_task(), out=out, execution=Execution(FakeRunner()), **options())
     with pytest.raises(InvalidInput, match=r"task\.fingerprint"):
-        search(FakeModel(), fake_task(11), out=out, runner=FakeRunner(), **options())
+        search(FakeModel(), fake_task(11), out=out, execution=Execution(FakeRunner()), **options())
 
 
 def test_a_place_that_can_not_be_used_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     for place in (tmp_path / "file", tmp_path / "file" / "s", tmp_path):
         with pytest.raises(InvalidInput, match=f"--out {place}"):
-            search(FakeModel(), fake_task(), out=place, runner=FakeRunner())
+            search(FakeModel(), fake_task(), out=place, execution=Execution(FakeRunner()))
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
     if os.geteuid() != 0:
         (tmp_path / "locked").mkdir(mode=0o500)
@@ -100,12 +101,12 @@ def test_what_is_left_of_a_study_killed_at_its_start_is_no_obstacle(tmp_path: Pa
     out.mkdir()
     for name in (".lock", ".run.json.tmp", "inputs.jsonl"):
         (out / name).write_text("{")
-    assert search(FakeModel(), fake_task(), out=out, runner=FakeRunner(), **options()).complete
+    assert search(FakeModel(), fake_task(), out=out, execution=Execution(FakeRunner()), **options()).complete
 
 
 def test_run_json_says_what_was_run(tmp_path: Path) -> None:
     out = tmp_path / "s"
-    search(FakeModel(), fake_task(), out=out, runner=FakeRunner(), **options())
+    search(FakeModel(), fake_task(), out=out, execution=Execution(FakeRunner()), **options())
     run = read_run(out)
     assert run["settings"]["search"]["budget"] == 20 and run["model"]["dtype"] == "float32"
     assert run["task"]["fingerprint"] == fake_task().fingerprint and run["engine"] == "custom"
@@ -119,10 +120,10 @@ def test_run_json_says_what_was_run(tmp_path: Path) -> None:
 
 def test_the_default_folder_is_named_after_the_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    study = search(FakeModel(), fake_task(), runner=FakeRunner(), **options())
+    study = search(FakeModel(), fake_task(), execution=Execution(FakeRunner()), **options())
     assert study.out.parent == Path("runs") and study.out.name.startswith("fake-model-fake-gp-")
-    again = search(FakeModel(), fake_task(), runner=FakeRunner(), **options())
-    other = search(FakeModel(), fake_task(), runner=FakeRunner(), **options(budget=5))
+    again = search(FakeModel(), fake_task(), execution=Execution(FakeRunner()), **options())
+    other = search(FakeModel(), fake_task(), execution=Execution(FakeRunner()), **options(budget=5))
     assert again.out == study.out != other.out
     run = study.run | {"task": study.run["task"] | {"name": "jsonl:/data/../my file.v2.jsonl"}}
     assert default_out(run).name.startswith("fake-model-my-file.v2-gp-")
@@ -149,12 +150,12 @@ def test_intervals_are_those_of_the_literature() -> None:
 
 @pytest.fixture
 def finished(tmp_path: Path) -> Path:
-    search(FakeModel(), fake_task(), out=tmp_path / "s", runner=FakeRunner(), **options())
+    search(FakeModel(), fake_task(), out=tmp_path / "s", execution=Execution(FakeRunner()), **options())
     return tmp_path / "s"
 
 
 def again(out: Path) -> None:
-    search(FakeModel(), fake_task(), out=out, runner=FakeRunner(), **options())
+    search(FakeModel(), fake_task(), out=out, execution=Execution(FakeRunner()), **options())
 
 
 @pytest.mark.parametrize("text", ["", '{"n": ', "{}", "[]", '{"files": 3}', "[" * 200_000])

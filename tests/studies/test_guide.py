@@ -12,6 +12,7 @@ from skiploop import search
 from skiploop.engine.request import Result
 from skiploop.storage.files import Line
 from skiploop.studies.arms import Arm
+from skiploop.studies.execution import Execution
 from skiploop.studies.guide import guide_of, guided_reward
 from skiploop.testing.fakes import FakeModel, FakeRunner, digest, fake_task, options
 
@@ -46,7 +47,14 @@ def test_verdicts_and_guides_stay_apart(scoring: str, tmp_path: Path, monkeypatc
         tell(arm, chain, reward, least, guide)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Arm, "tell", noted)
-    search(FakeModel(), fake_task(10, scoring), out=tmp_path / "s", runner=FakeRunner(), searcher="gp", **options())
+    search(
+        FakeModel(),
+        fake_task(10, scoring),
+        out=tmp_path / "s",
+        execution=Execution(FakeRunner()),
+        searcher="gp",
+        **options(),
+    )
     found = [line for line in lines(tmp_path / "s") if line["arm"] != "identity"]
     assert {line["reward"] for line in found} <= {0.0, 1.0}
     assert all(0 <= line["guide"] <= 1 for line in found)
@@ -55,7 +63,9 @@ def test_verdicts_and_guides_stay_apart(scoring: str, tmp_path: Path, monkeypatc
 
 
 def test_the_control_is_guided_to_its_wrong_answer(tmp_path: Path) -> None:
-    search(FakeModel(), fake_task(10), out=tmp_path / "s", runner=FakeRunner(), searcher="gp", **options())
+    search(
+        FakeModel(), fake_task(10), out=tmp_path / "s", execution=Execution(FakeRunner()), searcher="gp", **options()
+    )
     prompts = {each.id: each.prompt for each in fake_task(10).examples}
     control = [line for line in lines(tmp_path / "s") if line["arm"] == "control"]
     assert control
@@ -68,7 +78,12 @@ def test_the_control_is_guided_to_its_wrong_answer(tmp_path: Path) -> None:
 def test_a_resumed_study_tells_the_same_guides(scoring: str, tmp_path: Path) -> None:
     def run(name: str) -> bytes:
         search(
-            FakeModel(), fake_task(10, scoring), out=tmp_path / name, runner=FakeRunner(), searcher="gp", **options()
+            FakeModel(),
+            fake_task(10, scoring),
+            out=tmp_path / name,
+            execution=Execution(FakeRunner()),
+            searcher="gp",
+            **options(),
         )
         return (tmp_path / name / "journal.jsonl").read_bytes()
 
@@ -81,5 +96,13 @@ def test_a_resumed_study_tells_the_same_guides(scoring: str, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("searcher, guide", [("cola", "auto"), ("gp", "none")])
 def test_the_paper_and_none_are_told_verdicts_alone(searcher: str, guide: str, tmp_path: Path) -> None:
-    search(FakeModel(), fake_task(10), out=tmp_path, runner=FakeRunner(), searcher=searcher, guide=guide, **options())
+    search(
+        FakeModel(),
+        fake_task(10),
+        out=tmp_path,
+        execution=Execution(FakeRunner()),
+        searcher=searcher,
+        guide=guide,
+        **options(),
+    )
     assert not any("guide" in line or "other_guide" in line for line in lines(tmp_path))

@@ -13,6 +13,7 @@ from skiploop import InvalidInput, LayeredModel, load_study, search
 from skiploop.analysis.subject import study_task
 from skiploop.cli.main import app
 from skiploop.studies.evaluation import shown_request
+from skiploop.studies.execution import Execution
 from skiploop.studies.prompts import prompt_example, shown_lines
 from skiploop.tasks import make_task
 from skiploop.testing.fakes import FakeModel, FakeRunner
@@ -48,7 +49,7 @@ def test_what_is_kept_is_what_is_sent(gsm8k: str, tmp_path: Path) -> None:
         Chatty(),
         gsm8k,
         out=tmp_path / "run",
-        runner=runner,
+        execution=Execution(runner),
         budget=3,
         shots=2,
         chat="on",
@@ -69,7 +70,7 @@ def test_what_is_kept_is_what_is_sent(gsm8k: str, tmp_path: Path) -> None:
 
 def test_another_prompt_is_another_study(gsm8k: str, tmp_path: Path) -> None:
     def run(**options: Any) -> None:
-        search(Chatty(), gsm8k, out=tmp_path / "run", runner=FakeRunner(), budget=2, shots=2, **options)
+        search(Chatty(), gsm8k, out=tmp_path / "run", execution=Execution(FakeRunner()), budget=2, shots=2, **options)
 
     run()
     run()
@@ -77,13 +78,13 @@ def test_another_prompt_is_another_study(gsm8k: str, tmp_path: Path) -> None:
         with pytest.raises(InvalidInput, match="holds another study"):
             run(**options)
     with pytest.raises(InvalidInput, match="shots can't be changed of a task that is made"):
-        search(Chatty(), make_task(gsm8k, shots=2), out=tmp_path / "other", runner=FakeRunner(), shots=3)
+        search(Chatty(), make_task(gsm8k, shots=2), out=tmp_path / "other", execution=Execution(FakeRunner()), shots=3)
 
 
 def test_gold_and_control_are_asked_with_the_same_shots(gsm8k: str, tmp_path: Path) -> None:
     runner = FakeRunner()
     options: dict[str, Any] = {"shots": 3, "shots_order": "each", "scoring": "verbatim"}
-    study = search(Roomy(), gsm8k, out=tmp_path / "run", runner=runner, budget=6, **options)
+    study = search(Roomy(), gsm8k, out=tmp_path / "run", execution=Execution(runner), budget=6, **options)
     own = {example["prompt"] for example in (result.example for result in study.inputs)}
     assert any("control" in result.arms for result in study.inputs)
     expected = {(request.prompt, request.expected) for calls in runner.calls for request in calls if request.expected}

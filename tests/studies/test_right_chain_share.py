@@ -8,6 +8,7 @@ import pytest
 
 from skiploop.chains.chain import Chain
 from skiploop.engine.request import Request, Result
+from skiploop.studies.execution import Execution
 from skiploop.studies.results import ArmResult
 from skiploop.studies.search import search
 from skiploop.testing.fakes import LAYERS, FakeModel, FakeRunner, fake_task, options
@@ -33,7 +34,7 @@ def test_the_right_chain_share_does_not_count_the_identity(tmp_path: Path) -> No
     every = {"searcher": "random", "space": "skip", "budget": 31}  # every chain of the space
     search_only = {"nearby_peer": False, "control": False, "verify": False}
     figures = search(
-        FakeModel(), fake_task(), out=tmp_path / "s", runner=Shallow(), **options(**every, **search_only)
+        FakeModel(), fake_task(), out=tmp_path / "s", execution=Execution(Shallow()), **options(**every, **search_only)
     ).figures
     assert figures.base_accuracy.value == 0.4, "the identity is right on some inputs"
     assert figures.evaluations == 31 * 10

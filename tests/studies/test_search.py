@@ -23,11 +23,14 @@ from skiploop.errors import InvalidInput
 from skiploop.stats.measured import Measured, measured_share
 from skiploop.stats.shares import mcnemar
 from skiploop.studies.arms import seed_for, wrong_candidates
+from skiploop.studies.execution import Execution
 from skiploop.studies.figures import VerificationFigures
+from skiploop.studies.folder import read_inputs
 from skiploop.studies.progress import Interrupted
 from skiploop.studies.results import TRANSITIONS
 from skiploop.studies.search import Study, load_study, search
 from skiploop.studies.settings import SearchSettings
+from skiploop.tasks import Subset, Task
 from skiploop.testing.fakes import LAYERS, FakeModel, FakeRunner, fake_task, options
 
 IDENTITY = list(range(LAYERS))
@@ -36,7 +39,11 @@ FILES = ("journal.jsonl", "verified.jsonl", "summary.json", "inputs.jsonl")
 
 def run(out: Path, runner: FakeRunner | None = None, scoring: str = "verbatim", **changes: Any) -> Study:
     task = fake_task(scoring=scoring)
-    return search(FakeModel(), task, out=out, runner=runner or FakeRunner(), **options(**changes))
+    return run_with(Execution(runner or FakeRunner()), out, task, **changes)
+
+
+def run_with(execution: Execution, out: Path, task: Task, **changes: Any) -> Study:
+    return search(FakeModel(), task, out=out, execution=execution, **options(**changes))
 
 
 def lines(out: Path) -> list[dict[str, Any]]:
@@ -245,12 +252,24 @@ def test_the_control_takes_another_option(tmp_path: Path) -> None:
 def test_with_two_options_there_is_no_control(tmp_path: Path) -> None:
     task = fake_task(scoring="choice")
     task = replace(task, examples=tuple(replace(e, choices=e.choices[:2]) for e in task.examples))
-    study = search(FakeModel(), task, out=tmp_path / "s", runner=FakeRunner(), **options())
+    study = search(FakeModel(), task, out=tmp_path / "s", execution=Execution(FakeRunner()), **options())
     assert study.figures.control.inputs == 0 and study.figures.control.excess.value is None
 
 
+def test_a_subset_of_a_task_is_searched_and_takes_no_limit(tmp_path: Path) -> None:
+    task, execution = fake_task(20), Execution(FakeRunner())
+    study = search(FakeModel(), Subset(task, task.examples[3:6]), out=tmp_path / "s", execution=execution, budget=3)
+    assert [each.example["id"] for each in study.inputs] == ["e3", "e4", "e5"]
+    wrong = {answer for line in read_inputs(tmp_path / "s") for answer in line["wrong"]}
+    assert not wrong <= {each.example["answer"] for each in study.inputs}, "wrong answers come from the whole task"
+    with pytest.raises(InvalidInput, match="limit=2"):
+        search(FakeModel(), Subset(task, task.examples), out=tmp_path / "t", execution=execution, limit=2)
+
+
 def test_a_limit_keeps_the_whole_task_for_wrong_answers(tmp_path: Path) -> None:
-    study = search(FakeModel(), fake_task(60), out=tmp_path / "s", runner=FakeRunner(), **options(limit=5))
+    study = search(
+        FakeModel(), fake_task(60), out=tmp_path / "s", execution=Execution(FakeRunner()), **options(limit=5)
+    )
     answers = {example.id: example.answer for example in fake_task(60).examples}
     kept = {result.example["id"] for result in study.inputs}
     assert len(kept) == 5
@@ -393,13 +412,13 @@ def test_a_prompt_beyond_the_context_is_named(tmp_path: Path) -> None:
     long = replace(task.examples[3], prompt="L4 " + "x" * 60)
     task = replace(task, examples=(*task.examples[:3], long))
     with pytest.raises(InvalidInput, match=r"'e3' takes 63 tokens.*8.*71 together.*holds 64"):
-        search(FakeModel(), task, out=tmp_path / "s", runner=FakeRunner())
+        search(FakeModel(), task, out=tmp_path / "s", execution=Execution(FakeRunner()))
     model = FakeModel()
     model.context_length = None
-    assert search(model, task, out=tmp_path / "s", runner=FakeRunner(), budget=2).complete
+    assert search(model, task, out=tmp_path / "s", execution=Execution(FakeRunner()), budget=2).complete
     with pytest.raises(InvalidInput, match=r"'e0' takes 4 tokens with its end, and 3 may.*max-new-tokens 4"):
         short = replace(fake_task(), max_new_tokens=3)
-        search(FakeModel(), short, out=tmp_path / "t", runner=FakeRunner())
+        search(FakeModel(), short, out=tmp_path / "t", execution=Execution(FakeRunner()))
 
 
 @pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf])
@@ -413,7 +432,7 @@ def test_scores_that_are_no_numbers_are_refused(tmp_path: Path, score: float) ->
         run(tmp_path / "s", Broken(), "choice")
     # Nothing was evaluated, so the way out that the message names can be taken with the same --out.
     model = FakeModel("another")
-    assert search(model, fake_task(), out=tmp_path / "s", runner=FakeRunner(), budget=2).complete
+    assert search(model, fake_task(), out=tmp_path / "s", execution=Execution(FakeRunner()), budget=2).complete
 
 
 def test_settings_of_a_searcher_are_recorded_in_full(tmp_path: Path) -> None:
@@ -437,7 +456,7 @@ def test_progress_is_told_after_every_part(tmp_path: Path) -> None:
     with pytest.raises(Interrupted):
         run(tmp_path / "s", Stopping(4))
     told = Told()
-    study = run(tmp_path / "s", progress=told)
+    study = run_with(Execution(FakeRunner(), lambda figure: told), tmp_path / "s", fake_task())
     done = [call[0] for call in told.calls]
     assert done == sorted(done) and told.calls[-1][:2] == (done[-1], done[-1])
     assert done[-1] == sum(study.figures.evaluations_by_arm.values())

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from skiploop.chains.chain import Chain
 from skiploop.engine.request import Request, Result
+from skiploop.studies.execution import Execution
 from skiploop.studies.search import Study, search
 from skiploop.testing.fakes import FakeModel, FakeRunner, fake_task, gold, options
 
@@ -30,7 +31,7 @@ class Claiming(FakeRunner):
 
 def study_of(out: Path, runner: Claiming) -> Study:
     search_only = {"random_peer": False, "nearby_peer": False, "control": False}
-    return search(FakeModel(), fake_task(), out=out, runner=runner, **options(**search_only))
+    return search(FakeModel(), fake_task(), out=out, execution=Execution(runner), **options(**search_only))
 
 
 def test_verification_stops_at_the_first_claim_that_holds(tmp_path: Path) -> None:

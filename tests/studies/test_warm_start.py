@@ -11,6 +11,7 @@ import pytest
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
+from skiploop.studies.execution import Execution
 from skiploop.studies.progress import Interrupted
 from skiploop.studies.search import Study, search
 from skiploop.studies.static.settings import StaticSettings
@@ -30,7 +31,7 @@ def part(start: int, stop: int) -> Task:
 
 
 def run(out: Path, task: Task, runner: FakeRunner | None = None, **changes: Any) -> Study:
-    return search(FakeModel(), task, out=out, runner=runner or FakeRunner(), **options(**changes))
+    return search(FakeModel(), task, out=out, execution=Execution(runner or FakeRunner()), **options(**changes))
 
 
 def asked(out: Path, arm: str, name: str) -> list[list[int]]:
@@ -113,14 +114,21 @@ def test_a_study_of_the_same_questions_is_refused_whatever_its_ids_and_prompts(t
     static = StaticSettings(train=4, test=4, references=False)
     with pytest.raises(InvalidInput, match="questions of this study were searched there"):
         search_static(
-            FakeModel(), part(12, 20), runner=FakeRunner(), static=static, warm_start=tmp_path / "earlier", budget=8
+            FakeModel(),
+            part(12, 20),
+            execution=Execution(FakeRunner()),
+            static=static,
+            warm_start=tmp_path / "earlier",
+            budget=8,
         )
 
 
 def test_a_static_search_tries_them_first_too(tmp_path: Path, chains: Path) -> None:
     static = StaticSettings(train=8, test=4, references=False)
     out = tmp_path / "s"
-    search_static(FakeModel(), part(0, 12), out=out, runner=FakeRunner(), static=static, warm_start=chains, budget=8)
+    search_static(
+        FakeModel(), part(0, 12), out=out, execution=Execution(FakeRunner()), static=static, warm_start=chains, budget=8
+    )
     lines = [json.loads(line) for line in (out / "journal.jsonl").read_text().splitlines()]
     order = list(dict.fromkeys(tuple(line["chain"]) for line in lines if "chain" in line))
     assert order[:5] == [(0, 1, 2, 3, 4), (0, 1, 2), (0, 1, 1, 2, 3, 4), (4,), (0, 2, 4)]
@@ -175,7 +183,9 @@ def test_studies_that_can_not_help_are_refused(tmp_path: Path) -> None:
 
     run(tmp_path / "whole", part(0, 10))
     with pytest.raises(InvalidInput, match=f"{LAYERS} layers, this one has {LAYERS + 1}"):
-        search(Longer(), part(10, 15), out=tmp_path / "s", runner=FakeRunner(), warm_start=tmp_path / "whole")
+        search(
+            Longer(), part(10, 15), out=tmp_path / "s", execution=Execution(FakeRunner()), warm_start=tmp_path / "whole"
+        )
 
 
 def test_the_flag_reaches_the_study(tmp_path: Path, chains: Path) -> None:

@@ -32,17 +32,16 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from skiploop.engine.request import Runner
 from skiploop.errors import InvalidInput
 from skiploop.stats.bootstrap import sign_flip_test
 from skiploop.stats.measured import measured_mean
 from skiploop.stats.shares import holm, mcnemar, newcombe_paired, paired_counts
 from skiploop.storage.files import Line, write_json
 from skiploop.storage.records import as_json
+from skiploop.studies.execution import Execution
 from skiploop.studies.figures import SearchFigures
 from skiploop.studies.folder import check_place
 from skiploop.studies.opening import StudyModel, open_model, open_task
-from skiploop.studies.progress import Progress
 from skiploop.studies.record import default_out, describe
 from skiploop.studies.results import InputResult
 from skiploop.studies.search import Study, search
@@ -74,8 +73,7 @@ def ablate(
     *,
     out: str | Path | None = None,
     settings: StudySettings | None = None,
-    runner: Runner | None = None,
-    progress: Callable[[], Progress] | None = None,
+    execution: Execution | None = None,
     **changes: Any,
 ) -> Ablation:
     """Searches skip-only, loop-only, and with both, and compares what is found; what `skiploop ablate` calls.
@@ -85,8 +83,7 @@ def ablate(
         task: a specification, or a task.
         out: the folder; by default one below `runs/`.
         settings: of each study; its space is ignored.
-        runner: evaluates; by default what `settings.engine` says.
-        progress: makes what is told how far each study is.
+        execution: what evaluates, by default what `settings.engine` says, and what shows the progress.
         **changes: single fields of `settings`; and, where `task` is a specification, of `TaskOptions`.
 
     Raises:
@@ -95,7 +92,7 @@ def ablate(
         Interrupted: on Ctrl-C; what was evaluated is kept.
     """
     pool = open_task(task, changes)
-    settings = (settings or StudySettings()).changed(**changes)
+    settings, execution = (settings or StudySettings()).changed(**changes), execution or Execution()
     if out is not None:
         _check(Path(out))
     opened = open_model(model, settings.engine) if isinstance(model, str) else model
@@ -104,11 +101,9 @@ def ablate(
     _check(place)
     studies = {}
     for space in SPACES:
-        told = Progress() if progress is None else progress()
-        told.note(f"space {space} ...")
-        studies[space] = search(
-            opened, pool, out=place / space, settings=settings.changed(space=space), runner=runner, progress=told
-        )
+        execution.progress("oracle accuracy").note(f"space {space} ...")
+        own = settings.changed(space=space)
+        studies[space] = search(opened, pool, out=place / space, settings=own, execution=execution)
     table = compare(studies)
     write_json(place / "ablation.json", table)
     return Ablation(place, studies, table)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,11 @@ from skiploop.analysis.settings import (
     SimilaritySettings,
 )
 from skiploop.analysis.subject import open_subject
-from skiploop.engine.request import Runner
 from skiploop.errors import InvalidInput
 from skiploop.storage.files import read_json, write_json
 from skiploop.storage.records import as_json, from_json
+from skiploop.studies.execution import Execution
 from skiploop.studies.opening import StudyModel
-from skiploop.studies.progress import Progress
 
 # In the order in which they are run: first those that only evaluate.
 SETTINGS: dict[str, type[Any]] = {
@@ -33,6 +32,34 @@ SETTINGS: dict[str, type[Any]] = {
     "lens": LensSettings,
 }
 ANALYSES = tuple(SETTINGS)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which analyses are wanted.
+
+    Attributes:
+        only: names out of `ANALYSES`; None: all.
+        settings: for each name the fields of its settings that differ from the defaults.
+        again: also those whose file is there with the same settings.
+
+    Raises:
+        InvalidInput: an unknown name.
+    """
+
+    only: Sequence[str] | None = None
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    again: bool = False
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.only or () if name not in ANALYSES]
+        if unknown:
+            raise InvalidInput(f"unknown analysis {unknown[0]!r}; there are {', '.join(ANALYSES)}")
+
+    @property
+    def names(self) -> list[str]:
+        """Of the analyses, in the order in which they are run."""
+        return [name for name in ANALYSES if self.only is None or name in self.only]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,54 +79,42 @@ class Analysed:
 
 def analyze(
     path: str | Path,
-    only: Sequence[str] | None = None,
+    selection: Selection | None = None,
     *,
-    settings: Mapping[str, Mapping[str, Any]] | None = None,
-    again: bool = False,
     model: StudyModel | None = None,
-    runner: Runner | None = None,
-    progress: Progress | None = None,
+    execution: Execution | None = None,
     **changes: Any,
 ) -> Analysed:
     """Analyses a finished study. Evaluations are kept: a call that was stopped resumes when it is made again.
 
     Args:
         path: the study's folder.
-        only: names out of `ANALYSES`; None: all.
-        settings: for each name the fields of its settings that differ from the defaults.
-        again: also those whose file is there with the same settings.
+        selection: which analyses; by default all of them.
         model: the study's model, where it is loaded already.
-        runner: evaluates; by default what the study's settings say.
-        progress: receives progress updates.
+        execution: what evaluates, by default what the study's settings say, and what shows the progress.
         **changes: settings of opening the model, such as `device`.
 
     Raises:
-        InvalidInput: an unknown name or setting, or a study that can't be analysed.
+        InvalidInput: an unknown setting, or a study that can't be analysed.
     """
-    names = _checked(only)
-    made = {name: _make_settings(name, (settings or {}).get(name, {})) for name in names}
+    selection = selection or Selection()
+    names = selection.names
+    made = {name: _make_settings(name, selection.settings.get(name, {})) for name in names}
     folder = Path(path) / "analysis"
     results: dict[str, AnalysisFigures] = {}
-    for name in () if again else names:
+    for name in () if selection.again else names:
         kept = _kept(folder, name, made[name])
         if kept is not None:
             results[name] = kept
     read = tuple(results)
     missing = [name for name in names if name not in results]
     if missing:
-        with open_subject(path, model=model, runner=runner, progress=progress, **changes) as subject:
+        with open_subject(path, model=model, execution=execution, **changes) as subject:
             for name in missing:
                 subject.progress.note(f"{name} ...")
                 results[name] = import_module(f"skiploop.analysis.{name}").analyse(subject, made[name])
                 write_json(folder / f"{name}.json", as_json(results[name]))
     return Analysed(folder, {name: results[name] for name in names}, read)
-
-
-def _checked(only: Sequence[str] | None) -> list[str]:
-    unknown = [name for name in only or () if name not in ANALYSES]
-    if unknown:
-        raise InvalidInput(f"unknown analysis {unknown[0]!r}; there are {', '.join(ANALYSES)}")
-    return [name for name in ANALYSES if only is None or name in only]
 
 
 def _make_settings(name: str, values: Mapping[str, Any]) -> Any:

@@ -16,7 +16,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from skiploop.engine.open import open_runner
 from skiploop.engine.request import Runner
 from skiploop.errors import InvalidInput
 from skiploop.spaces.space import Space
@@ -24,6 +23,7 @@ from skiploop.storage.files import writing
 from skiploop.storage.journal import JsonlJournal
 from skiploop.storage.lock import lock_folder
 from skiploop.studies.evaluations import Evaluations, Key, Pair
+from skiploop.studies.execution import Execution
 from skiploop.studies.folder import read_inputs
 from skiploop.studies.opening import StudyModel, open_model
 from skiploop.studies.progress import Progress
@@ -80,8 +80,7 @@ def open_subject(
     path: str | Path,
     *,
     model: StudyModel | None = None,
-    runner: Runner | None = None,
-    progress: Progress | None = None,
+    execution: Execution | None = None,
     **changes: Any,
 ) -> Iterator[Subject]:
     """Opens a finished study; nobody else can analyse it meanwhile.
@@ -89,14 +88,13 @@ def open_subject(
     Args:
         path: the study's folder.
         model: the study's model, where it is loaded already.
-        runner: evaluates; by default what the study's settings say.
-        progress: is told how far an analysis is.
+        execution: what evaluates, by default what the study's settings say, and what shows the progress.
         **changes: settings of opening the model: `dtype`, `device`, `trust_remote_code`, `engine`, `batch_tokens`.
 
     Raises:
         InvalidInput: no study, an unfinished one, one of a static chain, or the model is another one.
     """
-    study = load_study(path)
+    study, execution = load_study(path), execution or Execution()
     if not study.complete:
         raise InvalidInput(f"the study in {study.out} isn't finished; give its search command again to go on with it")
     settings = study_settings(study.run).changed(**{"dtype": study.run["model"]["dtype"]} | changes)
@@ -108,19 +106,15 @@ def open_subject(
         lock = lock_folder(folder)
     try:
         task = study_task(study)
-        run = (
-            runner
-            if runner is not None
-            else open_runner(opened, engine=settings.engine.engine, batch_tokens=settings.engine.batch_tokens)[0]
-        )
-        progress = progress or Progress()
+        runner, _ = execution.open_runner(opened, settings.engine)
+        progress = execution.progress("right")
         evaluate = Evaluations(
-            task, run, JsonlJournal(folder / "evaluations.jsonl"),
+            task, runner, JsonlJournal(folder / "evaluations.jsonl"),
             known=known_rewards(study), per_call=settings.engine.per_call, progress=progress,
         )  # fmt: skip
         space = settings.space.make(study.run["model"]["num_layers"])
         with progress:
-            yield Subject(study, task, space, settings, opened, run, evaluate, progress)
+            yield Subject(study, task, space, settings, opened, runner, evaluate, progress)
     finally:
         lock.release()
 

@@ -28,7 +28,6 @@ def ablate(
     """Search skip-only, loop-only and with both, and compare. Given again, the same command resumes."""
     from skiploop.analysis.ablation import ablate as run_ablation
     from skiploop.analysis.ablation import reading
-    from skiploop.cli.progress import make_progress
 
     whole = call.tools.make_task(task, options)
     opened = call.prepare(model, study.engine.trust_remote_code)
@@ -40,8 +39,7 @@ def ablate(
         whole,
         out=out,
         settings=study,
-        runner=call.tools.runner,
-        progress=lambda: make_progress(quiet=call.json),
+        execution=call.execution,
     )
     if call.json:
         print_json(found.table | {"out": str(found.out)})

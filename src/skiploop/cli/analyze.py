@@ -47,8 +47,8 @@ def analyze(
     call: Call,
 ) -> None:
     """Analyse a study with its model: difficulty, edits, neighbours, phases, logit lens."""
+    from skiploop.analysis.runs import Selection
     from skiploop.analysis.runs import analyze as run_analyses
-    from skiploop.cli.progress import make_progress
     from skiploop.reporting.sentences.analyses import reading
     from skiploop.storage.records import as_json
     from skiploop.studies.folder import read_run
@@ -57,12 +57,9 @@ def analyze(
     opened = call.prepare(name, engine.trust_remote_code)
     found = run_analyses(
         run,
-        None if wanted.only is None else list(wanted.only),
-        settings=wanted.settings,
-        again=wanted.again,
+        Selection(None if wanted.only is None else list(wanted.only), wanted.settings, wanted.again),
         model=None if isinstance(opened, str) else opened,
-        runner=call.tools.runner,
-        progress=make_progress(quiet=call.json, figure="right"),
+        execution=call.execution,
         device=engine.device,
         trust_remote_code=engine.trust_remote_code,
     )

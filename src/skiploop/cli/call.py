@@ -16,6 +16,7 @@ from skiploop.settings.flag import MODEL, TASK, Flag
 
 if TYPE_CHECKING:
     from skiploop.engine.request import Runner
+    from skiploop.studies.execution import Execution
     from skiploop.tasks import Task, TaskOptions
 
 
@@ -79,6 +80,14 @@ class Call:
             typer.confirm(f"Run the Python code that {model} brings on this machine?", abort=True, err=True)
         self.tools.set_threads(self.threads)
         return self.tools.model(model)
+
+    @property
+    def execution(self) -> Execution:
+        """What a study is run with."""
+        from skiploop.cli.progress import make_progress
+        from skiploop.studies.execution import Execution
+
+        return Execution(self.tools.runner, lambda figure: make_progress(quiet=self.json, figure=figure))
 
     def refuse(self, names: tuple[str, ...], beside: str) -> None:
         """InvalidInput for a flag that would be ignored beside another one."""

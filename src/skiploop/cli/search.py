@@ -10,7 +10,7 @@ from skiploop.cli.flags import Switch, command
 from skiploop.cli.prompt import show_prompt as print_prompt
 from skiploop.settings.flag import STATIC
 from skiploop.studies.settings import StudySettings
-from skiploop.studies.static.settings import StaticSettings
+from skiploop.studies.static.settings import StaticSettings, StaticStudySettings
 from skiploop.tasks.options import TaskOptions
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ def search(
     call: Call,
 ) -> None:
     """Search chains for each input of a task, with controls. Given again, the same command resumes."""
-    from skiploop.cli.progress import make_progress
     from skiploop.studies.search import search as run_search
     from skiploop.studies.static.study import search_static
 
@@ -45,16 +44,10 @@ def search(
         print_prompt(opened, whole, study.engine, limit=None if static else study.search.limit, json=call.json)
         return
     if static is None:
-        progress = make_progress(quiet=call.json)
-        show_found(
-            run_search(opened, whole, out=out, settings=study, runner=call.tools.runner, progress=progress), call.json
-        )
+        show_found(run_search(opened, whole, out=out, settings=study, execution=call.execution), call.json)
         return
-    progress = make_progress(quiet=call.json, figure="best on training inputs")
-    found = search_static(
-        opened, whole, out=out, settings=study, static=static, runner=call.tools.runner, progress=progress
-    )
-    show_found(found, call.json)
+    settings = StaticStudySettings.of(study, static)
+    show_found(search_static(opened, whole, out=out, settings=settings, execution=call.execution), call.json)
 
 
 def show_found(study: Study | StaticStudy, json: bool) -> None:

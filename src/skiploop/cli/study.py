@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from skiploop.cli.app import print_json, say
+from skiploop.cli.app import print_json
 from skiploop.cli.call import Call, Model, Out, ShowPrompt, TaskName
 from skiploop.cli.flags import command
 from skiploop.cli.prompt import show_prompt as print_prompt
@@ -33,7 +33,6 @@ def study(
     call: Call,
 ) -> None:
     """Search with all controls and analyses, and write a report. Given again, the same command resumes."""
-    from skiploop.cli.progress import make_progress
     from skiploop.full_study.run import run_study
 
     left_out = () if without is None else words("--without", without)
@@ -47,10 +46,8 @@ def study(
         whole,
         out=out,
         settings=settings,
+        execution=call.execution,
         without=left_out,
-        runner=call.tools.runner,
-        progress=lambda figure: make_progress(quiet=call.json, figure=figure),
-        say=(lambda text: None) if call.json else say,
     )
     show_full(found, call.json)
 

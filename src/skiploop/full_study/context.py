@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from skiploop.engine.open import open_runner
 from skiploop.engine.request import Runner
 from skiploop.full_study.settings import FullSettings
+from skiploop.studies.execution import Execution
 from skiploop.studies.opening import StudyModel
-from skiploop.studies.progress import Progress
-from skiploop.tasks import Example, Task
-
-MakeProgress = Callable[[str], Progress]
-"""Progress for a part, given the name of the share that it shows."""
+from skiploop.tasks import Example, Subset, Task
 
 
 @dataclass(frozen=True)  # without slots: the runner is opened on first use and kept
@@ -29,8 +26,8 @@ class Context:
         test: inputs on which they are reported; no question is in both.
         model: opened.
         settings: of all parts.
-        progress: makes one for each part.
-        given: a runner in place of the model's own, for tests.
+        execution: what evaluates in a part that opens its own runner, and what shows its progress.
+        record: what study.json says of the study, without its parts.
     """
 
     out: Path
@@ -39,21 +36,18 @@ class Context:
     test: tuple[Example, ...]
     model: StudyModel
     settings: FullSettings
-    progress: MakeProgress
-    given: Runner | None = None
+    execution: Execution
+    record: Mapping[str, Any]
 
     @cached_property
     def runner(self) -> Runner:
         """What evaluates where a part doesn't open its own."""
-        if self.given is not None:
-            return self.given
-        engine = self.settings.study.engine
-        return open_runner(self.model, engine=engine.engine, batch_tokens=engine.batch_tokens)[0]
+        return self.execution.open_runner(self.model, self.settings.study.engine)[0]
 
     @property
-    def searched(self) -> tuple[Example, ...]:
+    def searched(self) -> Subset:
         """The inputs of the search."""
-        return self.test[: self.settings.study.search.limit]
+        return Subset(self.pool, self.test[: self.settings.study.search.limit])
 
 
 @dataclass(frozen=True, slots=True)

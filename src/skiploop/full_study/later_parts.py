@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.util import find_spec
 
 from skiploop.full_study.context import Context, Part
@@ -25,8 +26,8 @@ def _ablation(context: Context) -> None:
     studies = {}
     for space in _NARROW:
         studies[space] = search(
-            context.model, context.pool, out=out / space, settings=context.settings.of_parts.changed(space=space),
-            inputs=context.searched, runner=context.given, progress=context.progress("oracle accuracy"),
+            context.model, context.searched, out=out / space, settings=context.settings.of_parts.changed(space=space),
+            execution=context.execution,
         )  # fmt: skip
     table = compare(studies | {"cola": load_study(context.out / "search")})
     for space, row in table["spaces"].items():
@@ -43,16 +44,14 @@ def _other_space(context: Context) -> str | None:
 
 
 def _analyses(context: Context) -> None:
-    from skiploop.analysis.runs import ANALYSES, analyze
+    from skiploop.analysis.runs import ANALYSES, Selection, analyze
 
     settings = {
         "difficulty": {"seeds": context.settings.seeds}, "robustness": {"neighbours": context.settings.neighbours}
     }  # fmt: skip
     names = ANALYSES if hasattr(context.model, "hf") else _OF_REWARDS
-    place = context.out / "search"
-    analyze(
-        place, names, settings=settings, model=context.model, runner=context.runner, progress=context.progress("right")
-    )
+    execution = replace(context.execution, runner=context.runner)
+    analyze(context.out / "search", Selection(names, settings), model=context.model, execution=execution)
 
 
 # The report

@@ -29,16 +29,15 @@ Control = Callable[[Context, Worklist], SamplingFigures | RotationFigures]
 
 def _search(context: Context) -> None:
     search(
-        context.model, context.pool, out=context.out / "search", settings=context.settings.of_parts,
-        inputs=context.searched, runner=context.given, progress=context.progress("oracle accuracy"),
+        context.model, context.searched, out=context.out / "search", settings=context.settings.of_parts,
+        execution=context.execution,
     )  # fmt: skip
 
 
 def _static(context: Context) -> None:
     search_static(
-        context.model, context.pool, out=context.out / "static", static=context.settings.static,
-        settings=context.settings.of_parts.changed(budget=context.settings.static_budget),
-        runner=context.given, progress=context.progress("best on training inputs"),
+        context.model, context.pool, out=context.out / "static", settings=context.settings.of_static,
+        execution=context.execution,
     )  # fmt: skip
 
 
@@ -90,7 +89,7 @@ def _controlled(context: Context, name: str, control: Control, *, per_call: int 
     if place.exists():
         return
     place.parent.mkdir(parents=True, exist_ok=True)
-    journal, progress = JsonlJournal(place.with_suffix(".jsonl")), context.progress("right")
+    journal, progress = JsonlJournal(place.with_suffix(".jsonl")), context.execution.progress("right")
     with progress:
         work = Worklist(context.runner, journal, per_call=per_call, progress=progress)
         write_json(place, control(context, work).to_json())

@@ -18,22 +18,21 @@ complete is only read.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from skiploop.engine.request import Runner
 from skiploop.errors import InvalidInput
-from skiploop.full_study.context import Context, MakeProgress, Part
+from skiploop.full_study.context import Context, Part
 from skiploop.full_study.parts import OPTIONAL, PARTS
 from skiploop.full_study.settings import FullSettings
 from skiploop.storage.files import read_json, unsealed, write_sealed, writing
 from skiploop.storage.lock import lock_folder
+from skiploop.studies.execution import CUSTOM, Execution
 from skiploop.studies.folder import check_place
 from skiploop.studies.full_record import FILE, FullStudy, is_full, load_full
 from skiploop.studies.opening import StudyModel, open_model
-from skiploop.studies.progress import Interrupted, Progress
+from skiploop.studies.progress import Interrupted
 from skiploop.studies.prompts import prompt_example
 from skiploop.studies.record import check_same, default_out, describe
 from skiploop.studies.static.split import split
@@ -41,7 +40,6 @@ from skiploop.studies.warm_start import resolved
 from skiploop.tasks import Task, make_task
 
 _SETTLED = {"complete", "not applicable", "left out"}
-Say = Callable[[str], None]
 
 
 def run_study(
@@ -50,10 +48,7 @@ def run_study(
     *,
     out: str | Path | None = None,
     settings: FullSettings | None = None,
-    runner: Runner | None = None,
-    progress: MakeProgress | None = None,
-    say: Say = lambda text: None,
-    parts: tuple[Part, ...] = PARTS,
+    execution: Execution | None = None,
     without: Sequence[str] = (),
 ) -> FullStudy:
     """Runs all parts; what `skiploop study` calls.
@@ -63,10 +58,7 @@ def run_study(
         task: a specification, or a task; its questions are de-duplicated, then split.
         out: the study's folder; by default one below `runs/` that is named after the settings.
         settings: of all parts.
-        runner: evaluates; by default what `settings.study.engine` says.
-        progress: makes the progress of a part.
-        say: is told which part begins.
-        parts: that there are.
+        execution: what evaluates, by default what `settings.study.engine` says, and what shows the progress.
         without: names of `skiploop.full_study.parts.OPTIONAL` that are left out; what they have done stays.
 
     Raises:
@@ -74,10 +66,17 @@ def run_study(
         UnsupportedModel: the model can't run chains exactly.
         Interrupted: on Ctrl-C.
     """
-    settings = settings or FullSettings()
     for name in without:
         if name not in OPTIONAL:
             raise InvalidInput(f"--without {name} isn't possible; parts that can be left out are {', '.join(OPTIONAL)}")
+    settings, execution = settings or FullSettings(), execution or Execution()
+    return run_parts(open_context(model, task, out=out, settings=settings, execution=execution), without)
+
+
+def open_context(
+    model: str | StudyModel, task: str | Task, *, out: str | Path | None, settings: FullSettings, execution: Execution
+) -> Context:
+    """What the parts work with; the arguments are those of `run_study`, as are the errors. Nothing is written."""
     if out is not None:
         _check_place(Path(out))
     pool = make_task(task) if isinstance(task, str) else task
@@ -87,36 +86,49 @@ def run_study(
     train, test = split(pool, settings.static.train, settings.static.test)
     space = settings.study.space.make(opened.num_layers)
     settings = replace(settings, study=resolved(settings.study, space, (*train, *test)))
-    engine = "custom" if runner is not None else settings.study.engine.engine
+    engine = CUSTOM if execution.runner is not None else settings.study.engine.engine
     record = describe(opened, pool, space, kind="full", settings=settings.to_json(), engine=engine)
     record["prompt_example"] = prompt_example(pool, opened)
     place = Path("runs") / f"study-{default_out(record).name}" if out is None else Path(out)
     _check_place(place)
-    with writing(place):
-        place.mkdir(parents=True, exist_ok=True)
-    lock = lock_folder(place)
+    return Context(place, pool, train, test, opened, settings, execution, record)
+
+
+def run_parts(context: Context, without: Sequence[str] = (), parts: tuple[Part, ...] = PARTS) -> FullStudy:
+    """Runs the parts that aren't complete, in their order.
+
+    Args:
+        context: what they work with.
+        without: names of parts that are left out.
+        parts: that there are.
+
+    Raises:
+        InvalidInput: the folder holds another study.
+        Interrupted: on Ctrl-C.
+    """
+    with writing(context.out):
+        context.out.mkdir(parents=True, exist_ok=True)
+    lock = lock_folder(context.out)
     try:
-        ledger = _Ledger(place, record, parts, without)
-        make = progress or (lambda figure: Progress())
-        context = Context(place, pool, train, test, opened, settings, make, given=runner)
+        ledger = _Ledger(context, parts, without)
         wanted = [part for part in parts if part.name not in without]
         for number, part in enumerate(wanted, start=1):
-            ledger.run(part, context, say, f"{number}/{len(wanted)}")
+            ledger.run(part, f"{number}/{len(wanted)}")
     finally:
         lock.release()
-    return load_full(place)
+    return load_full(context.out)
 
 
 class _Ledger:
     """study.json, kept up to date."""
 
-    def __init__(self, out: Path, record: dict[str, Any], parts: tuple[Part, ...], without: Sequence[str]) -> None:
-        self._path = out / FILE
+    def __init__(self, context: Context, parts: tuple[Part, ...], without: Sequence[str]) -> None:
+        self._context, self._path = context, context.out / FILE
         before = unsealed(self._path, read_json(self._path)) if self._path.exists() else {}
         if before:
-            check_same(out, before, record)
+            check_same(context.out, before, context.record)
         known = before.get("parts", {})
-        self._record = before or record
+        self._record = before or dict(context.record)
         self._record["parts"] = {
             part.name: known.get(part.name, {"title": part.title, "place": part.place}) for part in parts
         }
@@ -125,8 +137,9 @@ class _Ledger:
                 line["status"] = "left out" if name in without else "pending"
         self._save()
 
-    def run(self, part: Part, context: Context, say: Say, number: str) -> None:
+    def run(self, part: Part, number: str) -> None:
         """Runs a part, unless it is complete or doesn't apply."""
+        context = self._context
         line = self._record["parts"][part.name]
         if line["status"] == "complete":
             return
@@ -135,7 +148,7 @@ class _Ledger:
             line |= {"status": "not applicable", "reason": reason}
             self._save()
             return
-        say(f"{number} {part.title}")
+        context.execution.progress(part.title).note(f"{number} {part.title}")
         line["status"] = "running"
         self._save()
         begun = time.monotonic()

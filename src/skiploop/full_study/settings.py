@@ -9,7 +9,7 @@ from skiploop.errors import InvalidInput
 from skiploop.settings.flag import ANALYSES, STATIC, Flag
 from skiploop.studies.controls.settings import SamplingSettings
 from skiploop.studies.settings import StudySettings
-from skiploop.studies.static.settings import StaticSettings
+from skiploop.studies.static.settings import StaticSettings, StaticStudySettings
 from skiploop.validate import whole_number
 
 
@@ -49,6 +49,11 @@ class FullSettings:
     def of_parts(self) -> StudySettings:
         """Of a part that is given its inputs."""
         return self.study.changed(limit=None)
+
+    @property
+    def of_static(self) -> StaticStudySettings:
+        """Of the search for one chain for all inputs."""
+        return StaticStudySettings.of(self.of_parts, self.static).changed(budget=self.static_budget)
 
     def to_json(self) -> dict[str, Any]:
         """The sections, as run.json has them."""

@@ -9,7 +9,7 @@ Only the m are learned; the model doesn't change. tau grows from 1 to `tau_end`,
 closed; the layers with gates above 1/2 form the resulting chain. A layer's residual update is what its gate scales, not
 its output, so that g = 0 is exactly a skipped layer. A gate can't loop a layer, nor differ between inputs.
 
-    result = train_gates(model, [(input_ids, labels), ...], steps=200, penalty=0.1)
+    result = train_gates(model, [(input_ids, labels), ...], GateSettings(steps=200, penalty=0.1))
     with run_chain(model, result.chain): ...
 
 Shapes: B sequences, T tokens, D width, V vocabulary, L layers of the model.
@@ -40,6 +40,36 @@ _START = 1.0  # of m: gates start at sigmoid(1) = .73, open enough for the model
 _JITTER = 0.01  # so that no two layers start alike
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateSettings:
+    """How gates are trained.
+
+    Attributes:
+        steps: of Adam, one batch each.
+        lr: Adam's.
+        penalty: lambda, in nats of the task loss: what all gates open would cost.
+        tau_end: how steep the gates are at the end.
+        seed: for the order of the batches, and tiny differences between gates at the start.
+
+    Raises:
+        InvalidInput: a number out of range.
+    """
+
+    steps: int = 200
+    lr: float = 0.1
+    penalty: float = 0.1
+    tau_end: float = 20.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        whole_number("seed", self.seed, 0)
+        whole_number("steps", self.steps, 1)
+        for name, least in (("lr", 0.0), ("penalty", 0.0), ("tau_end", 1.0)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < math.inf:
+                raise InvalidInput(f"{name}={value!r} doesn't work; use a finite number of at least {least:g}")
+
+
 @dataclass(frozen=True, slots=True)
 class GateStep:
     """One step of the training: the task loss, without the penalty, and the mean gate."""
@@ -67,12 +97,7 @@ class GateResult:
 def train_gates(
     model: PreTrainedModel,
     batches: Iterable[LabelledBatch],
-    *,
-    steps: int = 200,
-    lr: float = 0.1,
-    penalty: float = 0.1,
-    tau_end: float = 20.0,
-    seed: int = 0,
+    settings: GateSettings | None = None,
 ) -> GateResult:
     """Learn which layers of a frozen model a task needs.
 
@@ -80,37 +105,32 @@ def train_gates(
         model: a causal language model that `skiploop.check_model` accepts; left unchanged, even after an error.
         batches: input ids [B, T] and labels [B, T], the same ids with -100 where they aren't counted; padding, if
             any, on the right with labels of -100. Kept in memory and visited in a new order each epoch.
-        steps: of Adam, one batch each.
-        lr: Adam's.
-        penalty: lambda, in nats of the task loss: what all gates open would cost.
-        tau_end: how steep the gates are at the end.
-        seed: for the order of the batches, and tiny differences between gates at the start.
+        settings: of the training.
 
     Raises:
-        InvalidInput: no batches, a batch without labels, a chain active on the model, or a number out of range.
+        InvalidInput: no batches, a batch without labels, or a chain active on the model.
         UnsupportedModel: not a causal language model, or no stack of layers was found.
     """
     given = list(batches)
-    whole_number("seed", seed, 0)
-    _check_numbers(whole_number("steps", steps, 1), lr, penalty, tau_end)
+    settings = settings or GateSettings()
     _check_batches(given)
     layers = _layers_of(model)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(settings.seed)
     with _frozen(model), torch.inference_mode(False), torch.enable_grad():
         start = _START + _JITTER * torch.randn(len(layers), generator=generator)
         scores = start.to(model.device).requires_grad_()
-        optimizer = torch.optim.Adam([scores], lr=lr)
+        optimizer = torch.optim.Adam([scores], lr=settings.lr)
         history = []
-        for step, batch in enumerate(_in_turn(given, steps, generator)):
-            tau = tau_end ** (step / max(steps - 1, 1))  # Savarese et al.: exponential, from 1
+        for step, batch in enumerate(_in_turn(given, settings.steps, generator)):
+            tau = settings.tau_end ** (step / max(settings.steps - 1, 1))  # Savarese et al.: exponential, from 1
             gates = torch.sigmoid(tau * scores)
             with gated(layers, gates):
                 task_loss = _task_loss(model, *batch)
             optimizer.zero_grad()
-            (task_loss + penalty * gates.mean()).backward()  # type: ignore[no-untyped-call]
+            (task_loss + settings.penalty * gates.mean()).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             history.append(GateStep(float(task_loss.detach()), float(gates.detach().mean()), tau))
-    final = torch.sigmoid(tau_end * scores.detach()).tolist()
+    final = torch.sigmoid(settings.tau_end * scores.detach()).tolist()
     return GateResult(_chain_of(final), tuple(final), tuple(history))
 
 
@@ -197,9 +217,3 @@ def _check_batches(batches: list[LabelledBatch]) -> None:
             )
         if not bool((labels[:, 1:] != IGNORED).any()):
             raise InvalidInput(f"batch {number} has no label to learn from (the first token has none before it)")
-
-
-def _check_numbers(steps: int, lr: float, penalty: float, tau_end: float) -> None:
-    for name, value, least in (("lr", lr, 0.0), ("penalty", penalty, 0.0), ("tau_end", tau_end, 1.0)):
-        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < math.inf:
-            raise InvalidInput(f"{name}={value!r} doesn't work; use a finite number of at least {least:g}")

@@ -3,6 +3,7 @@
 search            `search`, `Study`, `load_study`: chains for each input
 settings          what a study does, apart from model and task
 opening           a model and a task by name, as a study needs them
+execution         what a study is run with: an engine, and what shows its progress
 prompts           what is sent for an input, and what of its answer is judged
 record            run.json: what a study is about, and whether two are about the same
 folder            a study's folder
@@ -19,6 +20,7 @@ paired            two arms compared input by input
 format_failures   answers that can't be read, before and after
 warm_start        chains that are tried first
 progress          how far a study is
+clock             how long it takes, over all attempts
 open_folder       a study of any kind from its folder
 full_record       a full study's folder, read
 evaluate/         plain accuracy of the identity and of a chain

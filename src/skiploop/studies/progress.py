@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -30,6 +31,15 @@ class Progress:
 
     def note(self, text: str) -> None:
         """Something worth a line of its own."""
+
+
+MakeProgress = Callable[[str], Progress]
+"""Makes what receives the progress of a piece of work, given the name of the share that it shows."""
+
+
+def silent(figure: str) -> Progress:
+    """A `MakeProgress` that shows nothing."""
+    return Progress()
 
 
 class Interrupted(KeyboardInterrupt):

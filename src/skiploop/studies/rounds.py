@@ -14,7 +14,7 @@ in a narrow dtype the rounding depends on what is in the batch.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from skiploop.chains.chain import Chain
@@ -24,6 +24,7 @@ from skiploop.spaces.space import Space
 from skiploop.storage.files import Line
 from skiploop.storage.journal import Journal
 from skiploop.studies.arms import GOLD, Arm, InputState, Outcome
+from skiploop.studies.clock import Clock
 from skiploop.studies.evaluation import check_scores, outcome, request, shown_request, shown_verdict, wrong_target
 from skiploop.studies.guide import guide_of
 from skiploop.studies.lines import problem
@@ -54,39 +55,44 @@ class Ask:
         return self.state.example.id, name, self.chain.to_json()
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a study is to find out.
+
+    Attributes:
+        task: how answers are judged.
+        states: the inputs, whose arms the rounds start and tell.
+        space: the chains.
+        settings: of the study.
+        dtype: of the model, for a message.
+    """
+
+    task: Task
+    states: Sequence[InputState]
+    space: Space
+    settings: StudySettings
+    dtype: str
+
+
 class Rounds:
     """Runs a study's searchers to their end, or picks up where the journal ends.
 
     Args:
-        task: how answers are judged.
-        states: the inputs.
-        space: the chains.
-        settings: of the study.
+        plan: what is searched.
         runner: evaluates.
         journal: what was evaluated already, and where new evaluations go.
-        progress: is told how far it is after each part.
-        dtype: for a message.
+        progress: receives progress updates after each part.
+        clock: ticks after each part.
     """
 
-    def __init__(
-        self,
-        task: Task,
-        states: Sequence[InputState],
-        space: Space,
-        settings: StudySettings,
-        *,
-        runner: Runner,
-        journal: Journal,
-        progress: Progress,
-        dtype: str = "its dtype",
-    ) -> None:
+    def __init__(self, plan: Plan, *, runner: Runner, journal: Journal, progress: Progress, clock: Clock) -> None:
         self.lines: list[Line] = []  # the whole journal, as far as the loop is
         self.done = 0
-        self.after_part: Callable[[], None] = lambda: None
-        self._task, self.states, self._space, self._settings = task, states, space, settings
-        self._runner, self._journal, self._progress, self._dtype = runner, journal, progress, dtype
+        self.states = plan.states
+        self._task, self._space, self._settings, self._dtype = plan.task, plan.space, plan.settings, plan.dtype
+        self._runner, self._journal, self._progress, self._clock = runner, journal, progress, clock
         self._recorded = deque(journal.read())
-        self._least_depth = least_depth(space) if settings.search.stop_early else None
+        self._least_depth = least_depth(plan.space) if plan.settings.search.stop_early else None
 
     @property
     def total(self) -> int:
@@ -138,7 +144,7 @@ class Rounds:
         for ask, line in zip(asks, lines, strict=True):
             self._tell(ask, line)
         self._progress.update(self.done, self.total, self._oracle(), replayed=replayed)
-        self.after_part()
+        self._clock.tick()
 
     def _identity_lines(self, asks: list[Ask]) -> list[Line]:
         requests = [shown_request(self._task, ask.state.example, ask.chain) for ask in asks]

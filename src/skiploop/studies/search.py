@@ -8,7 +8,6 @@ A study that was interrupted goes on when the same call is made again; one that 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,12 +15,13 @@ from typing import Any
 
 from skiploop.chains.chain import Chain
 from skiploop.chains.weights import layers_from_json
-from skiploop.engine.open import open_runner
 from skiploop.engine.request import Runner
 from skiploop.errors import InvalidInput
 from skiploop.storage.files import Line
 from skiploop.studies.arms import GOLD, WRONG, InputState, wrong_candidates
+from skiploop.studies.clock import Clock
 from skiploop.studies.evaluation import check_lengths, shown_request, shown_verdict
+from skiploop.studies.execution import Execution
 from skiploop.studies.figures import SearchFigures, search_figures
 from skiploop.studies.folder import StudyFolder, check_place, read_inputs, read_run, read_summary, read_timing
 from skiploop.studies.lines import read_evaluations, read_reruns
@@ -30,12 +30,10 @@ from skiploop.studies.progress import Interrupted, Progress
 from skiploop.studies.prompts import prompt_example
 from skiploop.studies.record import default_out, describe
 from skiploop.studies.results import InputResult, collect
-from skiploop.studies.rounds import Rounds
+from skiploop.studies.rounds import Plan, Rounds
 from skiploop.studies.settings import StudySettings
 from skiploop.studies.warm_start import resolved
-from skiploop.tasks import Example, Task
-
-_SECONDS_BETWEEN_TIMINGS = 5.0
+from skiploop.tasks import Example, Subset, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,27 +66,23 @@ class Study:
 
 def search(
     model: str | StudyModel = "nano",
-    task: str | Task = "nano",
+    task: str | Task | Subset = "nano",
     *,
     out: str | Path | None = None,
     settings: StudySettings | None = None,
-    inputs: Sequence[Example] | None = None,
-    runner: Runner | None = None,
-    progress: Progress | None = None,
+    execution: Execution | None = None,
     **changes: Any,
 ) -> Study:
     """Looks for chains on every input of a task; what `skiploop search` calls.
 
     Args:
         model: `nano`, the name or folder of a Hugging Face model, or a `LayeredModel`.
-        task: a specification for `skiploop.tasks.make_task`, or a task. The control takes its wrong answers
-            from the whole task, also where `limit` keeps a part of it.
+        task: a specification for `skiploop.tasks.make_task`, a task, or some examples of one, where `limit` isn't
+            to choose them. The control takes its wrong answers from the whole task, also where a part is searched.
         out: the study's folder; by default one below `runs/` that is named after the settings. One that holds
             the same study is resumed.
         settings: a prepared set of settings.
-        inputs: examples of the task, where `limit` isn't to choose them.
-        runner: evaluates; by default what `settings.engine` says.
-        progress: is told how far the study is.
+        execution: what evaluates, by default what `settings.engine` says, and what shows the progress.
         **changes: single fields of `StudySettings`, as its `changed` takes them, which win over `settings`; and, where
             `task` is a specification, of `TaskOptions`, such as `shots=5`.
 
@@ -100,43 +94,41 @@ def search(
         UnsupportedModel: the model can't run chains exactly.
         Interrupted: on Ctrl-C.
     """
-    pool = open_task(task, changes)
+    whole, given = (task.whole, task.examples) if isinstance(task, Subset) else (task, None)
+    pool = open_task(whole, changes)
     settings = (settings or StudySettings()).changed(**changes)
-    progress = progress or Progress()
+    execution = execution or Execution()
+    progress = execution.progress("oracle accuracy")
     if out is not None:
         check_place(Path(out))
     opened = open_model(model, settings.engine) if isinstance(model, str) else model
     pool = pool.for_model(opened.chat)
-    chosen = _chosen(pool, settings.search.limit, inputs)
+    chosen = _chosen(pool, settings.search.limit, given)
     space = settings.space.make(opened.num_layers)
     check_lengths(chosen, chosen.examples, opened)
     settings = resolved(settings, space, chosen.examples)
-    if runner is None:
-        runner, engine = open_runner(opened, engine=settings.engine.engine, batch_tokens=settings.engine.batch_tokens)
-    else:
-        engine = "custom"
+    runner, engine = execution.open_runner(opened, settings.engine)
     run = describe(opened, pool, space, kind="search", settings=settings.to_json(), engine=engine)
     run["prompt_example"] = prompt_example(chosen, opened)
     candidates = wrong_candidates(pool, chosen.examples, settings.search.seed)
     states = [InputState(*each) for each in zip(chosen.examples, candidates, strict=True)]
+    plan = Plan(chosen, states, space, settings, run["model"]["dtype"])
     place = default_out(run) if out is None else Path(out)
     with StudyFolder(place, run, [_input_line(state) for state in states]) as folder:
         if not folder.complete:
             _note_versions(folder, run, progress)
-            rounds = Rounds(
-                chosen, states, space, settings,
-                runner=runner, journal=folder.journal, progress=progress, dtype=run["model"]["dtype"],
-            )  # fmt: skip
-            _work(folder, chosen, rounds, runner, settings, progress)
+            _work(folder, plan, runner, progress)
     return load_study(place)
 
 
-def _chosen(pool: Task, limit: int | None, inputs: Sequence[Example] | None) -> Task:
-    if inputs is None:
+def _chosen(pool: Task, limit: int | None, given: tuple[Example, ...] | None) -> Task:
+    """What is searched of a task; examples that are given are taken as the model is asked them."""
+    if given is None:
         return pool if limit is None else pool.limit(limit)
     if limit is not None:
-        raise InvalidInput(f"limit={limit} and {len(inputs)} given inputs don't go together; leave one out")
-    return replace(pool, examples=tuple(inputs))
+        raise InvalidInput(f"limit={limit} and {len(given)} given inputs don't go together; leave one out")
+    asked = {example.id: example for example in pool.examples}
+    return replace(pool, examples=tuple([asked[example.id] for example in given]))
 
 
 def load_study(path: str | Path) -> Study:
@@ -155,24 +147,17 @@ def load_study(path: str | Path) -> Study:
     return Study(out, run, tuple(results), figures, read_timing(out).get("seconds", 0.0))
 
 
-def _work(
-    folder: StudyFolder,
-    task: Task,
-    rounds: Rounds,
-    runner: Runner,
-    settings: StudySettings,
-    progress: Progress,
-) -> None:
+def _work(folder: StudyFolder, plan: Plan, runner: Runner, progress: Progress) -> None:
     """Everything between an open folder and its summary."""
-    clock = _Clock(folder, runner)
-    rounds.after_part = clock.tick
+    clock = Clock(folder, runner)
+    rounds = Rounds(plan, runner=runner, journal=folder.journal, progress=progress, clock=clock)
     try:
         with progress:
             rounds.run()
             run, inputs = read_run(folder.path), read_inputs(folder.path)
             results = collect(run, inputs, rounds.lines)
-            if settings.controls.verify:
-                verified = _verify(folder, task, rounds.states, results, runner, clock)
+            if plan.settings.controls.verify:
+                verified = _verify(folder, plan, results, runner, clock)
                 results = collect(run, inputs, rounds.lines, verified)
     except KeyboardInterrupt:
         raise Interrupted(folder.path, "search", rounds.done, rounds.total) from None
@@ -182,12 +167,7 @@ def _work(
 
 
 def _verify(
-    folder: StudyFolder,
-    task: Task,
-    states: Sequence[InputState],
-    results: Sequence[InputResult],
-    runner: Runner,
-    clock: _Clock,
+    folder: StudyFolder, plan: Plan, results: Sequence[InputResult], runner: Runner, clock: Clock
 ) -> list[Line]:
     """Runs every claimed success again, alone, and keeps what it says this time.
 
@@ -197,14 +177,14 @@ def _verify(
     lines = read_reruns(folder.path, read_run(folder.path), read_inputs(folder.path))
     known = {(line["input"], line["target"], layers_from_json(line["chain"])): line for line in lines}
     unasked = set(known)
-    by_id = {state.example.id: state for state in states}
+    by_id = {state.example.id: state for state in plan.states}
     for result in results:
         state = by_id[result.example["id"]]
         for arm, claims in result.claims():
             for chain in claims:
                 key = (state.example.id, "wrong" if arm == "control" else "gold", chain.layers)
                 if key not in known:
-                    known[key] = _run_again(task, state, key[1], chain, runner)
+                    known[key] = _run_again(plan.task, state, key[1], chain, runner)
                     folder.verified.append([known[key]])
                     lines.append(known[key])
                     clock.tick()
@@ -227,28 +207,6 @@ def _run_again(task: Task, state: InputState, target: str, chain: Chain, runner:
     line: Line = {"input": example.id, "target": target, "chain": chain.to_json()}
     line |= {"reward": verdict.reward, "answer": verdict.answer}
     return line if again.text is None else line | {"text": again.text}
-
-
-class _Clock:
-    """Adds this attempt's seconds and layer calls to those of the attempts before."""
-
-    def __init__(self, folder: StudyFolder, runner: Runner) -> None:
-        self._folder, self._runner = folder, runner
-        self._before = folder.read_timing()
-        self._begun, self._calls, self._saved = time.monotonic(), runner.layer_calls, time.monotonic()
-
-    def tick(self) -> None:
-        if time.monotonic() - self._saved > _SECONDS_BETWEEN_TIMINGS:
-            self.save()
-
-    def save(self) -> None:
-        self._saved = time.monotonic()
-        spent = {
-            "attempts": 1,
-            "seconds": self._saved - self._begun,
-            "engine_layer_calls": self._runner.layer_calls - self._calls,
-        }
-        self._folder.write_timing({key: self._before.get(key, 0) + value for key, value in spent.items()})
 
 
 def _input_line(state: InputState) -> Line:

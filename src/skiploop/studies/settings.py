@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from skiploop.chains.chain import Chain
 from skiploop.chains.weights import layers_to_json
@@ -238,7 +238,7 @@ class StudySettings:
         if complete != given:
             object.__setattr__(self, "search", replace(self.search, searcher_settings=complete))
 
-    def changed(self, **changes: Any) -> StudySettings:
+    def changed(self, **changes: Any) -> Self:
         """These settings with some replaced: single fields of any section (`space="skip"`), or whole sections.
 
         Raises:
@@ -246,7 +246,10 @@ class StudySettings:
         """
         from skiploop.searchers import resolved_name
 
-        whole = {name: value for name, value in changes.items() if isinstance(value, SECTIONS.get(name, ()))}
+        kinds: dict[str, Any] = {each.name: type(getattr(self, each.name)) for each in fields(self)}
+        whole: dict[str, Any] = {
+            name: value for name, value in changes.items() if isinstance(value, kinds.get(name, ()))
+        }
         single: dict[str, dict[str, Any]] = {}
         for name, value in changes.items():
             if name in whole:

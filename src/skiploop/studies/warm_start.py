@@ -14,6 +14,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
@@ -26,11 +27,13 @@ from skiploop.studies.settings import StudySettings
 from skiploop.tasks import Example
 from skiploop.tasks.sample import question_key
 
+Settings = TypeVar("Settings", bound=StudySettings)
+
 MOST = 10
 """Chains taken from a study."""
 
 
-def resolved(settings: StudySettings, space: Space, examples: Sequence[Example]) -> StudySettings:
+def resolved(settings: Settings, space: Space, examples: Sequence[Example]) -> Settings:
     """The settings with the chains themselves in place of where they are to be read from.
 
     Args:

@@ -8,6 +8,7 @@ prompts    templates, and options listed by letter
 shots      examples that are shown before a question
 dialogue   system prompt, shots and question, as text or as a conversation
 rotation   options in another order
+subset     `Subset`: some examples of a task
 sample     balanced and seeded orders of examples
 sources/   where rows come from
 answers/   how answers are read and compared
@@ -27,12 +28,13 @@ if TYPE_CHECKING:
     from skiploop.tasks.options import TaskOptions as TaskOptions
     from skiploop.tasks.scorers.choice import LENGTH_NORMS as LENGTH_NORMS
     from skiploop.tasks.scorers.named import SCORINGS as SCORINGS
+    from skiploop.tasks.subset import Subset as Subset
     from skiploop.tasks.task import Task as Task
 
 # On first use: the command line reads `options` at each start, and what makes tasks takes longer to import than itself.
 _HOME = {
-    "LENGTH_NORMS": "scorers.choice", "SCORINGS": "scorers.named", "Example": "example", "Task": "task",
-    "TaskOptions": "options", "Verdict": "example", "make_task": "make",
+    "LENGTH_NORMS": "scorers.choice", "SCORINGS": "scorers.named", "Example": "example", "Subset": "subset",
+    "Task": "task", "TaskOptions": "options", "Verdict": "example", "make_task": "make",
 }  # fmt: skip
 __all__ = sorted(_HOME)
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from skiploop.engine.request import Request, Result
+from skiploop.studies.execution import Execution
 from skiploop.tasks import Example, Task
 
 LAYERS = 5
@@ -111,7 +112,7 @@ def main() -> None:
             return super().run(requests)
 
     seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 0.0
-    search(FakeModel(), fake_task(), out=sys.argv[1], runner=Announcing(seconds), **options())
+    search(FakeModel(), fake_task(), out=sys.argv[1], execution=Execution(Announcing(seconds)), **options())
     assert "torch" not in sys.modules
 
 

@@ -15,6 +15,7 @@ from skiploop.storage.journal import JsonlJournal
 from skiploop.storage.records import from_json
 from skiploop.studies.controls.rotation import Claim, claims, options_study, rotations, why_not
 from skiploop.studies.controls.rotation_figures import RotationFigures
+from skiploop.studies.execution import Execution
 from skiploop.studies.search import search
 from skiploop.studies.worklist import Worklist
 from skiploop.tasks import Example, Task, make_task
@@ -120,7 +121,7 @@ def test_corrections_by_luck_survive_no_oftener_than_hits_of_the_control(tmp_pat
 
     task = colours(120)
     assert max(len(each.prompt) for each in task.examples) < 60, "fits into the fake model"
-    study = search(FakeModel(), task, out=tmp_path / "s", runner=Dice(), **options(budget=12))
+    study = search(FakeModel(), task, out=tmp_path / "s", execution=Execution(Dice()), **options(budget=12))
     by_id = {example.id: example for example in task.examples}
     found = claims(task, study.inputs, by_id)
     groups = {group: [each for each in found if each.group == group] for group in ("corrected", "control_hit")}
@@ -138,7 +139,7 @@ def test_corrections_by_luck_survive_no_oftener_than_hits_of_the_control(tmp_pat
 
 def test_the_claims_are_those_of_the_study(tmp_path: Path) -> None:
     task = fake_task(30, "letter")
-    study = search(FakeModel(), task, out=tmp_path / "s", runner=FakeRunner(), **options())
+    study = search(FakeModel(), task, out=tmp_path / "s", execution=Execution(FakeRunner()), **options())
     found = claims(task, study.inputs, {example.id: example for example in task.examples})
     moves = study.figures.transitions
     for group in ("corrected", "right_shorter"):

@@ -11,6 +11,7 @@ import pytest
 from skiploop.chains.chain import Chain
 from skiploop.engine.request import Request, Result
 from skiploop.stats.shares import mcnemar
+from skiploop.studies.execution import Execution
 from skiploop.studies.static.figures import ChosenChain
 from skiploop.studies.static.settings import StaticSettings
 from skiploop.studies.static.split import split
@@ -41,7 +42,7 @@ class Known(FakeRunner):
 
 def chosen(out: Path, runner: FakeRunner) -> dict[str, ChosenChain]:
     settings: dict[str, Any] = {"searcher": "random", "space": "skip", "budget": 31}  # every chain of the space
-    figures = search_static(FakeModel(), TASK, out=out, static=SIZES, runner=runner, **settings).figures
+    figures = search_static(FakeModel(), TASK, out=out, static=SIZES, execution=Execution(runner), **settings).figures
     assert figures.chosen["search"].chain == BETTER.layers
     return figures.chosen
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,11 @@ from skiploop.errors import InvalidInput
 from skiploop.models.layered import LayeredModel
 from skiploop.searchers import make_searcher
 from skiploop.spaces.named import make_space
+from skiploop.studies.execution import Execution, References
 from skiploop.studies.progress import Progress
 from skiploop.studies.search import load_study
 from skiploop.studies.static.race import Candidate, Halving, StaticSearch, best, race
-from skiploop.studies.static.references import References, answer_batches, gate_chains
+from skiploop.studies.static.references import answer_batches, gate_chains
 from skiploop.studies.static.settings import StaticSettings
 from skiploop.studies.static.split import split
 from skiploop.studies.static.study import StaticStudy, load_static, search_static
@@ -54,7 +56,9 @@ def many(count: int = 200) -> Task:
 
 def run(tmp_path: Path, runner: FakeRunner, **changes: object) -> StaticStudy:
     options = {"searcher": "random", "space": "skip", "budget": 31} | changes
-    return search_static(FakeModel(), many(), out=tmp_path / "run", static=SMALL, runner=runner, **options)
+    return search_static(
+        FakeModel(), many(), out=tmp_path / "run", static=SMALL, execution=Execution(runner), **options
+    )
 
 
 def test_a_planted_harmful_layer_is_found(tmp_path: Path) -> None:
@@ -76,12 +80,11 @@ def test_where_chains_do_nothing_no_difference_is_shown(tmp_path: Path, seed: in
 
 
 def test_references_are_chosen_and_reported_alike(tmp_path: Path) -> None:
-    study = search_static(
-        FakeModel(), many(), out=tmp_path / "run", static=SMALL, runner=PlantedRunner(),
-        references=References(
-            influence=lambda prompts: [0.9, 0.5, 0.4, 0.01, 0.7], gates=lambda examples: [Chain([0, 1, 2, 4], 5)]
-        ), budget=12,
-    )  # fmt: skip
+    references = References(
+        influence=lambda prompts: [0.9, 0.5, 0.4, 0.01, 0.7], gates=lambda examples: [Chain([0, 1, 2, 4], 5)]
+    )
+    execution = Execution(PlantedRunner(), references=references)
+    study = search_static(FakeModel(), many(), out=tmp_path / "run", execution=execution, static=SMALL, budget=12)
     chosen = study.figures.chosen
     assert list(chosen) == ["identity", "search", "random", "block", "influence", "gates"]
     assert chosen["influence"].chain == (0, 1, 2, 4), "the layer of least influence is left out"
@@ -105,7 +108,7 @@ def test_no_question_is_in_both_parts() -> None:
 class Stopping(Progress):
     """Ctrl-C after so many rounds."""
 
-    def __init__(self, after: int) -> None:
+    def __init__(self, after: int, figure: str) -> None:
         self._left = after
 
     def update(self, done: int, total: int, figure: float, *, replayed: bool = False) -> None:
@@ -118,15 +121,16 @@ def test_a_study_that_was_stopped_ends_in_the_same_result(tmp_path: Path) -> Non
     whole = run(tmp_path / "whole", PlantedRunner(), searcher="cola", budget=20)
     task = many()
     for after in (1, 2, 4):
+        execution = Execution(PlantedRunner(), partial(Stopping, after))
         with pytest.raises(KeyboardInterrupt):
             search_static(
-                FakeModel(), task, out=tmp_path / "cut", static=SMALL, runner=PlantedRunner(),
-                progress=Stopping(after), searcher="cola", space="skip", budget=20,
+                FakeModel(), task, out=tmp_path / "cut", static=SMALL, execution=execution,
+                searcher="cola", space="skip", budget=20,
             )  # fmt: skip
     with (tmp_path / "cut" / "journal.jsonl").open("ab") as file:
         file.write(b'{"input": "m1", "cha')  # a torn line
     cut = search_static(
-        FakeModel(), task, out=tmp_path / "cut", static=SMALL, runner=PlantedRunner(),
+        FakeModel(), task, out=tmp_path / "cut", static=SMALL, execution=Execution(PlantedRunner()),
         searcher="cola", space="skip", budget=20,
     )  # fmt: skip
     assert cut.figures == whole.figures
@@ -146,8 +150,8 @@ def test_nothing_is_run_twice(tmp_path: Path) -> None:
 def test_generated_answers_and_options_are_judged_by_the_task(tmp_path: Path) -> None:
     for scoring in ("exact", "choice"):
         study = search_static(
-            FakeModel(), fake_task(60, scoring), out=tmp_path / scoring, runner=FakeRunner(), space="skip",
-            static=StaticSettings(train=20, test=30, first=10), budget=8, searcher="random",
+            FakeModel(), fake_task(60, scoring), out=tmp_path / scoring, execution=Execution(FakeRunner()),
+            space="skip", static=StaticSettings(train=20, test=30, first=10), budget=8, searcher="random",
         )  # fmt: skip
         journal = (tmp_path / scoring / "journal.jsonl").read_text().splitlines()
         rewards = [line["reward"] for line in map(json.loads, journal) if "reward" in line]

@@ -18,6 +18,7 @@ from typing import Any
 from skiploop.chains.chain import Chain
 from skiploop.spaces.named import make_space
 from skiploop.studies.evaluation import request
+from skiploop.studies.execution import References
 from skiploop.studies.static.figures import BlockMean
 from skiploop.studies.static.race import Candidate, Evaluate, Halving, race
 from skiploop.tasks import Example, Task
@@ -28,19 +29,6 @@ PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0)
 _BATCH = 16
 _MOST_MAPPED = 64  # training inputs on which the whole map of blocks is measured
 _KEPT_OF_MAP = 8  # its best chains, which go on to all training inputs
-
-
-@dataclass(frozen=True, slots=True)
-class References:
-    """What looks into the model; None: left out.
-
-    Attributes:
-        influence: Block Influence of each layer, measured on prompts.
-        gates: the chains that training gates on examples gives.
-    """
-
-    influence: Callable[[Sequence[str]], Sequence[float]] | None = None
-    gates: Callable[[Sequence[Example]], Sequence[Chain]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +137,11 @@ def gate_chains(
     steps: int = 200,
 ) -> list[Chain]:
     """The distinct chains that gates trained on the right answers of these examples leave open, one per penalty."""
-    from skiploop.models.gates import train_gates
+    from skiploop.models.gates import GateSettings, train_gates
 
     batches = answer_batches(model, task, examples)
-    found = [train_gates(model.hf, batches, steps=steps, penalty=penalty, seed=seed).chain for penalty in penalties]
-    return list(dict.fromkeys(found))
+    settings = [GateSettings(steps=steps, penalty=penalty, seed=seed) for penalty in penalties]
+    return list(dict.fromkeys(train_gates(model.hf, batches, each).chain for each in settings))
 
 
 def answer_batches(model: Any, task: Task, examples: Sequence[Example]) -> list[Any]:

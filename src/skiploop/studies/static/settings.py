@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, field
+from typing import Annotated, Self
 
 from skiploop.settings.flag import STATIC, Flag
+from skiploop.studies.settings import SearchSettings, StudySettings
 from skiploop.validate import whole_number
 
 
@@ -32,3 +33,21 @@ class StaticSettings:
     def __post_init__(self) -> None:
         for name in ("train", "test", "first", "per_round"):
             whole_number(name, getattr(self, name), 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaticStudySettings(StudySettings):
+    """What a study of static chains does: the sections of any study, and one of its own.
+
+    Attributes:
+        search: how chains are looked for; the budget counts distinct chains of an arm.
+        static: how the task is split, and what stands beside the search.
+    """
+
+    search: SearchSettings = field(default_factory=lambda: SearchSettings(budget=64))
+    static: StaticSettings = field(default_factory=StaticSettings)
+
+    @classmethod
+    def of(cls, study: StudySettings, static: StaticSettings) -> Self:
+        """The sections of a study's settings with this one."""
+        return cls(search=study.search, space=study.space, engine=study.engine, controls=study.controls, static=static)

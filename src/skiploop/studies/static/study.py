@@ -17,8 +17,6 @@ from typing import Any
 
 from skiploop.chains.chain import Chain
 from skiploop.chains.weights import layers_from_json
-from skiploop.engine.open import open_runner
-from skiploop.engine.request import Runner
 from skiploop.errors import InvalidInput
 from skiploop.searchers import make_searcher
 from skiploop.spaces.space import Space
@@ -27,16 +25,16 @@ from skiploop.storage.journal import JsonlJournal
 from skiploop.studies.arms import seed_for
 from skiploop.studies.evaluation import check_lengths
 from skiploop.studies.evaluations import Evaluations
+from skiploop.studies.execution import Execution, References
 from skiploop.studies.folder import StudyFolder, check_place, read_inputs, read_run, read_summary
 from skiploop.studies.opening import StudyModel, open_model, open_task
 from skiploop.studies.progress import Interrupted, Progress
 from skiploop.studies.prompts import prompt_example
 from skiploop.studies.record import default_out, describe
-from skiploop.studies.settings import StudySettings
 from skiploop.studies.static.figures import StaticFigures, chosen_chain
 from skiploop.studies.static.race import Candidate, Halving, StaticSearch, best
-from skiploop.studies.static.references import REFERENCES, References, Suggested, Training, of_model
-from skiploop.studies.static.settings import StaticSettings
+from skiploop.studies.static.references import REFERENCES, Suggested, Training, of_model
+from skiploop.studies.static.settings import StaticSettings, StaticStudySettings
 from skiploop.studies.static.split import split
 from skiploop.studies.warm_start import resolved
 from skiploop.tasks import Example, Task
@@ -66,11 +64,8 @@ def search_static(
     task: str | Task = "nano",
     *,
     out: str | Path | None = None,
-    settings: StudySettings | None = None,
-    static: StaticSettings | None = None,
-    runner: Runner | None = None,
-    references: References | None = None,
-    progress: Progress | None = None,
+    settings: StaticStudySettings | None = None,
+    execution: Execution | None = None,
     **changes: Any,
 ) -> StaticStudy:
     """Looks for one chain for all inputs; what `skiploop search --static` calls.
@@ -79,12 +74,10 @@ def search_static(
         model: `nano`, the name or folder of a Hugging Face model, or a `LayeredModel`.
         task: a specification, or a task; its questions are de-duplicated, then split.
         out: the study's folder; the same call resumes it.
-        settings: searcher, space, budget (distinct chains per arm), seed and model settings.
-        static: the split.
-        runner: evaluates; by default what `settings.engine` says.
-        references: what looks into the model; by default this model, where no runner is given.
-        progress: is told how far the study is.
-        **changes: single fields of `settings`; and, where `task` is a specification, of `TaskOptions`.
+        settings: those of the search, and of the split (`StaticSettings`, the section `static`).
+        execution: what evaluates and looks into the model, by default this model, and what shows the progress.
+        **changes: single fields of `StudySettings`, or whole sections, such as `static=StaticSettings(train=64)`; and,
+            where `task` is a specification, of `TaskOptions`.
 
     Raises:
         InvalidInput: for everything that is wrong with the arguments, before any work starts.
@@ -92,37 +85,43 @@ def search_static(
         Interrupted: on Ctrl-C; what was evaluated is kept.
     """
     pool = open_task(task, changes)
-    settings = (settings or StudySettings().changed(budget=64)).changed(**changes)
-    static, progress = static or StaticSettings(), progress or Progress()
+    settings = (settings or StaticStudySettings()).changed(**changes)
+    execution, sizes = execution or Execution(), settings.static
+    progress = execution.progress("best on training inputs")
     if out is not None:
         check_place(Path(out))
-    split(pool, static.train, static.test)  # refused before a model is loaded
+    split(pool, sizes.train, sizes.test)  # refused before a model is loaded
     opened = open_model(model, settings.engine) if isinstance(model, str) else model
     pool = pool.for_model(opened.chat)
-    splits = split(pool, static.train, static.test)
+    splits = split(pool, sizes.train, sizes.test)
     space = settings.space.make(opened.num_layers)
     check_lengths(pool, [*splits[0], *splits[1]], opened)
     settings = resolved(settings, space, [*splits[0], *splits[1]])
-    engine = "custom"
-    if runner is None:
-        runner, engine = open_runner(opened, engine=settings.engine.engine, batch_tokens=settings.engine.batch_tokens)
-        references = references or of_model(opened, pool, gates=static.gates, seed=settings.search.seed)
-    sections = settings.to_json() | {"static": asdict(static)}
-    run = describe(opened, pool, space, kind="static", settings=sections, engine=engine)
+    runner, engine = execution.open_runner(opened, settings.engine)
+    run = describe(opened, pool, space, kind="static", settings=settings.to_json(), engine=engine)
     run["prompt_example"] = prompt_example(pool, opened)
     place = default_out(run) if out is None else Path(out)
     lines = [_line(each, name) for name, part in zip(("train", "test"), splits, strict=True) for each in part]
     with StudyFolder(place, run, lines) as folder:
         if not folder.complete:
-            work = _Work(pool, opened.name, splits, space, settings, static)
+            work = _Work(pool, opened.name, splits, space, settings)
             evaluate = Evaluations(pool, runner, folder.journal, per_call=settings.engine.per_call)
             try:
                 with progress:
-                    figures = _figures(work, evaluate, references or References(), progress)
+                    figures = _figures(work, evaluate, _references(execution, opened, pool, settings), progress)
                     folder.write_summary(figures.to_json())
             except KeyboardInterrupt:
                 raise Interrupted(folder.path, "static", len(evaluate), work.total) from None
     return load_static(place)
+
+
+def _references(execution: Execution, model: Any, task: Task, settings: StaticStudySettings) -> References:
+    """What looks into the model: what is given, or the model itself, unless another runner stands for it."""
+    if execution.references is not None:
+        return execution.references
+    if execution.runner is not None:
+        return References()
+    return of_model(model, task, gates=settings.static.gates, seed=settings.search.seed)
 
 
 def load_static(path: str | Path) -> StaticStudy:
@@ -157,8 +156,7 @@ class _Work:
     model: str
     splits: tuple[tuple[Example, ...], tuple[Example, ...]]
     space: Space
-    settings: StudySettings
-    static: StaticSettings
+    settings: StaticStudySettings
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -172,13 +170,16 @@ class _Work:
 
     def training(self, evaluate: Evaluations) -> Training:
         """The training inputs."""
-        train = self.splits[0]
+        train, sizes = self.splits[0], self.settings.static
 
         def rewards(pairs: Sequence[tuple[Chain, int]]) -> list[float]:
             return evaluate([(train[number].id, chain) for chain, number in pairs])
 
         return Training(
-            train, Halving(len(train), self.static.first, self.static.per_round), rewards, self.space.identity
+            train,
+            Halving(len(train), sizes.first, sizes.per_round),
+            rewards,
+            self.space.identity,
         )
 
 
@@ -193,7 +194,7 @@ def _figures(work: _Work, evaluate: Evaluations, references: References, progres
             top = best([base, *search.complete])
             progress.update(len(evaluate), max(work.total, len(evaluate)), top.mean)
         candidates[arm], chains[arm] = [base, *search.complete], len(search.candidates)
-    suggested = _suggested(work.static, training, references)
+    suggested = _suggested(work.settings.static, training, references)
     candidates |= {name: [base, *each.candidates] for name, each in suggested.items()}
     chosen = {name: best(own) for name, own in candidates.items()}
     right = {name: _verdicts(work, evaluate, each.chain) for name, each in chosen.items()}

@@ -1,0 +1,56 @@
+"""What a study is run with, apart from its model and its settings: an engine, and what shows its progress.
+
+    search("nano", "nano", execution=Execution(progress=make_progress))
+
+Torch is imported when an engine is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from skiploop.chains.chain import Chain
+from skiploop.engine.open import open_runner
+from skiploop.engine.request import Runner
+from skiploop.studies.opening import StudyModel
+from skiploop.studies.progress import MakeProgress, silent
+from skiploop.studies.settings import EngineSettings
+from skiploop.tasks import Example
+
+CUSTOM = "custom"
+"""What run.json calls a runner that was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """What looks into the model, for chains that a static search is compared with; None: left out.
+
+    Attributes:
+        influence: Block Influence of each layer, measured on prompts.
+        gates: the chains that training gates on examples gives.
+    """
+
+    influence: Callable[[Sequence[str]], Sequence[float]] | None = None
+    gates: Callable[[Sequence[Example]], Sequence[Chain]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What a study is run with.
+
+    Attributes:
+        runner: evaluates; None: what the settings of the engine say.
+        progress: makes what receives the progress of a piece of work, given the name of the share that it shows.
+        references: of a search for a static chain; None: the model's own, and none beside a given runner.
+    """
+
+    runner: Runner | None = None
+    progress: MakeProgress = silent
+    references: References | None = None
+
+    def open_runner(self, model: StudyModel, settings: EngineSettings) -> tuple[Runner, str]:
+        """What evaluates, and its name for run.json."""
+        if self.runner is not None:
+            return self.runner, CUSTOM
+        return open_runner(model, engine=settings.engine, batch_tokens=settings.batch_tokens)
