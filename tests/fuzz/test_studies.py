@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+from skiploop.studies.execution import Execution
 from skiploop.studies.search import load_study, search
 from skiploop.testing.fakes import FakeModel, FakeRunner, fake_task, options
 from tests.fuzz.mutations import damaged, documents, text_of
@@ -25,7 +26,7 @@ UNKNOWABLE = ("journal.jsonl", "verified.jsonl")
 
 
 def again(place: Path) -> dict[str, Any]:
-    study = search(FakeModel(), fake_task(6), out=place, runner=FakeRunner(), **options(budget=8))
+    study = search(FakeModel(), fake_task(6), out=place, execution=Execution(FakeRunner()), **options(budget=8))
     return study.to_json() | {"seconds": 0}
 
 
