@@ -12,7 +12,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from skiploop.engine.captured_step import Body
+from skiploop.engine.captured_step import Body, cuda_graph
 
 _READ_BY_HOST = {"aten::_local_scalar_dense", "aten::is_nonzero", "aten::item", "aten::nonzero", "aten::equal"}
 
@@ -56,6 +56,34 @@ class Tape(TorchDispatchMode):
             return output
 
         return replay
+
+
+class Graphs:
+    """Real CUDA graphs, counted as a tape counts its captures.
+
+    Attributes:
+        made: captures so far.
+        replayed: replays of all of them.
+    """
+
+    def __init__(self) -> None:
+        self.made = self.replayed = 0
+
+    def capture(self, body: Body, device: torch.device) -> Body:
+        """`skiploop.engine.captured_step.cuda_graph`."""
+        graph = cuda_graph(body, device)
+        self.made += 1
+
+        def replay() -> torch.Tensor:
+            self.replayed += 1
+            return graph()
+
+        return replay
+
+
+def new_recorder(device: torch.device) -> Tape | Graphs:
+    """What captures steps on this device."""
+    return Graphs() if device.type == "cuda" else Tape()
 
 
 def _tensors(value: Any) -> list[torch.Tensor]:

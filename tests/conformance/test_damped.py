@@ -67,7 +67,7 @@ def by_reference(model: PreTrainedModel, chain: Chain, policy: CachePolicy, ids:
     found: list[int] = []
     with torch.inference_mode():
         for _ in range(new):
-            step = ids if not found else torch.tensor([found[-1:]])
+            step = ids if not found else torch.tensor([found[-1:]], device=ids.device)
             scores = runner(input_ids=step, use_cache=True, **{cache_argument(model): cache}).logits[0, -1]
             scores[2] = -torch.inf  # `generate` is told not to end
             found.append(int(scores.argmax()))

@@ -17,8 +17,9 @@ from skiploop.engine.decoding import Decoder
 from skiploop.engine.engine import Engine
 from skiploop.engine.packing import lay_out
 from skiploop.engine.plain import greedy
-from tests.conformance.tape import Tape
+from tests.conformance.tape import new_recorder
 from tests.conformance.test_engine import GENERATING, PACKING, SCORING, layered, random_tokens, score
+from tests.conformance.tiny import DEVICE
 from tests.engine.alone import scores_alone
 
 TYPES = 4  # layers of a tiny model
@@ -94,7 +95,7 @@ def test_plain_and_damped_chains_share_their_prefix_and_their_layer_calls() -> N
 
 def test_a_captured_step_runs_damped_chains() -> None:
     model, rng = layered("llama"), random.Random(3)
-    tape = Tape()
+    tape = new_recorder(DEVICE)
     rows = [DecodeRow(tuple(random_tokens(rng, 3, 6)), mixed_chain(rng), 14) for _ in range(4)]
     assert any(type(layer) is not int for row in rows for layer in row.layers)
     Decoder(model, max_batch_tokens=4096, cache_bytes=2**24, ends=(), capture=tape.capture).run_rows(rows)

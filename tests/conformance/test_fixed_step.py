@@ -1,4 +1,4 @@
-"""Decoding with captured steps == stock generate, where a capture is a tape that a CPU can make, too."""
+"""Decoding with captured steps == stock generate; on a CPU a capture is a tape, on a GPU a CUDA graph."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from skiploop.engine.decode_batch import DecodeRow
 from skiploop.engine.decoding import Decoder
 from skiploop.engine.plain import greedy
 from skiploop.models.layered import LayeredModel
-from tests.conformance.tape import Tape
-from tests.conformance.tiny import VOCABULARY, tiny_model
+from tests.conformance.tape import Graphs, Tape, new_recorder
+from tests.conformance.tiny import DEVICE, VOCABULARY, tiny_model
 
 CAPTURABLE = (
     *("llama", "qwen2", "qwen3", "olmo2", "olmo3", "gemma", "gemma2", "gemma3_text", "mistral", "gpt2", "gptj"),
@@ -51,7 +51,9 @@ def random_rows(
     ]
 
 
-def decode(model: LayeredModel, rows: list[DecodeRow], tape: Tape | None, ends: tuple[int, ...] = ()) -> Decoder:
+def decode(
+    model: LayeredModel, rows: list[DecodeRow], tape: Tape | Graphs | None, ends: tuple[int, ...] = ()
+) -> Decoder:
     decoder = Decoder(
         model, max_batch_tokens=4096, cache_bytes=2**24, ends=ends, capture=tape.capture if tape else None
     )
@@ -68,7 +70,7 @@ def assert_alone(model: LayeredModel, rows: list[DecodeRow]) -> None:
 @pytest.mark.parametrize("padded", [False, True])
 @pytest.mark.parametrize("name", CAPTURABLE)
 def test_a_captured_step_generates_what_stock_generate_does(name: str, padded: bool) -> None:
-    model, tape = wide_windows(name), Tape()
+    model, tape = wide_windows(name), new_recorder(DEVICE)
     rows = random_rows(random.Random(name), (3, 12) if padded else (7, 7), (10, 10))
     calls = decode(model, rows, tape).layer_calls
     assert (tape.made, tape.replayed) == (1, 9)
@@ -79,7 +81,7 @@ def test_a_captured_step_generates_what_stock_generate_does(name: str, padded: b
 
 
 def test_rows_that_leave_are_left_out_of_the_next_capture() -> None:
-    model, tape = wide_windows("llama"), Tape()
+    model, tape = wide_windows("llama"), new_recorder(DEVICE)
     rows = random_rows(random.Random(0), (3, 12), (1, 45), count=12)
     decode(model, rows, tape)
     assert tape.made >= 2
@@ -88,7 +90,7 @@ def test_rows_that_leave_are_left_out_of_the_next_capture() -> None:
 
 
 def test_a_row_that_is_done_may_be_beyond_the_context() -> None:
-    model, tape = wide_windows("gpt2"), Tape()  # 64 learned positions
+    model, tape = wide_windows("gpt2"), new_recorder(DEVICE)  # 64 learned positions
     rows = random_rows(random.Random(0), (60, 60), (3, 3), count=1)
     rows += random_rows(random.Random(1), (40, 40), (20, 20), count=6)
     decode(model, rows, tape)
@@ -97,7 +99,7 @@ def test_a_row_that_is_done_may_be_beyond_the_context() -> None:
 
 
 def test_sampling_is_the_same_with_a_captured_step() -> None:
-    model, tape = wide_windows("qwen3"), Tape()
+    model, tape = wide_windows("qwen3"), new_recorder(DEVICE)
 
     def rows() -> list[DecodeRow]:
         drawn = random_rows(random.Random(2), (3, 12), (16, 16))
@@ -113,7 +115,7 @@ def test_sampling_is_the_same_with_a_captured_step() -> None:
 def test_what_reads_values_on_the_host_goes_on_without(caplog: pytest.LogCaptureFixture) -> None:
     # Rotary tables that depend on the largest position so far.
     dynamic = {"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 2.0}
-    model, tape = endless(LayeredModel(tiny_model("llama", rope_parameters=dynamic))), Tape()
+    model, tape = endless(LayeredModel(tiny_model("llama", rope_parameters=dynamic))), new_recorder(DEVICE)
     rows = random_rows(random.Random(5), (3, 12), (10, 10))
     with caplog.at_level(logging.WARNING, logger="skiploop"):
         decoder = decode(model, rows, tape)
@@ -124,7 +126,7 @@ def test_what_reads_values_on_the_host_goes_on_without(caplog: pytest.LogCapture
 
 
 def test_a_window_that_moves_on_is_not_captured() -> None:
-    model, tape = endless(LayeredModel(tiny_model("mistral"))), Tape()  # a window of 4
+    model, tape = endless(LayeredModel(tiny_model("mistral"))), new_recorder(DEVICE)  # a window of 4
     rows = random_rows(random.Random(3), (3, 12), (10, 10))
     decode(model, rows, tape)
     assert not tape.made

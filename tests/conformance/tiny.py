@@ -1,16 +1,19 @@
 """Tiny random-weight models of real architectures, 4 layers of width 32, built from the config classes alone.
 
-Sliding windows and attention chunks are 4 tokens, shorter than the test prompts on purpose.
+Sliding windows and attention chunks are 4 tokens, shorter than the test prompts on purpose. They lie on the device that
+`SKIPLOOP_TEST_DEVICE` names, by default the CPU: `SKIPLOOP_TEST_DEVICE=cuda pytest tests/conformance`.
 """
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import torch
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM, PreTrainedModel
 
 VOCABULARY = 99
+DEVICE = torch.device(os.environ.get("SKIPLOOP_TEST_DEVICE", "cpu"))
 
 # Every spelling of the same few dimensions; each config class takes those it knows.
 _DIMENSIONS: dict[str, Any] = {
@@ -58,7 +61,7 @@ def tiny_model(model_type: str, **changes: Any) -> PreTrainedModel:
     for parameter in model.parameters():
         if parameter.dim() > 1:
             torch.nn.init.normal_(parameter, std=0.1)
-    return model
+    return model.to(DEVICE)
 
 
 def prompts(batch: int = 2, length: int = 9, pad: int = 3) -> dict[str, torch.Tensor]:
@@ -67,4 +70,4 @@ def prompts(batch: int = 2, length: int = 9, pad: int = 3) -> dict[str, torch.Te
     input_ids = torch.randint(8, 90, (batch, length), generator=generator)
     mask = torch.ones_like(input_ids)
     mask[1:, :pad] = 0
-    return {"input_ids": input_ids.masked_fill(mask == 0, 0), "attention_mask": mask}
+    return {"input_ids": input_ids.masked_fill(mask == 0, 0).to(DEVICE), "attention_mask": mask.to(DEVICE)}

@@ -15,7 +15,7 @@ NUM_LAYERS = 4  # of the tiny models
 def logits_alone(model: PreTrainedModel, tokens: list[int], layers: tuple[int, ...]) -> torch.Tensor:
     """One forward without padding and without a cache; [S, V]."""
     with run_chain(model, Chain(layers, NUM_LAYERS)), torch.inference_mode():
-        return model(input_ids=torch.tensor([tokens]), use_cache=False).logits[0]
+        return model(input_ids=torch.tensor([tokens], device=model.device), use_cache=False).logits[0]
 
 
 def scores_alone(model: PreTrainedModel, layout: Layout, layers: tuple[int, ...]) -> list[float]:
@@ -25,5 +25,5 @@ def scores_alone(model: PreTrainedModel, layout: Layout, layers: tuple[int, ...]
         target = list(layout.targets[start : start + length])
         start += length
         logits = logits_alone(model, [*prompt, *target[:-1]], layers)[len(prompt) - 1 :]
-        scores += logits.log_softmax(-1).gather(1, torch.tensor(target)[:, None])[:, 0].tolist()
+        scores += logits.log_softmax(-1).cpu().gather(1, torch.tensor(target)[:, None])[:, 0].tolist()
     return scores
