@@ -18,7 +18,7 @@ from skiploop.engine.decoding import Decoder
 from skiploop.engine.engine import Engine
 from skiploop.engine.packing import Layout, lay_out
 from skiploop.engine.plain import greedy
-from skiploop.engine.prefix import Pass, PrefixCache, copied_state
+from skiploop.engine.prefix import Pass, PrefixCache
 from skiploop.engine.request import Request
 from skiploop.errors import InvalidInput
 from skiploop.models.layered import LayeredModel
@@ -126,7 +126,7 @@ def test_states_of_an_engine_go_with_it_and_results_hold_no_outputs() -> None:
         def run_layer(layer: int, hidden: torch.Tensor, inputs: list[int], nodes: list) -> tuple[torch.Tensor, None]:
             return hidden + layer, None
 
-        work = Pass(cache, run_layer, max_rows=8, take=copied_state)
+        work = Pass(cache, run_layer, max_rows=8, take=lambda node, _: node.state().clone())
         found = work.run(torch.zeros(1, 3, 2), [root], [(0, (1, 2)), (0, (1, 4)), (0, (5, 4))])
         outputs = [weakref.ref(output) for output in cache._outputs]
         del work, cache, root

@@ -27,6 +27,9 @@ CAPTURABLE = (
     *("mpt", "mixtral", "qwen3_moe", "olmoe", "gpt_oss", "falcon", "codegen", "glm4", "granite"),
 )
 
+# Each step copies from the host, or waits for numbers of experts: nothing that a tape sees, but a graph can't be made.
+COPYING_FROM_THE_HOST = ("gptj", "codegen", "gpt_neo", "mpt", "falcon", "mixtral", "olmoe", "qwen3_moe", "gpt_oss")
+
 
 def wide_windows(name: str) -> LayeredModel:
     """Windows of attention that no test leaves, and no token that ends a generation."""
@@ -73,7 +76,8 @@ def test_a_captured_step_generates_what_stock_generate_does(name: str, padded: b
     model, tape = wide_windows(name), new_recorder(DEVICE)
     rows = random_rows(random.Random(name), (3, 12) if padded else (7, 7), (10, 10))
     calls = decode(model, rows, tape).layer_calls
-    assert (tape.made, tape.replayed) == (1, 9)
+    captured = DEVICE.type == "cpu" or name not in COPYING_FROM_THE_HOST
+    assert (tape.made, tape.replayed) == ((1, 9) if captured else (0, 0))
     assert_alone(model, rows)
     again = [DecodeRow(row.prompt, row.layers, row.limit) for row in rows]
     assert decode(model, again, None).layer_calls == calls

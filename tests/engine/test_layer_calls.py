@@ -9,7 +9,7 @@ import torch
 
 from skiploop.chains.chain import Chain
 from skiploop.engine.call_order import fewest_calls
-from skiploop.engine.prefix import Pass, PrefixCache, PrefixNode, copied_state
+from skiploop.engine.prefix import Pass, PrefixCache, PrefixNode
 from skiploop.spaces.named import make_space
 
 
@@ -26,7 +26,7 @@ def calls_of_a_pass(chains: list[tuple[int, ...]], *, inputs: int = 1) -> list[i
     cache = PrefixCache(2**30)
     roots = [cache.root(i) for i in range(inputs)]
     pairs = [(i % inputs, layers) for i, layers in enumerate(chains)]
-    work = Pass(cache, run_layer, max_rows=len(chains), take=copied_state)
+    work = Pass(cache, run_layer, max_rows=len(chains), take=lambda node, _: node.state().clone())
     work.run(torch.zeros(inputs, 1, 1), roots, pairs)
     return called
 

@@ -26,11 +26,11 @@ from skiploop.engine.cost import Cost
 from skiploop.engine.decode_calls import ScheduledCall, Share, calls_for, entry_of, keep_rows, shares_of
 from skiploop.engine.decode_steps import CallSteps, Memory
 from skiploop.engine.preamble import Preamble
-from skiploop.engine.prefix import Pass, PrefixCache, PrefixNode, copied_state
+from skiploop.engine.prefix import Pass, PrefixCache, PrefixNode
 from skiploop.engine.sampling import draw_token
 from skiploop.models.layered import LayeredModel
 from skiploop.models.memory import ran_out
-from skiploop.models.recorded_calls import Recording, dimensions, head, record, unmistakable
+from skiploop.models.recorded_calls import Recording, dimensions, head, record, selection, unmistakable
 from skiploop.models.replay import Session, probing
 from skiploop.models.slots import cache_argument, slot_view
 from skiploop.models.stops import is_stopped
@@ -182,14 +182,14 @@ class DecodeBatch:
                 shown = [len(self._prompts[i]) - width for i in inputs]
                 entry = self._preamble.entry(nodes, shown, room=width)
             view = slot_view(self._cache, entry, len(recording.layers))
-            rows = torch.tensor(inputs, device=self._device)
-            out = recording.run(layer, states, rows, view)
+            out = recording.run(layer, states, selection(inputs, self._device), view)
             recording.forget_picked()
             return out, entry
 
         index = {prompt: i for i, prompt in enumerate(self._prompts)}
         states = PrefixCache(2**62)
-        work = Pass(states, run_layer, max_rows=max(1, self._max_batch_tokens // width), take=copied_state)
+        most = max(1, self._max_batch_tokens // width)
+        work = Pass(states, run_layer, max_rows=most, take=lambda node, _: node.state()[-1].clone())
         roots = [states.root(prompt) for prompt in self._prompts]
         before = self._preamble.layer_calls if self._preamble is not None else 0
         ends = work.run(recording.entry, roots, [(index[row.prompt], row.layers) for row in self._rows])
@@ -201,7 +201,7 @@ class DecodeBatch:
             calls_for([row.decoding_layers for row in self._rows]),
             [_path(roots[index[row.prompt]], row.layers) for row in self._rows],
         )
-        return torch.stack([ends[index[row.prompt], row.layers][-1] for row in self._rows])
+        return torch.stack([ends[index[row.prompt], row.layers] for row in self._rows])
 
     def _set_calls(self, calls: list[ScheduledCall], paths: list[list[PrefixNode]]) -> None:
         """Give every call the keys and values of its rows' prompts; `paths`: the nodes of each row's slots."""

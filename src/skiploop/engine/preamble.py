@@ -133,7 +133,7 @@ def token_bytes(model: LayeredModel) -> int:
     return size
 
 
-def _keys_and_values_of(node: PrefixNode) -> KeysValues:
+def _keys_and_values_of(node: PrefixNode, _source: int) -> KeysValues:
     assert node.output is not None
     return node.output.keep.keys[node.row], node.output.keep.values[node.row]
 

@@ -142,24 +142,19 @@ class PrefixCache:
 RunLayer = Callable[[int, torch.Tensor, list[int], list[PrefixNode]], tuple[torch.Tensor, Any]]
 
 
-def copied_state(node: PrefixNode) -> torch.Tensor:
-    """Its state [S, D], copied: a view would keep all rows of its layer call alive."""
-    return node.state().clone()
-
-
 class Pass(Generic[T]):
     """One pass over (input, chain) pairs: plan what has to be computed, then run it layer by layer."""
 
     def __init__(
-        self, cache: PrefixCache, run_layer: RunLayer, *, max_rows: int, take: Callable[[PrefixNode], T]
+        self, cache: PrefixCache, run_layer: RunLayer, *, max_rows: int, take: Callable[[PrefixNode, int], T]
     ) -> None:
         """A pass that hasn't started.
 
         Args:
-            cache: where states are kept.
-            run_layer: makes one layer call.
-            max_rows: rows of one layer call, at most.
-            take: what is wanted of the node at the end of each pair, called while its output is certainly there.
+            cache: where states are kept. run_layer: makes one layer call. max_rows: rows of one layer call, at most.
+            take: what is wanted of the node at the end of each pair, and of its input; called while the node's output
+            is
+                certainly there. It has to copy: a view would keep all rows of a layer call alive.
         """
         self._cache = cache
         self._run_layer = run_layer
@@ -203,7 +198,7 @@ class Pass(Generic[T]):
             node = child
         if node.output is not None:
             if node not in self._taken:
-                self._taken[node] = self._take(node)
+                self._taken[node] = self._take(node, source)
             self._cache.touch(node.output)
         else:
             node.wanted = True
@@ -236,7 +231,7 @@ class Pass(Generic[T]):
         self.layer_calls += len(waiting)
         for node, source in waiting:
             if node.wanted:
-                self._taken[node] = self._take(node)
+                self._taken[node] = self._take(node, source)
                 node.wanted = False
             output.pins += bool(node.waiting)
             for next_layer in node.waiting:

@@ -7,17 +7,17 @@ Shapes: B sequences, S tokens they are padded to (without the preamble), D width
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
 from skiploop.engine.packing import Layout, batch_inputs
 from skiploop.engine.preamble import Preamble
-from skiploop.engine.prefix import Pass, PrefixCache, PrefixNode, RunLayer, copied_state
+from skiploop.engine.prefix import Pass, PrefixCache, PrefixNode, RunLayer
 from skiploop.engine.scoring import ScoringPair
 from skiploop.models.layered import LayeredModel
-from skiploop.models.recorded_calls import Caller, Recording, dimensions, record, unmistakable
+from skiploop.models.recorded_calls import Caller, Recording, dimensions, record, selection, unmistakable
 from skiploop.models.slots import cache_argument, slot_view
 
 _SHOWN_PER_TOKEN = 8  # tokens of a preamble that a row is shown count as one that is run, when a call is filled
@@ -58,15 +58,18 @@ class ScoreBatch:
         recording.compiled = compiled
         roots = [cache.root(self._key(rest)) for rest in self._rests]
         rows = max(1, max_batch_tokens // (self.width + self._past // _SHOWN_PER_TOKEN))
-        work = Pass(cache, self._layer_runner(recording), max_rows=rows, take=copied_state)
+        work = Pass(cache, self._layer_runner(recording), max_rows=rows, take=self._taker())
         try:
             found = work.run(recording.entry, roots, [(self._index[layout], layers) for layout, layers in pairs])
         finally:
             self.layer_calls += work.layer_calls
-        return [self._picked(found[self._index[layout], layers], layout) for layout, layers in pairs]
+        return [found[self._index[layout], layers] for layout, layers in pairs]
 
-    def _picked(self, state: torch.Tensor, layout: Layout) -> torch.Tensor:
-        return state[list(self._rests[self._index[layout]].positions)]
+    def _taker(self) -> Callable[[PrefixNode, int], torch.Tensor]:
+        """Copies the states [targets, D] at the positions that an input's targets need."""
+        positions = selection([at for rest in self._rests for at in rest.positions], self._model.device)
+        wanted = torch.split(positions, [len(rest.positions) for rest in self._rests])
+        return lambda node, source: node.state().index_select(0, wanted[source])
 
     def _key(self, rest: Layout) -> tuple[Any, ...]:
         """Everything that the states of a rest depend on."""
@@ -84,7 +87,7 @@ class ScoreBatch:
             if preamble is not None and ghosts is not None:
                 entry = preamble.entry(nodes, [self._past] * len(nodes), room=self.width)
                 view = slot_view(ghosts, entry, len(recording.layers))
-            states = recording.run(layer, hidden, torch.tensor(inputs, device=device), view)
+            states = recording.run(layer, hidden, selection(inputs, device), view)
             recording.forget_picked()
             return states, None
 

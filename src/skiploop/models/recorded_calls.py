@@ -9,7 +9,7 @@ Shapes: B inputs, S tokens, D width, n rows of one layer call, P positions whose
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -99,6 +99,13 @@ class Recording:
         """Release the tensors picked so far."""
         self._calls.clear()
         self._picked.clear()
+
+
+def selection(rows: Sequence[int], device: torch.device) -> torch.Tensor:
+    """Indices [n] on the device; unlike `torch.tensor`, it doesn't wait for the work that a GPU has still to do."""
+    if device.type != "cuda":
+        return torch.tensor(rows, device=device)
+    return torch.tensor(rows, pin_memory=True).to(device, non_blocking=True)
 
 
 def _identity(call: LayerCall) -> tuple[Any, ...]:
