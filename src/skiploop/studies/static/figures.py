@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from skiploop.chains.weights import Layers
 from skiploop.stats.measured import Measured, measured_share
 from skiploop.storage.files import Line
-from skiploop.storage.records import as_json
+from skiploop.storage.records import as_json, from_json
 from skiploop.studies.paired import PairedDifference, paired
+from skiploop.studies.static.margin import NonInferiority, non_inferiority
 from skiploop.studies.static.race import Candidate
 
 
@@ -52,6 +53,52 @@ class BlockMean:
 
 
 @dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """The chain that was chosen among those of at most so many layer calls.
+
+    Attributes:
+        by: who proposed it: one of the names of `StaticFigures.chosen`.
+        chosen: the chain, with its accuracy on the test inputs.
+    """
+
+    by: str
+    chosen: ChosenChain
+
+
+@dataclass(frozen=True, slots=True)
+class Equality:
+    """Which chains are as accurate as the identity, within a margin that was set beforehand.
+
+    Attributes:
+        margin: the loss of accuracy that still counts as equal, as a share.
+        chains: by what chose them; the identity isn't compared with itself.
+    """
+
+    margin: float
+    chains: dict[str, NonInferiority]
+
+
+@dataclass(frozen=True, slots=True)
+class Swapped:
+    """The same search on other inputs: does the choice depend on those that it was made on?
+
+    Attributes:
+        source: `half`, or the specification of another task.
+        task: its name.
+        inputs: on which this chain was chosen.
+        chains: distinct chains that were tried.
+        search_minus_swapped: accuracy of the search's chain less this one's, on the test inputs; None where both chose
+            the same chain.
+    """
+
+    source: str
+    task: str
+    inputs: int
+    chains: int
+    search_minus_swapped: PairedDifference | None
+
+
+@dataclass(frozen=True, slots=True)
 class StaticFigures:
     """The figures.
 
@@ -65,9 +112,16 @@ class StaticFigures:
         test_inputs: on which they are reported.
         chains: distinct chains that were tried, by arm.
         evaluations: of all arms and references, tests included.
-        chosen: by what chose it: identity, search, random, and the names of `skiploop.studies.static.references`.
+        chosen: by what chose it: identity, search, random, the names of `skiploop.studies.static.references`, and
+            where they were asked for, cheapest (of all of them, within the margin) and swapped (the search on other
+            inputs).
         block_map: every block run twice; None where it wasn't measured.
         block_influence: of each layer; None where it wasn't measured.
+        max_depth: most layer calls of a chain that could be chosen; None: as the space has it.
+        equality: whether chains are as accurate as the identity; None where no margin was set.
+        curve: the chain chosen for each number of layer calls, shortest first, each more accurate on the training
+            inputs than the one before.
+        swapped: the search on other inputs; None where it wasn't made.
         kind: tells these figures from those of other studies.
     """
 
@@ -83,12 +137,30 @@ class StaticFigures:
     chosen: dict[str, ChosenChain]
     block_map: tuple[BlockMean, ...] | None
     block_influence: tuple[float, ...] | None
+    max_depth: int | None
+    equality: Equality | None
+    curve: tuple[CurvePoint, ...]
+    swapped: Swapped | None
     kind: str = "static"
 
     def to_json(self) -> Line:
         """What summary.json has."""
         line: Line = as_json(self)
         return line
+
+    @classmethod
+    def from_json(cls, line: Line) -> StaticFigures:
+        """The figures in a summary.json."""
+        return from_json(cls, line)
+
+
+def equality(chosen: Mapping[str, ChosenChain], margin: float | None) -> Equality | None:
+    """Of all chosen chains but the identity; None without a margin."""
+    if margin is None:
+        return None
+    differences = {name: row.minus_identity for name, row in chosen.items()}
+    chains = {name: non_inferiority(each.difference, margin) for name, each in differences.items() if each is not None}
+    return Equality(margin, chains)
 
 
 def chosen_chain(candidate: Candidate, right: Sequence[bool], identity: Sequence[bool]) -> ChosenChain:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from skiploop.chains.chain import Chain
-from skiploop.errors import InvalidInput
 from skiploop.searchers import Searcher
 from skiploop.validate import whole_number
 
@@ -106,10 +105,3 @@ def race(chains: Sequence[Chain], plan: Halving, evaluate: Evaluate) -> list[Can
         done = inputs
         going = sorted(going, key=lambda chain: (-sum(rewards[chain]), len(chain)))[: (len(going) + 1) // 2]
     return [Candidate(chain, tuple(rewards[chain])) for chain in chains]
-
-
-def best(candidates: Sequence[Candidate]) -> Candidate:
-    """The highest mean reward; among equals the shortest chain, then the first."""
-    if not candidates:
-        raise InvalidInput("no chain was run on all training inputs; raise the budget")
-    return min(candidates, key=lambda each: (-each.mean, len(each.chain)))

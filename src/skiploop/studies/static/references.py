@@ -40,12 +40,18 @@ class Training:
         plan: how they are dealt out.
         evaluate: rewards of pairs of a chain and the number of an input.
         identity: L layers in their order.
+        max_depth: most layer calls of a chain that can be chosen; None: any number.
     """
 
     examples: tuple[Example, ...]
     plan: Halving
     evaluate: Evaluate
     identity: Chain
+    max_depth: int | None = None
+
+    def fits(self, chain: Chain) -> bool:
+        """Whether it can be chosen."""
+        return self.max_depth is None or len(chain) <= self.max_depth
 
     def race(self, chains: Sequence[Chain]) -> list[Candidate]:
         """Against each other: few go on to all inputs."""
@@ -72,9 +78,12 @@ class Suggested:
     block_influence: tuple[float, ...] | None = None
 
 
-def blocks(training: Training, references: References) -> Suggested:
+def blocks(training: Training, references: References) -> Suggested | None:
     """RYS: every block twice, on a part of the training inputs; the best go on to all of them."""
-    plan, every = training.plan, list(make_space("block", training.identity.num_layers).children(training.identity))
+    space = make_space("block", training.identity.num_layers)
+    plan, every = training.plan, [chain for chain in space.children(training.identity) if training.fits(chain)]
+    if not every:
+        return None
     few = replace(plan, inputs=min(_MOST_MAPPED, plan.inputs), first=plan.inputs)
     mapped: list[Candidate] = []
     for start in range(0, len(every), plan.per_round):
@@ -85,21 +94,23 @@ def blocks(training: Training, references: References) -> Suggested:
 
 
 def pruned(training: Training, references: References) -> Suggested | None:
-    """ShortGPT: without the 1, 2, ... layers of the least influence, up to half of them."""
+    """ShortGPT: without the 1, 2, ... layers of the least influence, up to half of them, or more to fit."""
     if references.influence is None:
         return None
     scores = tuple(map(float, references.influence([example.prompt for example in training.examples])))
     order = sorted(range(len(scores)), key=lambda layer: scores[layer])
-    kept = [sorted(order[dropped:]) for dropped in range(1, len(order) // 2 + 1)]
+    most = max(len(order) // 2, len(order) - (training.max_depth or len(order)))
+    kept = [sorted(order[dropped:]) for dropped in range(1, most + 1)]
     chains = [Chain(layers, training.identity.num_layers) for layers in kept]
-    return Suggested(training.on_all(chains), block_influence=scores)
+    return Suggested(training.on_all(filter(training.fits, chains)), block_influence=scores)
 
 
 def gated(training: Training, references: References) -> Suggested | None:
-    """The layers whose gates stay open, by penalty."""
+    """The layers whose gates stay open, by penalty; None where no gates, or none of few enough open ones, are there."""
     if references.gates is None:
         return None
-    return Suggested(training.on_all(references.gates(training.examples)))
+    chains = [chain for chain in references.gates(training.examples) if training.fits(chain)]
+    return Suggested(training.on_all(chains)) if chains else None
 
 
 REFERENCES: dict[str, Callable[[Training, References], Suggested | None]] = {

@@ -6,8 +6,11 @@ from skiploop.errors import InvalidInput
 from skiploop.tasks import Example, Task
 from skiploop.tasks.sample import balanced_order
 
+Splits = tuple[tuple[Example, ...], tuple[Example, ...]]
+"""Training and test inputs."""
 
-def split(task: Task, train: int, test: int) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
+
+def split(task: Task, train: int, test: int) -> Splits:
     """Training and test inputs, balanced over levels and families; no question is in both.
 
     Raises:

@@ -6,36 +6,39 @@
 No gold answer is needed when such a chain is used, so what is reported here is *accuracy*, not oracle accuracy. Beside
 the search stand, each chosen on the same training inputs and reported on the same test inputs, as many uniform random
 chains from the same space, and the chains of `skiploop.studies.static.references`.
+
+Two journals more than other studies have lie in its folder: curve.jsonl, test inputs under the chains of the
+cost/accuracy curve that nothing else chose, and swapped.jsonl, the search on other inputs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from skiploop.chains.chain import Chain
 from skiploop.chains.weights import layers_from_json
+from skiploop.engine.request import Runner
 from skiploop.errors import InvalidInput
-from skiploop.searchers import make_searcher
-from skiploop.spaces.space import Space
 from skiploop.storage.files import Line
-from skiploop.storage.journal import JsonlJournal
-from skiploop.studies.arms import seed_for
-from skiploop.studies.evaluation import check_lengths
+from skiploop.storage.journal import Journal, JsonlJournal
+from skiploop.storage.records import as_json
+from skiploop.studies.evaluation import check_lengths, request
 from skiploop.studies.evaluations import Evaluations
 from skiploop.studies.execution import Execution, References
 from skiploop.studies.folder import StudyFolder, check_place, read_inputs, read_run, read_summary
 from skiploop.studies.opening import StudyModel, open_model, open_task
-from skiploop.studies.progress import Interrupted, Progress
+from skiploop.studies.progress import Interrupted
 from skiploop.studies.prompts import prompt_example
 from skiploop.studies.record import default_out, describe
-from skiploop.studies.static.figures import StaticFigures, chosen_chain
-from skiploop.studies.static.race import Candidate, Halving, StaticSearch, best
-from skiploop.studies.static.references import REFERENCES, Suggested, Training, of_model
+from skiploop.studies.static.calibration import Calibration, calibration, calibration_task
+from skiploop.studies.static.figures import StaticFigures
+from skiploop.studies.static.references import of_model
 from skiploop.studies.static.settings import StaticSettings, StaticStudySettings
-from skiploop.studies.static.split import split
+from skiploop.studies.static.split import Splits, split
+from skiploop.studies.static.wall_clock import WallClock, read_wall_clock, time_chains, write_wall_clock
+from skiploop.studies.static.work import Evaluators, Work, static_figures
 from skiploop.studies.warm_start import resolved
 from skiploop.tasks import Example, Task
 
@@ -48,15 +51,17 @@ class StaticStudy:
         out: its folder.
         run: what was asked for, and of what: run.json.
         figures: of all chosen chains.
+        wall_clock: seconds of the chosen chains; None where nothing was timed.
     """
 
     out: Path
     run: dict[str, Any]
     figures: StaticFigures
+    wall_clock: WallClock | None = None
 
     def to_json(self) -> Line:
-        """What `skiploop search --static --json` prints: the figures, and where the study is."""
-        return self.figures.to_json() | {"out": str(self.out)}
+        """What `skiploop search --static --json` prints: the figures, the times, and where the study is."""
+        return self.figures.to_json() | {"wall_clock": as_json(self.wall_clock), "out": str(self.out)}
 
 
 def search_static(
@@ -90,29 +95,72 @@ def search_static(
     progress = execution.progress("best on training inputs")
     if out is not None:
         check_place(Path(out))
-    split(pool, sizes.train, sizes.test)  # refused before a model is loaded
+    other = calibration_task(sizes.swap, pool)
+    _inputs(pool, other, sizes)  # refused before a model is loaded
     opened = open_model(model, settings.engine) if isinstance(model, str) else model
     pool = pool.for_model(opened.chat)
-    splits = split(pool, sizes.train, sizes.test)
+    other = None if other is None else other.for_model(opened.chat)
+    splits, swapped = _inputs(pool, other, sizes)
     space = settings.space.make(opened.num_layers)
     check_lengths(pool, [*splits[0], *splits[1]], opened)
+    if swapped is not None:
+        check_lengths(swapped.task, swapped.examples, opened)
     settings = resolved(settings, space, [*splits[0], *splits[1]])
     runner, engine = execution.open_runner(opened, settings.engine)
     run = describe(opened, pool, space, kind="static", settings=settings.to_json(), engine=engine)
     run["prompt_example"] = prompt_example(pool, opened)
     place = default_out(run) if out is None else Path(out)
-    lines = [_line(each, name) for name, part in zip(("train", "test"), splits, strict=True) for each in part]
+    parts = {"train": splits[0], "test": splits[1], "swapped": () if swapped is None else swapped.examples}
+    lines = [_line(each, name) for name, part in parts.items() for each in part]
     with StudyFolder(place, run, lines) as folder:
         if not folder.complete:
-            work = _Work(pool, opened.name, splits, space, settings)
-            evaluate = Evaluations(pool, runner, folder.journal, per_call=settings.engine.per_call)
+            work = Work(pool, opened.name, splits, swapped, space, settings)
+            work.check_depth()
+            evaluators = _evaluators(work, runner, folder)
             try:
                 with progress:
-                    figures = _figures(work, evaluate, _references(execution, opened, pool, settings), progress)
+                    references = _references(execution, opened, pool, settings)
+                    figures = static_figures(work, evaluators, references, progress)
+                    _time(work, figures, runner, folder.path)
                     folder.write_summary(figures.to_json())
             except KeyboardInterrupt:
-                raise Interrupted(folder.path, "static", len(evaluate), work.total) from None
+                raise Interrupted(folder.path, "static", len(evaluators), work.total) from None
     return load_static(place)
+
+
+def _inputs(pool: Task, other: Task | None, sizes: StaticSettings) -> tuple[Splits, Calibration | None]:
+    """Training and test inputs, and the other inputs that the search is made on once more."""
+    splits = split(pool, sizes.train, sizes.test)
+    if other is None or sizes.swap is None:
+        return splits, None
+    return splits, calibration(sizes.swap, other, [*splits[0], *splits[1]], sizes.train)
+
+
+def _evaluators(work: Work, runner: Runner, folder: StudyFolder) -> Evaluators:
+    """Of the study's own inputs, with its journal; and of the curve and the control, each with one of its own."""
+
+    def made(task: Task, journal: Journal) -> Evaluations:
+        return Evaluations(task, runner, journal, per_call=work.settings.engine.per_call)
+
+    curve = made(work.task, JsonlJournal(folder.path / "curve.jsonl"))
+    swapped = None
+    if work.swapped is not None:
+        swapped = made(work.swapped.task, JsonlJournal(folder.path / "swapped.jsonl"))
+    return Evaluators(made(work.task, folder.journal), curve, swapped)
+
+
+def _time(work: Work, figures: StaticFigures, runner: Runner, out: Path) -> None:
+    """Times the chosen chains, where that is wanted."""
+    count = work.settings.static.timed
+    if not count:
+        return
+    examples = work.splits[1][:count]
+    chains = {name: Chain(row.chain, work.space.num_layers) for name, row in figures.chosen.items()}
+
+    def run(chain: Chain, number: int) -> object:
+        return runner.run_alone(request(work.task, examples[number], chain))
+
+    write_wall_clock(out, time_chains(chains, len(examples), run))
 
 
 def _references(execution: Execution, model: Any, task: Task, settings: StaticStudySettings) -> References:
@@ -132,7 +180,7 @@ def load_static(path: str | Path) -> StaticStudy:
         raise InvalidInput(f"{out} holds a study with chains per input; read it with load_study")
     if not (out / "summary.json").exists():
         raise InvalidInput(f"the study in {out} isn't finished; give its command again to go on")
-    return StaticStudy(out, run, read_summary(StaticFigures, out))
+    return StaticStudy(out, run, read_summary(StaticFigures, out), read_wall_clock(out))
 
 
 def rewards_on_test(path: str | Path) -> dict[str, dict[str, float]]:
@@ -146,97 +194,6 @@ def rewards_on_test(path: str | Path) -> dict[str, dict[str, float]]:
     }
     tested = [line["id"] for line in read_inputs(study.out) if line["split"] == "test"]
     return {name: {each: rewards[each, row.chain] for each in tested} for name, row in study.figures.chosen.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """What is searched, and how."""
-
-    task: Task
-    model: str
-    splits: tuple[tuple[Example, ...], tuple[Example, ...]]
-    space: Space
-    settings: StaticStudySettings
-
-    @property
-    def arms(self) -> tuple[str, ...]:
-        """Who searches."""
-        return ("search",) if self.settings.search.searcher == "random" else ("search", "random")
-
-    @property
-    def total(self) -> int:
-        """Evaluations of the arms, at most."""
-        return len(self.arms) * self.settings.search.budget * len(self.splits[0])
-
-    def training(self, evaluate: Evaluations) -> Training:
-        """The training inputs."""
-        train, sizes = self.splits[0], self.settings.static
-
-        def rewards(pairs: Sequence[tuple[Chain, int]]) -> list[float]:
-            return evaluate([(train[number].id, chain) for chain, number in pairs])
-
-        return Training(
-            train,
-            Halving(len(train), sizes.first, sizes.per_round),
-            rewards,
-            self.space.identity,
-        )
-
-
-def _figures(work: _Work, evaluate: Evaluations, references: References, progress: Progress) -> StaticFigures:
-    """Searches, chooses on the training inputs, and reports on the test inputs."""
-    training = work.training(evaluate)
-    base = training.race([training.identity])[0]
-    candidates, chains = {"identity": [base]}, {}
-    for arm in work.arms:
-        search = _search(arm, work, training, base)
-        for _ in search.run():
-            top = best([base, *search.complete])
-            progress.update(len(evaluate), max(work.total, len(evaluate)), top.mean)
-        candidates[arm], chains[arm] = [base, *search.complete], len(search.candidates)
-    suggested = _suggested(work.settings.static, training, references)
-    candidates |= {name: [base, *each.candidates] for name, each in suggested.items()}
-    chosen = {name: best(own) for name, own in candidates.items()}
-    right = {name: _verdicts(work, evaluate, each.chain) for name, each in chosen.items()}
-    return StaticFigures(
-        model=work.model,
-        task=work.task.name,
-        searcher=work.settings.search.searcher,
-        space=work.space.name,
-        num_layers=work.space.num_layers,
-        train_inputs=len(work.splits[0]),
-        test_inputs=len(work.splits[1]),
-        chains=chains,
-        evaluations=len(evaluate),
-        chosen={name: chosen_chain(each, right[name], right["identity"]) for name, each in chosen.items()},
-        block_map=suggested["block"].block_map if "block" in suggested else None,
-        block_influence=suggested["influence"].block_influence if "influence" in suggested else None,
-    )
-
-
-def _search(arm: str, work: _Work, training: Training, base: Candidate) -> StaticSearch:
-    """The search of an arm, which knows the identity already."""
-    settings = work.settings.search
-    seed = seed_for(settings.seed, arm, "static")
-    if arm == "search":
-        searcher = settings.make_searcher(work.space, seed)
-    else:
-        searcher = make_searcher("random", work.space, seed=seed)
-    searcher.tell(base.chain, base.mean)
-    return StaticSearch(searcher, training.plan, settings.budget, training.evaluate)
-
-
-def _suggested(static: StaticSettings, training: Training, references: References) -> dict[str, Suggested]:
-    """What the references that are wanted come to; gates are wanted where there is something to train them with."""
-    wanted = [name for name in REFERENCES if static.references or name == "gates"]
-    found = {name: REFERENCES[name](training, references) for name in wanted}
-    return {name: each for name, each in found.items() if each is not None}
-
-
-def _verdicts(work: _Work, evaluate: Evaluations, chain: Chain) -> list[bool]:
-    """Right or wrong on each test input; with `verify` each is run alone, in a fixed shape."""
-    pairs = [(example.id, chain) for example in work.splits[1]]
-    return [reward >= 1 for reward in evaluate(pairs, alone=work.settings.controls.verify)]
 
 
 def _line(example: Example, part: str) -> Line:
