@@ -111,7 +111,7 @@ TESTED_BY = {
     "studies/static/test_difference": ("studies/static/figures",),
     "studies/static/test_study": (
         *("studies/execution", "studies/static/race", "studies/static/references", "studies/static/settings"),
-        "studies/static/split",
+        *("studies/static/calibration", "studies/static/split"),
     ),
     "studies/evaluate/test_study": (
         *("reporting/terminal/evaluate", "studies/evaluate/figures", "studies/evaluate/items"),
