@@ -91,41 +91,48 @@ def search_static(
     """
     pool = open_task(task, changes)
     settings = (settings or StaticStudySettings()).changed(**changes)
-    execution, sizes = execution or Execution(), settings.static
-    progress = execution.progress("best on training inputs")
+    execution = execution or Execution()
     if out is not None:
         check_place(Path(out))
-    other = calibration_task(sizes.swap, pool)
-    _inputs(pool, other, sizes)  # refused before a model is loaded
+    other = calibration_task(settings.static.swap, pool)
+    _inputs(pool, other, settings.static)  # refused before a model is loaded
     opened = open_model(model, settings.engine) if isinstance(model, str) else model
-    pool = pool.for_model(opened.chat)
-    other = None if other is None else other.for_model(opened.chat)
-    splits, swapped = _inputs(pool, other, sizes)
-    space = settings.space.make(opened.num_layers)
-    check_lengths(pool, [*splits[0], *splits[1]], opened)
-    if swapped is not None:
-        check_lengths(swapped.task, swapped.examples, opened)
-    settings = resolved(settings, space, [*splits[0], *splits[1]])
+    work = _work(pool, other, opened, settings)
     runner, engine = execution.open_runner(opened, settings.engine)
-    run = describe(opened, pool, space, kind="static", settings=settings.to_json(), engine=engine)
-    run["prompt_example"] = prompt_example(pool, opened)
+    run = describe(opened, work.task, work.space, kind="static", settings=work.settings.to_json(), engine=engine)
+    run["prompt_example"] = prompt_example(work.task, opened)
     place = default_out(run) if out is None else Path(out)
-    parts = {"train": splits[0], "test": splits[1], "swapped": () if swapped is None else swapped.examples}
-    lines = [_line(each, name) for name, part in parts.items() for each in part]
-    with StudyFolder(place, run, lines) as folder:
+    with StudyFolder(place, run, _lines(work)) as folder:
         if not folder.complete:
-            work = Work(pool, opened.name, splits, swapped, space, settings)
-            work.check_depth()
-            evaluators = _evaluators(work, runner, folder)
-            try:
-                with progress:
-                    references = _references(execution, opened, pool, settings)
-                    figures = static_figures(work, evaluators, references, progress)
-                    _time(work, figures, runner, folder.path)
-                    folder.write_summary(figures.to_json())
-            except KeyboardInterrupt:
-                raise Interrupted(folder.path, "static", len(evaluators), work.total) from None
+            _run(work, folder, runner, opened, execution)
     return load_static(place)
+
+
+def _work(pool: Task, other: Task | None, model: StudyModel, settings: StaticStudySettings) -> Work:
+    """What is to be done with an opened model; InvalidInput where an input is too long for it, or no chain is left."""
+    pool = pool.for_model(model.chat)
+    splits, swapped = _inputs(pool, None if other is None else other.for_model(model.chat), settings.static)
+    space = settings.space.make(model.num_layers)
+    check_lengths(pool, [*splits[0], *splits[1]], model)
+    if swapped is not None:
+        check_lengths(swapped.task, swapped.examples, model)
+    asked = [*splits[0], *splits[1], *(() if swapped is None else swapped.examples)]
+    work = Work(pool, model.name, splits, swapped, space, resolved(settings, space, asked))
+    work.check_depth()
+    return work
+
+
+def _run(work: Work, folder: StudyFolder, runner: Runner, model: StudyModel, execution: Execution) -> None:
+    """Does what isn't done yet, and writes the figures."""
+    evaluators, progress = _evaluators(work, runner, folder), execution.progress("best on training inputs")
+    try:
+        with progress:
+            references = _references(execution, model, work.task, work.settings)
+            figures = static_figures(work, evaluators, references, progress)
+            _time(work, figures, runner, folder.path)
+            folder.write_summary(figures.to_json())
+    except KeyboardInterrupt:
+        raise Interrupted(folder.path, "static", len(evaluators), work.total) from None
 
 
 def _inputs(pool: Task, other: Task | None, sizes: StaticSettings) -> tuple[Splits, Calibration | None]:
@@ -196,5 +203,11 @@ def rewards_on_test(path: str | Path) -> dict[str, dict[str, float]]:
     return {name: {each: rewards[each, row.chain] for each in tested} for name, row in study.figures.chosen.items()}
 
 
-def _line(example: Example, part: str) -> Line:
-    return asdict(example) | {"choices": list(example.choices), "split": part}
+def _lines(work: Work) -> list[Line]:
+    """What inputs.jsonl has."""
+    parts = dict(zip(("train", "test"), work.splits, strict=True))
+    if work.swapped is not None:
+        parts["swapped"] = work.swapped.examples
+    return [
+        asdict(each) | {"choices": list(each.choices), "split": part} for part, own in parts.items() for each in own
+    ]
