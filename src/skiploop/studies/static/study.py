@@ -40,7 +40,7 @@ from skiploop.studies.static.split import Splits, split
 from skiploop.studies.static.wall_clock import WallClock, read_wall_clock, time_chains, write_wall_clock
 from skiploop.studies.static.work import Evaluators, Work, static_figures
 from skiploop.studies.warm_start import resolved
-from skiploop.tasks import Example, Task
+from skiploop.tasks import Task
 
 
 @dataclass(frozen=True, slots=True)
