@@ -90,6 +90,6 @@ def test_a_column_is_there_only_for_an_arm_that_was_run(tmp_path: Path) -> None:
 def test_the_static_table_has_the_verdict_of_the_report(tmp_path: Path) -> None:
     study = static_study(tmp_path / "s")
     console = Console(file=io.StringIO(), width=100, highlight=False)
-    print_static(study.figures, study.out, console)
+    print_static(study, console)
     (run,) = build([tmp_path / "s"]).runs
     assert sentences(console.file.getvalue()) == [plain(run.reading.verdict)]  # type: ignore[attr-defined]

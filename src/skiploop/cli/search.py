@@ -60,6 +60,6 @@ def show_found(study: Study | StaticStudy, json: bool) -> None:
     if json:
         print_json(study.to_json())
     elif isinstance(study, StaticStudy):
-        print_static(study.figures, study.out, make_console())
+        print_static(study, make_console())
     else:
         print_study(study, make_console())

@@ -12,6 +12,8 @@ STATIC_NAMES = {
     "block": "one block twice (RYS)",
     "influence": "Block Influence (ShortGPT)",
     "gates": "gates trained by gradient",
+    "cheapest": "cheapest within the margin",
+    "swapped": "search on other inputs",
 }
 """What chose each chain of a static study."""
 

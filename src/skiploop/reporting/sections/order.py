@@ -30,12 +30,20 @@ from skiploop.reporting.sections.layers import rate_section, shortest_section, u
 from skiploop.reporting.sections.peers import format_section, peer_section
 from skiploop.reporting.sections.search import budget_section, depth_section, group_section, transition_section
 from skiploop.reporting.sections.states import lens_section, similarity_section
-from skiploop.reporting.sections.static import block_section, chosen_section, influence_section
+from skiploop.reporting.sections.static import (
+    block_section,
+    chosen_section,
+    curve_section,
+    influence_section,
+    wall_clock_section,
+)
 
 GROUPS: dict[str, tuple[Callable[[RunFolder], Section | None], ...]] = {
     "Search": (headline, transition_section, budget_section, group_section, depth_section),
     "Baselines and controls": (peer_section, sampling_section, options_section, ablation_section, format_section),
-    "One chain for all inputs": (chosen_section, block_section, influence_section),
+    "One chain for all inputs": (
+        *(chosen_section, curve_section, wall_clock_section, block_section, influence_section),
+    ),
     "Layers": (rate_section, usage_section, shortest_section),
     "Analyses": (edit_section, robustness_section, difficulty_section, similarity_section, lens_section),
 }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from skiploop.reporting.charts import Heat, Series, bars, dots, heat_maps
+from skiploop.reporting import numbers
+from skiploop.reporting.charts import Heat, Level, PlottedLine, Series, bars, dots, heat_maps, lines
 from skiploop.reporting.names import STATIC_NAMES
 from skiploop.reporting.parts import Cell, Column, Figure, ReportTable, Section, compared, counted, measured
 from skiploop.reporting.run_folder import RunFolder
+from skiploop.reporting.sentences.static import equal_accuracy, on_other_inputs
 from skiploop.stats.shares import wilson
 from skiploop.storage.records import as_json
 from skiploop.studies.static.figures import ChosenChain, StaticFigures
@@ -28,6 +30,8 @@ def chosen_section(folder: RunFolder) -> Section | None:
     text = (
         "The chain is chosen on training inputs and used for every test input: no gold answer is needed, so its figure "
         "is an accuracy.",
+        *equal_accuracy(figures),
+        *on_other_inputs(figures),
     )
     drawn = () if folder.static is not None else accuracy_figure(figures)  # a static run begins with it
     hint = "is one chain better for every input?"
@@ -62,6 +66,82 @@ def _chosen_row(name: str, row: ChosenChain, train: int) -> tuple[Cell, ...]:
         compared(row.minus_identity),
         Cell(None if row.minus_identity is None else row.minus_identity.mcnemar_p),
     )
+
+
+def curve_section(folder: RunFolder) -> Section | None:
+    """The cost/accuracy curve: the chain chosen for each number of layer calls, on the test inputs."""
+    figures = folder.static_figures
+    if figures is None or not figures.curve:
+        return None
+    identity = figures.chosen["identity"]
+    columns = (
+        Column("layer calls", "count"), Column("chain", "chain"), Column("proposed by"), Column("train", "share"),
+        Column("test", "share"), Column("difference to the identity", "points"),
+    )  # fmt: skip
+    rows = tuple(
+        (
+            Cell(each.chosen.depth), Cell(each.chosen.notation), Cell(STATIC_NAMES[each.by]),
+            counted(each.chosen.train, figures.train_inputs), measured(each.chosen.test),
+            compared(each.chosen.minus_identity),
+        )
+        for each in figures.curve
+    )  # fmt: skip
+    table = ReportTable(
+        f"The best chain of at most so many layer calls on {figures.train_inputs} training inputs, of all that were "
+        f"proposed, and its accuracy on {figures.test_inputs} test inputs.",
+        columns,
+        rows,
+    )
+    line = PlottedLine(
+        "chosen for each depth", "search", tuple(float(each.chosen.depth) for each in figures.curve),
+        tuple(each.chosen.test for each in figures.curve),
+    )  # fmt: skip
+    figure = Figure(
+        "static-curve",
+        f"Accuracy on {figures.test_inputs} test inputs by layer calls, with 95 % intervals; the identity, of "
+        f"{identity.depth} calls, as a line across.",
+        "Curve: test accuracy of the chain chosen for each number of layer calls.",
+        lines(
+            [line],
+            [Level(f"identity, {identity.depth} calls", "ink", identity.test.value or 0.0)],
+            axes_names=("layer calls", "accuracy on test inputs"),
+            percent=True,
+        ),
+        (6.6, 3.0),
+    )
+    text = (
+        "Chains were chosen on training inputs, so the curve may fall where it rose there; its points share their test "
+        "inputs.",
+    )
+    data = {"curve": as_json(figures.curve)}
+    return Section("static-curve", "Accuracy by cost", text, (table,), (figure,), data, "what do fewer layers cost?")
+
+
+def wall_clock_section(folder: RunFolder) -> Section | None:
+    """Seconds of the chosen chains beside their layer calls."""
+    held_out = folder.held_out
+    if held_out is None or held_out.static is None or held_out.static.wall_clock is None:
+        return None
+    clock = held_out.static.wall_clock
+    columns = (
+        Column("chosen by"), Column("layer calls", "count"), Column("seconds per input", "fine"),
+        Column("layer calls to the identity's"), Column("seconds to the identity's"),
+    )  # fmt: skip
+    rows = tuple(
+        (
+            Cell(STATIC_NAMES[name]), Cell(each.depth), Cell(each.seconds), Cell(each.calls_ratio, kind="number"),
+            measured(each.ratio, "number"),
+        )
+        for name, each in clock.chains.items()
+    )  # fmt: skip
+    table = ReportTable(
+        f"{numbers.plural(clock.inputs, 'test input')} one after another, each alone under every chain in turn, the "
+        f"fastest of {clock.repeats} runs. Ratios are over the same inputs, with bootstrap intervals.",
+        columns,
+        rows,
+    )
+    text = ("What every pass costs beside its layers, embedding and head, is the same for all chains.",)
+    return Section("wall-clock", "Seconds", text, (table,), (), clock.to_json(), "are fewer layers faster?")
 
 
 def block_section(folder: RunFolder) -> Section | None:

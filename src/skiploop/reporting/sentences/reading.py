@@ -62,6 +62,8 @@ def full_reading(parts: PartFigures) -> list[str]:
 def _of_parts(parts: PartFigures) -> Iterator[str]:
     if parts.static is not None:
         yield static.verdict(parts.static)
+        yield from static.equal_accuracy(parts.static)
+        yield from static.on_other_inputs(parts.static)
     if parts.sampling is not None:
         yield from islice(controls.votes(parts.sampling), 1)
     if parts.search is not None:
@@ -125,6 +127,8 @@ def _shows(folder: RunFolder) -> Iterator[str]:
     yield from search.lead(figures)
     if parts.static is not None:
         yield static.verdict(parts.static)
+        yield from static.equal_accuracy(parts.static)
+        yield from static.on_other_inputs(parts.static)
     if parts.sampling is not None:
         yield from controls.any_sample(parts.sampling)
         yield from controls.votes(parts.sampling)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from rich.console import Console
 from rich.table import Table
 
@@ -12,10 +10,12 @@ from skiploop.reporting.names import STATIC_NAMES
 from skiploop.reporting.sentences import static
 from skiploop.reporting.terminal.console import DENSE, make_table, row, say, say_sentences, say_wrapped
 from skiploop.studies.static.figures import ChosenChain, StaticFigures
+from skiploop.studies.static.study import StaticStudy
 
 
-def print_static(figures: StaticFigures, out: Path, console: Console) -> None:
-    """One row for each way to choose a static chain, what it comes to, and where the study is."""
+def print_static(study: StaticStudy, console: Console) -> None:
+    """One row for each way to choose a static chain, the curve, what it comes to, and where the study is."""
+    figures = study.figures
     how = f"one chain for all inputs, searcher {figures.searcher}, space {figures.space}"
     say_wrapped(console, f"{figures.model} on {figures.task}: {how}")
     console.print()
@@ -24,8 +24,14 @@ def print_static(figures: StaticFigures, out: Path, console: Console) -> None:
     split = f"Train: the {figures.train_inputs:,} inputs on which chains were chosen, so these figures are too good."
     say_wrapped(console, f"{split} Test: {figures.test_inputs:,} other inputs, with 95 % intervals.")
     console.print()
-    say_sentences(console, [static.verdict(figures)])
-    say(console, f"\nThe study is in {out}")
+    if figures.curve:
+        say_wrapped(console, static.curve_line(figures))
+        console.print()
+    clock = () if study.wall_clock is None else static.seconds(study.wall_clock)
+    say_sentences(
+        console, [static.verdict(figures), *static.equal_accuracy(figures), *static.on_other_inputs(figures), *clock]
+    )
+    say(console, f"\nThe study is in {study.out}")
 
 
 def static_table(figures: StaticFigures, *, dense: bool = False) -> Table:
