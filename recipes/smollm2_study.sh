@@ -4,13 +4,14 @@
 #
 #   recipes/smollm2.sh                        # the model, by pip alone
 #   recipes/smollm2_study.sh [OUT]            # runs/smollm2-study unless given
-#   MODEL=nano STEPS="search-arc-easy" SIZE=tiny recipes/smollm2_study.sh /tmp/smoke
+#   SIZE=tiny recipes/smollm2_study.sh /tmp/smoke                          # to try it out, in minutes
 #
 # Given again, the same command goes on where it stopped, and only reads what is complete. Most important steps first: it
 # may be stopped at any time. What can be set in the environment:
 #
 #   ARC_EASY, ARC_CHALLENGE, SVAMP, GSM8K   files of the data sets (docs/tasks.md has their formats); from the hub unless set
-#   MODEL=smollm2      any model                 STEPS="..."     only these, in this order
+#   MODEL=smollm2      any model; DEPTH=30: its layers
+#   STEPS="..."        only these, in this order
 #   SIZE=small         tiny: to try the recipe out, in a few minutes
 #   PYTHON=python      with skiploop[report] installed; the step lm-eval needs skiploop[eval]
 set -euo pipefail
@@ -46,12 +47,7 @@ static() { # name, task, then flags: one chain for all inputs, of no more layer 
   local name=$1 task=$2
   shift 2
   skiploop search --static --model "$model" --task "$task" --shots 5 --train "$train" --test "$test" --budget "$chains" \
-    --max-depth "$(layers)" --within 5 --curve 4 --timed "$timed" --no-verify --out "$out/$name" "$@"
-}
-
-layers() {
-  "$python" -c "import sys; from skiploop import LayeredModel; print(LayeredModel.from_pretrained(sys.argv[1]).num_layers)" \
-    "$model"
+    --max-depth "${DEPTH:-30}" --within 5 --curve 4 --timed "$timed" --no-verify --out "$out/$name" "$@"
 }
 
 chosen() { # the chain of a static study that is cheapest within the margin, in numbers
