@@ -86,8 +86,8 @@ def test_arc(tmp_path: Path) -> None:
     assert first.prompt == "Question: Which is warm?\nAnswer:"
     assert task.continuations(first) == (" ice", " sun", " snow")
     assert (first.answer, first.gold, second.gold, first.family) == ("sun", 1, 0, "arc-easy")
-    assert task.judge_scores(first, [-9.0, -1.0, -9.0], [1, 1, 1]).reward == 1.0
-    assert task.judge_scores(first, [-1.0, -9.0, -9.0], [1, 1, 1]).reward == 0.0
+    assert task.judge_scores(first, task.option_scores(first, [-9.0, -1.0, -9.0], [1, 1, 1])).reward == 1.0
+    assert task.judge_scores(first, task.option_scores(first, [-1.0, -9.0, -9.0], [1, 1, 1])).reward == 0.0
 
 
 def test_arc_by_letter_shows_the_options(tmp_path: Path) -> None:

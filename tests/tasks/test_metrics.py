@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from skiploop.tasks import Example, Task, Verdict
 from skiploop.tasks.metrics import METRICS, OptionScores
 
 
@@ -58,3 +59,42 @@ def test_metrics_of_the_harness_agree_with_its_own_code(name: str) -> None:
     found = [Harness().process_results(gold, results)[name] for gold in range(3)]
     picked = OptionScores(texts, sums, (2, 3, 1), bare).picks()[name]
     assert found.index(1.0) == picked and sum(found) == 1
+
+
+def quiz(choices: tuple[str, ...], gold: int, metric: str = "acc_bytes") -> Task:
+    example = Example("q", "Question: Which?\nAnswer:", choices[gold], choices, gold, question="Which?")
+    return Task("quiz", (example,), "choice", metric=metric)
+
+
+# Letters outside of ASCII count for the bytes that they take.
+@pytest.mark.parametrize(
+    ("choices", "lengths"),
+    [
+        (("Zurich", "Zürich"), (6, 7)),
+        (("Tokyo", "東京"), (5, 6)),  # two characters
+        (("four", "🦉"), (4, 4)),  # one character
+        (("e\u0301", "\u00e9"), (3, 2)),  # the same letter, composed and not: as it is written, not normalised
+        (("µ", "Ω", "Москва"), (2, 2, 12)),
+    ],
+)
+def test_scores_are_log_likelihoods_over_bytes(choices: tuple[str, ...], lengths: tuple[int, ...]) -> None:
+    task = quiz(choices, 0)
+    (example,) = task.examples
+    found = task.option_scores(example, [-12.0] * len(choices), [1] * len(choices))
+    assert found.by("acc_bytes") == [-12.0 / length for length in lengths]
+
+
+def test_bytes_not_characters_decide_between_options_outside_of_ascii() -> None:
+    """-9 over 3 bytes beats -5 over 1 and -4 over 1; by characters, and by the sum, -4 wins."""
+    choices, scores = ("b", "語", "c"), [-5.0, -9.0, -4.0]
+    for metric, best in (("acc_bytes", 1), ("acc_norm", 2), ("acc", 2), ("acc_per_token", 2)):
+        task = quiz(choices, 1, metric)
+        found = task.option_scores(task.examples[0], scores, [1, 1, 1])
+        assert task.judge_scores(task.examples[0], found) == Verdict(float(best == 1), choices[best])
+
+
+def test_the_space_before_an_option_is_no_part_of_its_length() -> None:
+    task = quiz(("ab", "é"), 0)
+    (example,) = task.examples
+    assert task.continuations(example) == (" ab", " é")
+    assert task.option_scores(example, [-2.0, -2.0], [1, 1]).by("acc_bytes") == [-1.0, -1.0]

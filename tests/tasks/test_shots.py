@@ -214,6 +214,6 @@ def test_stop_strings_are_for_text_that_is_judged(tmp_path: Path) -> None:
 
 def test_what_needs_nothing_is_as_it_was() -> None:
     task = make_task("nano", limit=5)
-    bare = Task(task.name, task.examples, task.scoring, task.max_new_tokens, task.prompt_template, task.length_norm)
+    bare = Task(task.name, task.examples, task.scoring, task.max_new_tokens, task.prompt_template, task.metric)
     assert task.for_model(Tags()).fingerprint == task.fingerprint == bare.fingerprint
     assert Dialogue().as_text("x", "1+1=") == "1+1="

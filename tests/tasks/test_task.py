@@ -85,25 +85,35 @@ def test_continuations_begin_with_a_space_where_the_prompt_lacks_one(prompt: str
 
 def test_choices_are_normalised_by_length() -> None:
     scores, tokens = [-3.0, -4.0, -5.0], [2, 4, 20]
-    for norm, best in (("none", 0), ("tokens", 2), ("bytes", 2)):
-        task = quiz(length_norm=norm)
-        verdict = task.judge_scores(task.examples[0], scores, tokens)
-        assert verdict == Verdict(0.0, task.examples[0].choices[best])
-    letter = quiz("letter")
-    assert letter.judge_scores(letter.examples[0], scores, tokens) == Verdict(0.0, "A")
-    assert letter.judge_scores(letter.examples[0], [-3.0, -2.0, -5.0], tokens) == Verdict(1.0, "B")
+    for metric, best in (("acc", 0), ("acc_norm", 2), ("acc_per_token", 2), ("acc_bytes", 2)):
+        task = quiz(metric=metric)
+        assert judged(task, scores, tokens) == Verdict(0.0, task.examples[0].choices[best])
+    assert judged(quiz(), scores, tokens) == Verdict(0.0, quiz().examples[0].choices[0]), "acc is the default"
+    assert judged(quiz("letter"), scores, tokens) == Verdict(0.0, "A")
+    assert judged(quiz("letter"), [-3.0, -2.0, -5.0], tokens) == Verdict(1.0, "B")
+
+
+def test_mutual_information_asks_for_what_options_score_by_themselves() -> None:
+    task = quiz(metric="acc_mutual_info")
+    assert task.needs_unconditional and not quiz("exact", metric="acc_mutual_info").needs_unconditional
+    assert judged(task, [-3.0, -4.0, -5.0], [1, 1, 1], [-1.0, -3.5, -1.0]) == Verdict(1.0, "an owl")
+    with pytest.raises(ValueError, match="acc_mutual_info needs"):
+        judged(task, [-3.0, -4.0, -5.0], [1, 1, 1])
+
+
+def judged(task: Task, scores: list[float], tokens: list[int], unconditional: list[float] | None = None) -> Verdict:
+    (example,) = task.examples
+    return task.judge_scores(example, task.option_scores(example, scores, tokens, unconditional))
 
 
 def test_ties_go_to_the_lowest_index_and_nan_is_no_answer() -> None:
-    task = quiz(length_norm="none")
-    (example,) = task.examples
-    assert task.judge_scores(example, [-2, -1, -1], [1, 1, 1]) == Verdict(1.0, "an owl")
-    assert task.judge_scores(example, [-1, -1, -1], [1, 1, 1]) == Verdict(0.0, "a cat")
-    assert task.judge_scores(example, [-1, math.nan, -2], [1, 1, 1]) == Verdict(0.0, None)
+    assert judged(quiz(), [-2, -1, -1], [1, 1, 1]) == Verdict(1.0, "an owl")
+    assert judged(quiz(), [-1, -1, -1], [1, 1, 1]) == Verdict(0.0, "a cat")
+    assert judged(quiz(), [-1, math.nan, -2], [1, 1, 1]) == Verdict(0.0, None)
     with pytest.raises(ValueError, match="2 scores"):
-        task.judge_scores(example, [-1, -2], [1, 1, 1])
-    with pytest.raises(ValueError, match="0 tokens"):
-        quiz().judge_scores(example, [-1, -2, -3], [1, 0, 1])
+        judged(quiz(), [-1, -2], [1, 1, 1])
+    with pytest.raises(ValueError, match="length 0"):
+        judged(quiz(metric="acc_per_token"), [-1, -2, -3], [1, 0, 1])
 
 
 def test_generated_text_is_judged_for_options_too() -> None:
@@ -226,7 +236,7 @@ def test_fingerprint_changes_with_whatever_changes_a_verdict() -> None:
     ("changes", "message"),
     [
         ({"scoring": "bleu"}, "Unknown scoring 'bleu'; allowed are verbatim"),
-        ({"length_norm": "words"}, "Unknown length_norm 'words'"),
+        ({"metric": "acc_norms"}, "Unknown metric 'acc_norms'; allowed are acc, acc_norm"),
         ({"max_new_tokens": 0}, "at least 1"),
         ({"examples": ()}, "no examples"),
         ({"examples": (Example("1", " ", "a"),)}, "is empty"),

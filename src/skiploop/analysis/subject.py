@@ -131,7 +131,7 @@ def study_task(study: Study) -> Task:
         values = {name: line[name] for name in _EXAMPLE_FIELDS}
         examples.append(Example(**values | {"choices": tuple(line["choices"])}))
     about = study.run["task"]
-    settings = {name: about[name] for name in ("scoring", "max_new_tokens", "prompt_template", "length_norm", "chat")}
+    settings = {name: about[name] for name in ("scoring", "max_new_tokens", "prompt_template", "metric", "chat")}
     return Task(about["name"], tuple(examples), stop=tuple(about["stop"]), **settings)
 
 

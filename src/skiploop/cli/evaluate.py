@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 from skiploop.cli.app import print_json
@@ -21,7 +22,7 @@ def evaluate(
     model: Model = "nano",
     task: TaskName = "nano",
     settings: EvaluateSettings,
-    options: Annotated[TaskOptions, Without("limit")],
+    options: Annotated[TaskOptions, Without("limit", "metric")],
     show_prompt: ShowPrompt = False,
     out: Out = None,
     call: Call,
@@ -34,6 +35,7 @@ def evaluate(
     harness = task.startswith(HARNESS)
     if harness:
         call.refuse((*_OF_OWN_TASKS, "show_prompt"), f"--task {task}")
+        settings = replace(settings, shots=options.shots)
     whole = task if harness else call.tools.make_task(task, options)
     opened = call.prepare(model, settings.engine.trust_remote_code)
     if show_prompt and not isinstance(whole, str):
@@ -43,7 +45,7 @@ def evaluate(
     show_evaluated(run_evaluation(opened, whole, out=out, settings=settings, progress=progress), call.json)
 
 
-_OF_OWN_TASKS = tuple(name for name in TaskOptions.__dataclass_fields__ if name != "limit")
+_OF_OWN_TASKS = tuple(name for name in TaskOptions.__dataclass_fields__ if name not in ("limit", "shots"))
 
 
 def show_evaluated(found: Evaluated, json: bool) -> None:

@@ -12,6 +12,7 @@ packing         many sequences in one tensor
 score_batch     the sequences that are scored together
 cost            layer calls and tokens that were run
 scoring         logits against targets
+unconditional   options scored where nothing stands before them
 decoding        generation for rows that follow different chains
 decode_batch    the rows that are decoded together
 decode_steps    damped loops and scaled slots in a decoding step

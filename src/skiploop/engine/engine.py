@@ -36,6 +36,7 @@ from skiploop.engine.score_batch import ScoreBatch
 from skiploop.engine.scoring import Score, ScoringPair, compare
 from skiploop.engine.selftest import TRIAL_PREAMBLE, batched_generation_is_exact, batched_scoring_is_exact
 from skiploop.engine.sharing import KINDS, Sharing, shortest_window
+from skiploop.engine.unconditional import with_unconditional
 from skiploop.errors import InvalidInput
 from skiploop.models.layered import LayeredModel
 from skiploop.models.memory import ran_out
@@ -145,6 +146,9 @@ class Engine:
 
     def run(self, requests: Sequence[Request]) -> list[Result]:
         """The results, in request order; they don't depend on which requests are run together."""
+        return with_unconditional(self._run_all, self.model, requests)
+
+    def _run_all(self, requests: Sequence[Request]) -> list[Result]:
         results: list[Result | None] = [None] * len(requests)
         kinds: dict[tuple[str, Side | None], list[int]] = defaultdict(list)
         for index, request in enumerate(requests):

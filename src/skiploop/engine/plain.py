@@ -14,6 +14,7 @@ from skiploop.chains.chain import Chain
 from skiploop.chains.policy import CachePolicy
 from skiploop.engine.request import Request, Result
 from skiploop.engine.sampling import draw_token
+from skiploop.engine.unconditional import with_unconditional
 from skiploop.models.ends import own_settings_aside
 from skiploop.models.layered import LayeredModel
 from skiploop.models.replay import run_chain
@@ -30,6 +31,9 @@ class PlainEngine:
 
     def run(self, requests: Sequence[Request]) -> list[Result]:
         """The results, in request order."""
+        return with_unconditional(self._run_each, self.model, requests)
+
+    def _run_each(self, requests: Sequence[Request]) -> list[Result]:
         with torch.inference_mode():
             return [self._run(request) for request in requests]
 

@@ -33,6 +33,7 @@ class Request:
         cache_policy: of loops while generating, see `skiploop.chains.policy`. Continuations are scored in one forward
             with the prompt, to which it makes no difference.
         stop: texts at which a generated text ends; it is given without them.
+        unconditional: score each continuation also where nothing but the model's first token stands before it.
     """
 
     prompt: Text
@@ -45,6 +46,7 @@ class Request:
     seed: int = 0
     cache_policy: CachePolicy = "own"
     stop: tuple[str, ...] = ()
+    unconditional: bool = False
 
     def __post_init__(self) -> None:
         wanted = bool(self.continuations) + (self.max_new_tokens > 0) + (self.expected is not None)
@@ -52,6 +54,8 @@ class Request:
             raise ValueError("a request wants exactly one of continuations, max_new_tokens and expected")
         if not all(self.continuations):
             raise ValueError("an empty continuation has no log-likelihood")
+        if self.unconditional and not self.continuations:
+            raise ValueError("only continuations are scored where nothing stands before them")
         checked_policy(self.cache_policy)
 
     @property
@@ -71,6 +75,7 @@ class Result:
         greedy: whether greedy decoding would emit each continuation.
         text: the generated text without EOS, special tokens left out.
         matched: whether greedy decoding emits the expected text and then EOS.
+        unconditional: the log-likelihood of each continuation where nothing stands before it.
     """
 
     loglikelihoods: tuple[float, ...] = ()
@@ -78,6 +83,7 @@ class Result:
     greedy: tuple[bool, ...] = ()
     text: str | None = None
     matched: bool | None = None
+    unconditional: tuple[float, ...] = ()
 
 
 class Runner(Protocol):

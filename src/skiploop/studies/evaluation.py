@@ -1,7 +1,7 @@
 """One evaluation: what the engine is asked for, and what its answer is worth. No torch.
 
     verbatim tasks     one forced pass: would greedy decoding emit the wanted answer, then stop?
-    options            the log-likelihood of each; the task picks the best
+    options            the log-likelihood of each; the task picks the best by its metric
     everything else    greedy decoding; the task judges the text
 
 The identity's text is always generated (where there is one), because its own answer is shown, and because an
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from skiploop.chains.chain import Chain
@@ -20,6 +21,7 @@ from skiploop.errors import InvalidInput
 from skiploop.studies.arms import GOLD, InputState, Outcome
 from skiploop.studies.guide import guide_of
 from skiploop.tasks import Example, Task, Verdict
+from skiploop.tasks.metrics import OptionScores
 
 
 class Encoder(Protocol):
@@ -43,15 +45,33 @@ def request(task: Task, target: Example, chain: Chain, *, guided: bool = False) 
 def shown_request(task: Task, example: Example, chain: Chain) -> Request:
     """What is run when the answer is to be seen, whatever it is."""
     if task.scores_options:
-        return Request(example.prompt, chain, continuations=task.continuations(example))
+        options = task.continuations(example)
+        return Request(example.prompt, chain, continuations=options, unconditional=task.needs_unconditional)
     return Request(example.prompt, chain, max_new_tokens=task.max_new_tokens, stop=task.stop)
 
 
 def shown_verdict(task: Task, example: Example, result: Result) -> Verdict:
     """The verdict on an answer to `shown_request`."""
     if task.scores_options:
-        return task.judge_scores(example, result.loglikelihoods, result.num_tokens)
+        return task.judge_scores(example, option_scores(task, example, result))
     return task.judge_text(example, result.text or "")
+
+
+def option_scores(task: Task, example: Example, result: Result) -> OptionScores:
+    """What an answer to `shown_request` says of the options."""
+    return task.option_scores(example, result.loglikelihoods, result.num_tokens, result.unconditional or None)
+
+
+def every_metric_request(task: Task, example: Example, chain: Chain) -> Request:
+    """What is run when options are judged by every metric; the request of `shown_request`, and what PMI needs."""
+    return replace(shown_request(task, example, chain), unconditional=task.scores_options)
+
+
+def rewards_by_metric(task: Task, example: Example, result: Result) -> dict[str, float]:
+    """What an answer to `every_metric_request` is worth by each metric; by one alone where text is judged."""
+    if task.scores_options:
+        return task.rewards_by_metric(example, option_scores(task, example, result))
+    return {"accuracy": reward(task, example, result)}
 
 
 def reward(task: Task, target: Example, result: Result) -> float:

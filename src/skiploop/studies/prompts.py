@@ -6,6 +6,7 @@ from typing import Any
 
 from skiploop.studies.opening import StudyModel
 from skiploop.tasks import Task
+from skiploop.tasks.metrics import WORDS
 
 
 def prompt_example(task: Task, model: StudyModel) -> dict[str, Any]:
@@ -41,11 +42,9 @@ def _in_front(model: StudyModel, prompt: str, ids: list[int]) -> list[str]:
 
 
 def _judged(task: Task) -> str:
-    if task.scoring == "letter":
-        return "the letter with the highest log-likelihood"
     if task.scores_options:
-        per = {"tokens": " per token", "bytes": " per byte", "none": ""}[task.length_norm]
-        return f"the option with the highest log-likelihood{per}"
+        what = "letter" if task.scoring == "letter" else "option"
+        return f"the {what} with the highest log-likelihood{WORDS[task.metric]} ({task.metric})"
     if task.verbatim:
         return "the whole text up to its end token, character by character"
     stop = f", up to {' or '.join(map(repr, task.stop))}" if task.stop else ""

@@ -89,7 +89,7 @@ def task_record(task: Task) -> dict[str, Any]:
         "scoring": task.scoring,
         "max_new_tokens": task.max_new_tokens,
         "prompt_template": task.prompt_template,
-        "length_norm": task.length_norm,
+        "metric": task.metric,
         "stop": list(task.stop),
         "chat": task.chat,
         "description": dict(task.description),

@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from skiploop.tasks.example import Example as Example
     from skiploop.tasks.example import Verdict as Verdict
     from skiploop.tasks.make import make_task as make_task
+    from skiploop.tasks.metrics import METRICS as METRICS
     from skiploop.tasks.options import TaskOptions as TaskOptions
-    from skiploop.tasks.scorers.choice import LENGTH_NORMS as LENGTH_NORMS
     from skiploop.tasks.scorers.named import SCORINGS as SCORINGS
     from skiploop.tasks.subset import Subset as Subset
     from skiploop.tasks.task import Task as Task
 
 # On first use: the command line reads `options` at each start, and what makes tasks takes longer to import than itself.
 _HOME = {
-    "LENGTH_NORMS": "scorers.choice", "SCORINGS": "scorers.named", "Example": "example", "Subset": "subset",
+    "METRICS": "metrics", "SCORINGS": "scorers.named", "Example": "example", "Subset": "subset",
     "Task": "task", "TaskOptions": "options", "Verdict": "example", "make_task": "make",
 }  # fmt: skip
 __all__ = sorted(_HOME)

@@ -63,7 +63,7 @@ def make_task(spec: str, options: TaskOptions | None = None, **changes: Any) -> 
     drafts = tuple(replace(e, prompt=e.prompt or e.question) for e in examples)
     repeated = len(examples) - len(first_of_each(examples))
     draft = Task(
-        spec, drafts, "exact", _limit(name, options, source), length_norm=options.length_norm, scorer=source.scorer,
+        spec, drafts, "exact", _limit(name, options, source), metric=options.metric, scorer=source.scorer,
         description={**source.description, "repeated_questions": repeated},
     )  # fmt: skip
     kept = {e.id for e in draft.filter(levels=options.levels, families=options.families).examples}

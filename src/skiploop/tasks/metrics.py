@@ -16,7 +16,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-METRICS = ("acc", "acc_norm", "acc_bytes", "acc_per_token", "acc_mutual_info")
+PMI = "acc_mutual_info"
+WORDS = {
+    "acc": "",
+    "acc_norm": " per character",
+    "acc_bytes": " per byte",
+    "acc_per_token": " per token",
+    PMI: " over that without the question",
+}
+"""What each metric makes of the highest log-likelihood, in words."""
+METRICS = tuple(WORDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,25 +44,36 @@ class OptionScores:
     num_tokens: Sequence[int]
     unconditional: Sequence[float] | None = None
 
+    def __post_init__(self) -> None:
+        counts = len(self.texts), len(self.loglikelihoods), len(self.num_tokens)
+        if len(set(counts)) > 1 or len(self.unconditional or self.texts) != len(self.texts):
+            raise ValueError("{} options, {} scores and {} token counts".format(*counts))
+
+    def by(self, metric: str) -> list[float] | None:
+        """The scores that decide by one of `METRICS`; None where the chain broke the model (one is NaN)."""
+        scores = self._by(metric)
+        return None if any(math.isnan(score) for score in scores) else scores
+
+    def pick(self, metric: str) -> int | None:
+        """The option that a metric prefers; None where the chain broke the model."""
+        scores = self.by(metric)
+        return None if scores is None else max(range(len(scores)), key=scores.__getitem__)
+
     def picks(self) -> dict[str, int | None]:
-        """The option that each metric prefers; None where the chain broke the model (a score is NaN)."""
-        given = self.loglikelihoods
-        scores = {
-            "acc": list(given),
-            "acc_norm": _over(given, [len(text) for text in self.texts]),
-            "acc_bytes": _over(given, [len(text.encode()) for text in self.texts]),
-            "acc_per_token": _over(given, self.num_tokens),
-        }
-        if self.unconditional is not None:
-            scores["acc_mutual_info"] = [a - b for a, b in zip(given, self.unconditional, strict=True)]
-        return {name: _best(each) for name, each in scores.items()}
+        """The same of every metric that there are scores for."""
+        return {name: self.pick(name) for name in METRICS if name != PMI or self.unconditional is not None}
 
-
-def _over(scores: Sequence[float], lengths: Sequence[int]) -> list[float]:
-    return [score / length for score, length in zip(scores, lengths, strict=True)]
-
-
-def _best(scores: Sequence[float]) -> int | None:
-    if any(math.isnan(score) for score in scores):
-        return None
-    return max(range(len(scores)), key=scores.__getitem__)
+    def _by(self, metric: str) -> list[float]:
+        if metric == PMI:
+            if self.unconditional is None:
+                raise ValueError(f"{PMI} needs the log-likelihoods of the options where nothing stands before them")
+            return [a - b for a, b in zip(self.loglikelihoods, self.unconditional, strict=True)]
+        lengths = {
+            "acc": [1] * len(self.texts),
+            "acc_norm": [len(text) for text in self.texts],
+            "acc_bytes": [len(text.encode()) for text in self.texts],
+            "acc_per_token": list(self.num_tokens),
+        }[metric]
+        if min(lengths) < 1:
+            raise ValueError(f"an option of length {min(lengths)} can't be scored")
+        return [score / length for score, length in zip(self.loglikelihoods, lengths, strict=True)]

@@ -22,7 +22,7 @@ class TaskOptions:
         prompt: prompt template, `@FILE`, or a style, one of `skiploop.tasks.sources.formats.STYLES`.
         scoring: see task.py.
         max_new_tokens: limit of a generation.
-        length_norm: what the log-likelihood of a choice is divided by: tokens, bytes, none.
+        metric: what decides between options, one of `skiploop.tasks.metrics.METRICS`.
         rotate: by how many places the options are moved up cyclically.
         chat: `on` puts the questions as conversations in the model's chat template; `off`; `auto` is on where the model
             has one, and own rows or problems of reasoning-gym are answered in free text, see docs/tasks.md.
@@ -46,7 +46,9 @@ class TaskOptions:
     prompt: Annotated[str | None, Flag("A template with {question}, @FILE, lm-eval or cola.", panel=TASK)] = None
     scoring: Annotated[str | None, Flag("verbatim, exact, numeric, math, choice or letter.", panel=TASK)] = None
     max_new_tokens: Annotated[int | None, Flag("Limit of an answer, its end included.", panel=TASK)] = None
-    length_norm: str = "tokens"
+    metric: Annotated[
+        str, Flag("Of options: acc, acc_norm, acc_bytes, acc_per_token, acc_mutual_info.", panel=TASK)
+    ] = "acc"
     rotate: int = 0
     chat: Annotated[str, Flag("Chat template: auto, on, off.", panel=TASK)] = "auto"
     system: Annotated[str, Flag("A system prompt.", panel=TASK)] = ""

@@ -8,17 +8,17 @@ study asks the model for the log-likelihood of each of `continuations` and `judg
     numeric    the final number is the answer (an expression or a word where the gold answer is one)
     math       the same, and where that isn't equal, math-verify decides if it is installed
     gym        the data set's own judgement: problems of reasoning-gym
-    choice     the continuation with the highest log-likelihood is the right option's text
+    choice     the continuation with the highest score is the right option's text
     letter     the same with the letters A, B, ... as continuations
 
-Each of these is a `Scorer`, see `skiploop.tasks.scorers`.
+Each of these is a `Scorer`, see `skiploop.tasks.scorers`; what the score of an option is, a metric says, see
+`skiploop.tasks.metrics`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
@@ -29,10 +29,11 @@ from skiploop.errors import InvalidInput
 from skiploop.tasks.answers.text import cut_at_label, letters
 from skiploop.tasks.dialogue import Dialogue, Template, following
 from skiploop.tasks.example import Example, Verdict
+from skiploop.tasks.metrics import METRICS, PMI, OptionScores
 from skiploop.tasks.prompts import question_label
 from skiploop.tasks.rotation import rotated
 from skiploop.tasks.sample import balanced_order, first_of_each
-from skiploop.tasks.scorers.choice import LENGTH_NORMS, Choice
+from skiploop.tasks.scorers.choice import Choice
 from skiploop.tasks.scorers.named import FREE_FORM, OF_OPTIONS, OWN, SCORERS, SCORINGS
 from skiploop.tasks.scorers.protocol import Scorer
 
@@ -47,7 +48,7 @@ class Task:
         scoring: one of `SCORINGS`, see the head of this file.
         max_new_tokens: limit of a generation, the EOS token included.
         prompt_template: what the prompts were rendered with.
-        length_norm: what the log-likelihood of a `choice` is divided by, one of `LENGTH_NORMS`.
+        metric: what decides between options, one of `skiploop.tasks.metrics.METRICS`.
         stop: texts at which a generated text ends; it is judged without them and what follows.
         chat: whether the prompts are conversations in a chat template, after which no space is added.
         dialogue: what stands around the questions, until a model's template is known (`for_model`).
@@ -61,7 +62,7 @@ class Task:
     scoring: str = "exact"
     max_new_tokens: int = 64
     prompt_template: str = "{question}"
-    length_norm: str = "tokens"
+    metric: str = "acc"
     stop: tuple[str, ...] = ()
     chat: bool = False
     dialogue: Dialogue | None = field(default=None, compare=False, repr=False)
@@ -70,7 +71,7 @@ class Task:
 
     def __post_init__(self) -> None:
         _one_of("scoring", self.scoring, SCORINGS)
-        _one_of("length_norm", self.length_norm, LENGTH_NORMS)
+        _one_of("metric", self.metric, METRICS)
         if self.scoring == OWN and self.scorer is None:
             raise InvalidInput(f"The scoring 'gym' is for tasks of reasoning-gym (rg:NAME); {self.name!r} isn't one.")
         if self.max_new_tokens < 1:
@@ -102,6 +103,11 @@ class Task:
         return self.scoring in OF_OPTIONS
 
     @property
+    def needs_unconditional(self) -> bool:
+        """Whether options are judged by what they score where nothing stands before them, too."""
+        return self.scores_options and self.metric == PMI
+
+    @property
     def levels(self) -> tuple[int, ...]:
         """The levels that occur, ascending."""
         return tuple(sorted({e.level for e in self.examples if e.level is not None}))
@@ -119,7 +125,7 @@ class Task:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of everything that can change a verdict, except for the model."""
-        settings = [self.scoring, self.max_new_tokens, self.prompt_template, self.length_norm]
+        settings = [self.scoring, self.max_new_tokens, self.prompt_template, self.metric]
         settings += [] if self.checker is None else [self.checker]
         settings += [list(self.stop), self.chat] if self.stop or self.chat else []
         content = json.dumps([settings, [astuple(e) for e in self.examples]], separators=(",", ":"))
@@ -158,31 +164,31 @@ class Task:
             text = cut_at_label(text, question_label(self.prompt_template))
         return self._judge.judge(example, text)
 
-    def judge_scores(self, example: Example, loglikelihoods: Sequence[float], num_tokens: Sequence[int]) -> Verdict:
-        """Judge the options by the log-likelihoods of their continuations; the lowest index wins a tie.
+    def judge_scores(self, example: Example, scores: OptionScores) -> Verdict:
+        """Judge the options by the metric of the task; the lowest index wins a tie.
 
-        A NaN among them means that the chain broke the model on this input: reward 0 and no answer.
+        A NaN among the scores means that the chain broke the model on this input: reward 0 and no answer.
         """
-        scores = self.option_scores(example, loglikelihoods, num_tokens)
-        if scores is None:
-            return Verdict(0.0, None)
-        return self.judge_choice(example, scores.index(max(scores)))
+        pick = scores.pick(self.metric)
+        return Verdict(0.0, None) if pick is None else self.judge_choice(example, pick)
 
     def judge_choice(self, example: Example, index: int) -> Verdict:
         """Judge the option with this index, where options are scored."""
         return Verdict(float(index == example.gold), self._options.names(example)[index])
 
+    def rewards_by_metric(self, example: Example, scores: OptionScores) -> dict[str, float]:
+        """1 for each metric that finds the options judged right, else 0."""
+        return {name: float(pick == example.gold) for name, pick in scores.picks().items()}
+
     def option_scores(
-        self, example: Example, loglikelihoods: Sequence[float], num_tokens: Sequence[int]
-    ) -> list[float] | None:
-        """Return the scores that decide between the options: log-likelihoods over lengths; None if one is NaN."""
-        count = len(example.choices)
-        if len(loglikelihoods) != count or len(num_tokens) != count:
-            raise ValueError(f"{count} options, {len(loglikelihoods)} scores and {len(num_tokens)} token counts")
-        if any(math.isnan(score) for score in loglikelihoods):
-            return None
-        lengths = self._options.lengths(example, num_tokens, self.length_norm)
-        return [score / length for score, length in zip(loglikelihoods, lengths, strict=True)]
+        self,
+        example: Example,
+        loglikelihoods: Sequence[float],
+        num_tokens: Sequence[int],
+        unconditional: Sequence[float] | None = None,
+    ) -> OptionScores:
+        """What a model said of `continuations`, as the metrics take it."""
+        return OptionScores(self._options.names(example), loglikelihoods, num_tokens, unconditional)
 
     def deduplicated(self) -> Task:
         """Keep the first example of each question: the options are part of it, case and space aren't."""

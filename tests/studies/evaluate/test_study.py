@@ -15,6 +15,7 @@ from skiploop.errors import InvalidInput
 from skiploop.models.layered import LayeredModel
 from skiploop.stats.shares import newcombe_paired, wilson
 from skiploop.studies.evaluate.figures import metric_figures
+from skiploop.studies.evaluate.settings import EvaluateSettings
 from skiploop.studies.evaluate.study import load_evaluated
 from skiploop.studies.open_folder import open_folder
 from skiploop.tasks import Example, Task
@@ -98,8 +99,24 @@ def test_a_task_of_the_harness_by_its_name(nano: LayeredModel, tmp_path: Path) -
     assert found.metrics["acc"].difference is not None
 
 
+@pytest.mark.filterwarnings("default")
+def test_shots_of_a_task_of_the_harness(nano: LayeredModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    harness = pytest.importorskip("skiploop.lm_eval.harness", reason='needs the extra: pip install "skiploop[eval]"')
+    from tests.lm_eval.tasks import CHOICE, write_task
+    from tests.lm_eval.test_model import rows
+
+    run, found = harness.run_harness, []
+    monkeypatch.setattr(harness, "run_harness", lambda *a, **k: found.append(run(*a, **k)) or found[-1])
+    write_task(tmp_path, "tiny_shown", CHOICE, rows(16))
+    settings = {"limit": 2, "include_path": tmp_path, "shots": 2}
+    evaluated = skiploop.evaluate(nano, "lm:tiny_shown", out=tmp_path / "run", **settings)
+    assert found[0].shots == {"tiny_shown": 2} == {"tiny_shown": evaluated.run["settings"]["evaluate"]["shots"]}
+
+
 def test_what_makes_no_sense_is_refused(nano: LayeredModel, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="include-path"):
         skiploop.evaluate(nano, quiz(), include_path=tmp_path)
+    with pytest.raises(InvalidInput, match="give them to make_task"):
+        skiploop.evaluate(nano, quiz(), settings=EvaluateSettings(shots=2))
     with pytest.raises(InvalidInput, match="unknown setting 'budget'"):
         skiploop.evaluate(nano, quiz(), budget=3)

@@ -86,8 +86,9 @@ def test_options_and_gold_of_arc(name: str) -> None:
         assert f"\n{turned.answer}. {gold}\n" in turned.prompt
         scores = [-1.0 if i == example.gold else -2.0 for i in range(len(example.choices))]
         ones = [1] * len(scores)
-        assert task.judge_scores(example, scores, ones).reward == 1.0
-        assert task.judge_scores(example, [-s for s in scores], ones).reward == 0.0
+        assert task.judge_scores(example, task.option_scores(example, scores, ones)).reward == 1.0
+        turned = [-score for score in scores]
+        assert task.judge_scores(example, task.option_scores(example, turned, ones)).reward == 0.0
 
 
 def test_a_sample_of_math_is_balanced() -> None:

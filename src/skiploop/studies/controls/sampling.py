@@ -35,7 +35,7 @@ from skiploop.studies.controls.sampling_figures import (
 )
 from skiploop.studies.controls.settings import SamplingSettings
 from skiploop.studies.controls.voting import Curve, Said, Samples, ballot, curve_points, powers
-from skiploop.studies.evaluation import shown_request, shown_verdict
+from skiploop.studies.evaluation import option_scores, shown_request, shown_verdict
 from skiploop.studies.worklist import Unit, Worklist
 from skiploop.tasks import Example, Task, Verdict
 
@@ -135,7 +135,7 @@ class _Sampler:
         def judge(results: Sequence[Result]) -> Line:
             line = _line([shown_verdict(self._task, example, results[0])])
             if self._task.scores_options:
-                line["scores"] = self._task.option_scores(example, results[0].loglikelihoods, results[0].num_tokens)
+                line["scores"] = option_scores(self._task, example, results[0]).by(self._task.metric)
             return line
 
         return Unit({"split": split, "input": example.id, "temperature": 0.0}, (asked,), judge)

@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from skiploop.chains.chain import Chain
-from skiploop.engine.request import Request, Result, Runner
+from skiploop.engine.request import Runner
 from skiploop.storage.files import Line
-from skiploop.studies.evaluation import request, reward
+from skiploop.studies.evaluation import every_metric_request, request, rewards_by_metric
 from skiploop.tasks import Example, Task
-from skiploop.tasks.metrics import OptionScores
 
 Metrics = dict[str, float]
 Part = list[tuple[str, Metrics]]
@@ -29,7 +28,6 @@ class OwnItems:
     """The inputs of a task of ours."""
 
     task: Task
-    model: Any
     runner: Runner
     per_call: int
 
@@ -46,43 +44,33 @@ class OwnItems:
             yield lambda part=part: self._part(chain, part)  # type: ignore[misc]
 
     def _part(self, chain: Chain, part: Sequence[Example]) -> Part:
-        results = self.runner.run([request(self.task, example, chain) for example in part])
-        if not self.task.scores_options:
-            rewards = [reward(self.task, example, result) for example, result in zip(part, results, strict=True)]
-            return [(example.id, {"accuracy": value}) for example, value in zip(part, rewards, strict=True)]
-        bare = self._unconditional(chain, part)
-        return [(e.id, self._metrics(e, result, bare)) for e, result in zip(part, results, strict=True)]
+        asked = every_metric_request if self.task.scores_options else request
+        results = self.runner.run([asked(self.task, example, chain) for example in part])
+        return [(e.id, rewards_by_metric(self.task, e, result)) for e, result in zip(part, results, strict=True)]
 
-    def _unconditional(self, chain: Chain, part: Sequence[Example]) -> dict[str, float]:
-        """The log-likelihood of each different option where nothing but the first token stands before it."""
-        texts = list(dict.fromkeys(text for example in part for text in self.task.continuations(example)))
-        tokens = [tuple(self.model.encode_bare(text)) for text in texts]
-        prefix = (self.model.prefix_id,)
-        results = self.runner.run([Request(prefix, chain, continuations=(each,)) for each in tokens])
-        return {text: result.loglikelihoods[0] for text, result in zip(texts, results, strict=True)}
 
-    def _metrics(self, example: Example, result: Result, bare: dict[str, float]) -> Metrics:
-        continuations = self.task.continuations(example)
-        texts = [text.removeprefix(" ") for text in continuations]
-        unconditional = [bare[text] for text in continuations]
-        picks = OptionScores(texts, result.loglikelihoods, result.num_tokens, unconditional).picks()
-        return {name: float(pick == example.gold) for name, pick in picks.items()}
+@dataclass(frozen=True, slots=True)
+class HarnessTask:
+    """A task of lm-evaluation-harness: its name, a folder with further tasks, the first so many items, and shots."""
+
+    name: str
+    include_path: Path | None = None
+    limit: int | None = None
+    shots: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class HarnessItems:
     """The items of a task of lm-evaluation-harness, which runs them all at once."""
 
-    name: str
+    task: HarnessTask
     model: Any
     runner: Runner
-    include_path: Path | None = None
-    limit: int | None = None
 
     @property
     def count(self) -> int:
         """Of inputs, before anything was run: not known."""
-        return self.limit or 1
+        return self.task.limit or 1
 
     def run(self, chain: Chain, known: frozenset[str]) -> Iterator[Callable[[], Part]]:
         """One part, unless it is known."""
@@ -93,8 +81,8 @@ class HarnessItems:
         from skiploop.lm_eval.harness import run_harness
         from skiploop.lm_eval.model import SkiploopLM
 
-        lm = SkiploopLM(self.model, chain, self.runner)
-        found = run_harness(lm, self.name, include_path=self.include_path, limit=self.limit)
+        lm, task = SkiploopLM(self.model, chain, self.runner), self.task
+        found = run_harness(lm, task.name, include_path=task.include_path, limit=task.limit, shots=task.shots)
         return [(item.name, dict(item.metrics)) for item in found.items]
 
 

@@ -19,6 +19,7 @@ class EvaluateSettings:
         chain: that stands beside the identity, in the notation of chains; None: the identity alone.
         limit: size of a sample of the task's inputs; of lm:TASK the first so many. None: all.
         include_path: a folder with YAML files of further tasks, for lm:TASK.
+        shots: few-shot examples of lm:TASK, None: what the task has; of other tasks they are an option of the task.
         engine: what evaluates.
     """
 
@@ -27,8 +28,11 @@ class EvaluateSettings:
     )
     limit: Annotated[int | None, Flag("Sample so many inputs (default: all).")] = None
     include_path: Annotated[Path | None, Flag("A folder with task files, for lm:TASK.", panel=TASK)] = None
+    shots: int | None = None
     engine: EngineSettings = field(default_factory=EngineSettings)
 
     def __post_init__(self) -> None:
         if self.limit is not None:
             whole_number("limit", self.limit, 1)
+        if self.shots is not None:
+            whole_number("shots", self.shots, 0)

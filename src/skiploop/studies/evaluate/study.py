@@ -18,7 +18,7 @@ from skiploop.engine.request import Runner
 from skiploop.errors import InvalidInput
 from skiploop.storage.files import Line
 from skiploop.studies.evaluate.figures import EvaluateFigures, metric_figures, spent
-from skiploop.studies.evaluate.items import HarnessItems, OwnItems, timed
+from skiploop.studies.evaluate.items import HarnessItems, HarnessTask, OwnItems, timed
 from skiploop.studies.evaluate.settings import EvaluateSettings
 from skiploop.studies.evaluation import check_lengths
 from skiploop.studies.folder import StudyFolder, check_place, read_run, read_summary
@@ -69,7 +69,7 @@ def evaluate(
         settings: prepared settings.
         progress: is told how far the evaluation is.
         **changes: single fields of `EvaluateSettings`, such as `chain="0-9 12-15x2"`, which win over `settings`; and,
-            where `task` is a specification of ours, of `TaskOptions`, such as `shots=5`.
+            where `task` is a specification of ours, of `TaskOptions`, such as `prompt="cola"`. `shots=5` is for both.
 
     Raises:
         InvalidInput: for everything that is wrong with the arguments, before any work starts.
@@ -119,12 +119,15 @@ def _items(task: str | Task, model: Any, runner: Runner, settings: EvaluateSetti
         from skiploop.lm_eval.extra import require_lm_eval
 
         require_lm_eval()
-        return HarnessItems(task.removeprefix(HARNESS), model, runner, settings.include_path, settings.limit)
+        wanted = HarnessTask(task.removeprefix(HARNESS), settings.include_path, settings.limit, settings.shots)
+        return HarnessItems(wanted, model, runner)
     if settings.include_path is not None:
         raise InvalidInput(f"--include-path is for tasks lm:TASK, which {task.name!r} isn't; leave it out")
+    if settings.shots is not None:
+        raise InvalidInput(f"shots={settings.shots} is for tasks lm:TASK; of {task.name!r}, give them to make_task")
     chosen = task if settings.limit is None else task.limit(settings.limit)
     check_lengths(chosen, chosen.examples, model)
-    return OwnItems(chosen, model, runner, settings.engine.per_call)
+    return OwnItems(chosen, runner, settings.engine.per_call)
 
 
 def _describe(model: Any, items: OwnItems | HarnessItems, settings: EvaluateSettings, engine: str) -> dict[str, Any]:
@@ -134,10 +137,11 @@ def _describe(model: Any, items: OwnItems | HarnessItems, settings: EvaluateSett
             "chain": None if settings.chain is None else str(Chain.parse(settings.chain, model.num_layers)),
             "limit": settings.limit,
             "include_path": None if place is None else str(place),
+            "shots": settings.shots,
         },
         "engine": asdict(settings.engine),
     }
-    about: dict[str, Any] = {"task": {"name": HARNESS + items.name}} if isinstance(items, HarnessItems) else {
+    about: dict[str, Any] = {"task": {"name": HARNESS + items.task.name}} if isinstance(items, HarnessItems) else {
         "task": task_record(items.task), "prompt_example": prompt_example(items.task, model)
     }  # fmt: skip
     packages = ("lm-eval", "datasets") if isinstance(items, HarnessItems) else ()

@@ -6,6 +6,6 @@ verbatim   the text is the answer, character by character
 exact      the final statement is the answer
 numeric    the final number is the answer
 math       the same, with math-verify for what isn't decided by that
-choice     the option with the highest log-likelihood is right: its text is scored
+choice     the option with the highest score is right: the log-likelihood of its text
 letter     the same with the letters of the options
 """

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from skiploop.tasks.answers.text import exact_verdict, extract_choice, letters, normalise
 from skiploop.tasks.example import Example, Verdict
 from skiploop.tasks.scorers.protocol import Scorer
-
-LENGTH_NORMS = ("tokens", "bytes", "none")
 
 
 class Choice(Scorer):
@@ -22,15 +18,6 @@ class Choice(Scorer):
     def names(self, example: Example) -> tuple[str, ...]:
         """What each option is called in an answer; these are the texts that are scored."""
         return example.choices
-
-    def lengths(self, example: Example, num_tokens: Sequence[int], length_norm: str) -> list[int]:
-        """What the log-likelihood of each option is divided by, for one of `LENGTH_NORMS`."""
-        if length_norm == "none":
-            return [1] * len(num_tokens)
-        lengths = list(num_tokens) if length_norm == "tokens" else [len(c.encode()) for c in example.choices]
-        if min(lengths) < 1:
-            raise ValueError(f"a continuation of {min(lengths)} tokens can't be scored")
-        return lengths
 
     def judge(self, example: Example, text: str) -> Verdict:
         """Judge a text that names an option by its letter, or else by its text."""

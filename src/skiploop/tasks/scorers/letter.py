@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from skiploop.tasks.answers.text import letters
 from skiploop.tasks.example import Example
 from skiploop.tasks.scorers.choice import Choice
@@ -20,7 +18,3 @@ class Letter(Choice):
     def names(self, example: Example) -> tuple[str, ...]:
         """The letters."""
         return letters(len(example.choices))
-
-    def lengths(self, example: Example, num_tokens: Sequence[int], length_norm: str) -> list[int]:
-        """Letters are equally long."""
-        return [1] * len(num_tokens)
