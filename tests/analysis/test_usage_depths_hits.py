@@ -39,7 +39,11 @@ def result(number: int, search: Evaluations, *, base: float = 0.0, level: int = 
 
 def study(*inputs: InputResult, budget: int = 10) -> Study:
     settings = StudySettings().changed(budget=budget).to_json()
-    run = {"model": {"name": "", "num_layers": L}, "task": {"name": "", "scoring": "choice"}, "settings": settings}
+    run = {
+        "model": {"name": "", "num_layers": L},
+        "task": {"name": "", "scoring": "choice", "metric": "acc"},
+        "settings": settings,
+    }
     return Study(Path("nowhere"), run, inputs, search_figures(run, inputs, [], complete=True), 0.0)
 
 

@@ -64,6 +64,13 @@ def their_prompts(task: ConfigurableTask, shots: int, **chat: Any) -> list[str]:
     return [task.fewshot_context(doc, shots, **chat) for doc in task.test_docs()]
 
 
+@pytest.mark.parametrize("name", ["arc-easy", "arc-challenge", "commonsenseqa"])
+def test_the_metric_that_decides_is_the_first_of_theirs(name: str, tmp_path: Path) -> None:
+    rows = [ROWS[name](n) for n in range(3)]
+    first = theirs(name, tmp_path, rows, None).config.metric_list[0]["metric"]
+    assert make_task(f"{name}:{tmp_path / f'{name}-test.jsonl'}").metric == first
+
+
 def prompts(task: Task) -> list[str]:
     return [example.prompt for example in task.examples]
 

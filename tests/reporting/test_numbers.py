@@ -26,7 +26,7 @@ def cells(section: dict[str, Any], row: int) -> dict[str, Any]:
 
 def test_the_numbers_are_those_of_the_summary(nano: Study) -> None:
     summary = json.loads((nano.out / "summary.json").read_text())
-    assert set(summary.pop("files")) == {"inputs.jsonl", "journal.jsonl", "verified.jsonl"}
+    assert set(summary.pop("files")) == {"inputs.jsonl", "journal.jsonl", "verified.jsonl", "metrics.jsonl"}
     assert len(summary.pop("checksum")) == 32
     found = build([nano.out]).to_json()
     json.dumps(found, allow_nan=False)

@@ -18,10 +18,10 @@ from typing import Protocol
 from skiploop.chains.chain import Chain
 from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
+from skiploop.storage.files import Line
 from skiploop.studies.arms import GOLD, InputState, Outcome
-from skiploop.studies.guide import guide_of
+from skiploop.studies.guide import guide_of, option_scores
 from skiploop.tasks import Example, Task, Verdict
-from skiploop.tasks.metrics import OptionScores
 
 
 class Encoder(Protocol):
@@ -57,11 +57,6 @@ def shown_verdict(task: Task, example: Example, result: Result) -> Verdict:
     return task.judge_text(example, result.text or "")
 
 
-def option_scores(task: Task, example: Example, result: Result) -> OptionScores:
-    """What an answer to `shown_request` says of the options."""
-    return task.option_scores(example, result.loglikelihoods, result.num_tokens, result.unconditional or None)
-
-
 def every_metric_request(task: Task, example: Example, chain: Chain) -> Request:
     """What is run when options are judged by every metric; the request of `shown_request`, and what PMI needs."""
     return replace(shown_request(task, example, chain), unconditional=task.scores_options)
@@ -72,6 +67,12 @@ def rewards_by_metric(task: Task, example: Example, result: Result) -> dict[str,
     if task.scores_options:
         return task.rewards_by_metric(example, option_scores(task, example, result))
     return {"accuracy": reward(task, example, result)}
+
+
+def metric_lines(task: Task, examples: Sequence[Example], results: Sequence[Result]) -> list[Line]:
+    """The lines of metrics.jsonl, of answers to `every_metric_request`."""
+    pairs = zip(examples, results, strict=True)
+    return [{"input": each.id, "metrics": rewards_by_metric(task, each, result)} for each, result in pairs]
 
 
 def reward(task: Task, target: Example, result: Result) -> float:

@@ -167,6 +167,8 @@ class SearchFigures(InputFigures):
         right_chain_share_control_inputs: the same on the inputs of the control.
         format_failures: None where options are scored: one of them is always chosen.
         format: answers that can't be read, before and after; None where options are scored.
+        metric: what decides between options, one of `skiploop.tasks.metrics.METRICS`; None where text is judged.
+        base_by_metric: accuracy of the identity by every metric, before anything was run again; none for texts.
         verification: claims that were run again.
         by_level: the figures of each level.
         by_family: the figures of each family.
@@ -187,6 +189,8 @@ class SearchFigures(InputFigures):
     right_chain_share_control_inputs: dict[str, float | None]
     format_failures: FormatFailures | None
     format: FormatFigures | None
+    metric: str | None
+    base_by_metric: dict[str, Measured]
     verification: VerificationFigures
     by_level: tuple[GroupFigures, ...]
     by_family: tuple[GroupFigures, ...]
@@ -198,7 +202,12 @@ class SearchFigures(InputFigures):
 
 
 def search_figures(
-    run: Mapping[str, Any], results: Sequence[InputResult], lines: Sequence[Line], *, complete: bool
+    run: Mapping[str, Any],
+    results: Sequence[InputResult],
+    lines: Sequence[Line],
+    *,
+    complete: bool,
+    metrics: Mapping[str, Mapping[str, float]] | None = None,
 ) -> SearchFigures:
     """The figures of a study; the same for every attempt that leads to the same journal.
 
@@ -207,6 +216,7 @@ def search_figures(
         results: of its inputs.
         lines: of its journal.
         complete: whether it was finished.
+        metrics: by which metrics the identity is right, by input, where options are scored.
     """
     settings, scoring = StudySettings.from_json(run["settings"]), run["task"]["scoring"]
     controlled = _with_control(results)
@@ -227,6 +237,8 @@ def search_figures(
         right_chain_share_control_inputs={arm: _right_chain_share(controlled, arm) for arm in _arms(controlled)},
         format_failures=None if scoring in ("choice", "letter") else _format_failures(results),
         format=format_figures(results, lines, scoring=scoring),
+        metric=run["task"]["metric"] if scoring in ("choice", "letter") else None,
+        base_by_metric=_by_metric(list((metrics or {}).values())),
         verification=_verification(results),
         by_level=_groups(results, "level"),
         by_family=_groups(results, "family"),
@@ -318,6 +330,13 @@ def _mean(values: Sequence[int]) -> float | None:
 def _format_failures(results: Sequence[InputResult]) -> FormatFailures:
     failed = [result for result in results if not result.base_right and result.answer is None]
     return FormatFailures(len(failed), sum(result.search.right for result in failed))
+
+
+def _by_metric(metrics: Sequence[Mapping[str, float]]) -> dict[str, Measured]:
+    """The accuracies of inputs that say by which metrics they are right."""
+    names = dict.fromkeys(name for each in metrics for name in each)
+    values = {name: [each[name] for each in metrics if name in each] for name in names}
+    return {name: measured_share(int(sum(own)), len(own)) for name, own in values.items()}
 
 
 def _verification(results: Sequence[InputResult]) -> VerificationFigures:

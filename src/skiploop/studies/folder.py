@@ -4,8 +4,9 @@
     inputs.jsonl    one line per input
     journal.jsonl   append-only: one line per evaluation, an {"end": n} line after each batch of n
     verified.jsonl  the same for the claimed successes that were run again alone
+    metrics.jsonl   where options are scored: by which metrics the identity is right, one line per input
     timing.json     seconds and layer calls spent, over all attempts; the one file that depends on them
-    summary.json    the figures, written when the study is complete, with sizes and checksums of the three files that
+    summary.json    the figures, written when the study is complete, with sizes and checksums of the four files that
                     they were computed from
 
 A batch counts only with its end line: a torn or partial one is dropped when a study is resumed, and evaluated
@@ -36,7 +37,7 @@ from skiploop.storage.lock import lock_folder
 from skiploop.storage.records import Record, from_json
 from skiploop.studies.record import SCHEMA, check_same
 
-_FILES = ("inputs.jsonl", "journal.jsonl", "verified.jsonl")
+_FILES = ("inputs.jsonl", "journal.jsonl", "verified.jsonl", "metrics.jsonl")
 _SOURCES = "files"  # in summary.json: size and checksum of each
 _LEFTOVERS = (".lock", ".tmp")
 
@@ -69,6 +70,7 @@ class StudyFolder:
             raise
         self.journal = JsonlJournal(path / "journal.jsonl")
         self.verified = JsonlJournal(path / "verified.jsonl")
+        self.metrics = JsonlJournal(path / "metrics.jsonl")
 
     def __enter__(self) -> StudyFolder:
         return self

@@ -16,6 +16,7 @@ import math
 
 from skiploop.engine.request import Result
 from skiploop.tasks import Example, Task
+from skiploop.tasks.metrics import OptionScores
 
 _DIGITS = 5  # kept of a guide: rounding in other batches or on other machines is smaller
 
@@ -30,9 +31,14 @@ def guide_of(task: Task, target: Example | None, result: Result) -> float | None
     if target is None or not result.loglikelihoods:
         return None
     if task.scores_options:
-        return _share(task.option_scores(target, result.loglikelihoods, result.num_tokens), target.gold)
+        return _share(option_scores(task, target, result).by(task.metric), target.gold)
     mean = result.loglikelihoods[0] / result.num_tokens[0]
     return 0.0 if math.isnan(mean) else _rounded(math.exp(min(mean, 0.0)))
+
+
+def option_scores(task: Task, example: Example, result: Result) -> OptionScores:
+    """What the engine says of an example's options."""
+    return task.option_scores(example, result.loglikelihoods, result.num_tokens, result.unconditional or None)
 
 
 def _share(scores: list[float] | None, wanted: int | None) -> float:

@@ -30,6 +30,21 @@ def read_reruns(out: Path, run: Mapping[str, Any], inputs: Sequence[Line]) -> li
     return _checked(out / "verified.jsonl", run, inputs, lambda line: line.get("target") in ("gold", "wrong"))
 
 
+def read_metrics(out: Path, inputs: Sequence[Line]) -> dict[str, dict[str, float]]:
+    """By which metrics the identity is right (1) or wrong (0), by input, from metrics.jsonl.
+
+    An input that was evaluated in an attempt that was killed, and again, has several lines; the last one counts.
+    """
+    known, place = {example["id"] for example in inputs}, out / "metrics.jsonl"
+    found: dict[str, dict[str, float]] = {}
+    for line in JsonlJournal(place).lines():
+        name, metrics = line.get("input"), line.get("metrics")
+        if name not in known or not isinstance(metrics, dict) or not all(each in (0, 1) for each in metrics.values()):
+            raise InvalidInput(f"{place}: a line of the input {name!r} isn't this study's: it was edited")
+        found[name] = metrics
+    return found
+
+
 def problem(line: Line, num_layers: int) -> str | None:
     """What is wrong with what a line says was found; None: nothing."""
     if not _is_chain(line.get("chain"), num_layers):

@@ -25,7 +25,15 @@ from skiploop.storage.files import Line
 from skiploop.storage.journal import Journal
 from skiploop.studies.arms import GOLD, Arm, InputState, Outcome
 from skiploop.studies.clock import Clock
-from skiploop.studies.evaluation import check_scores, outcome, request, shown_request, shown_verdict, wrong_target
+from skiploop.studies.evaluation import (
+    check_scores,
+    every_metric_request,
+    metric_lines,
+    outcome,
+    request,
+    shown_verdict,
+    wrong_target,
+)
 from skiploop.studies.guide import guide_of
 from skiploop.studies.lines import problem
 from skiploop.studies.progress import Progress
@@ -83,14 +91,18 @@ class Rounds:
         journal: what was evaluated already, and where new evaluations go.
         progress: receives progress updates after each part.
         clock: ticks after each part.
+        metrics: where it is noted by which metrics the identity is right, where options are scored.
     """
 
-    def __init__(self, plan: Plan, *, runner: Runner, journal: Journal, progress: Progress, clock: Clock) -> None:
+    def __init__(
+        self, plan: Plan, *, runner: Runner, journal: Journal, progress: Progress, clock: Clock, metrics: Journal
+    ) -> None:
         self.lines: list[Line] = []  # the whole journal, as far as the loop is
         self.done = 0
         self.states = plan.states
         self._task, self._space, self._settings, self._dtype = plan.task, plan.space, plan.settings, plan.dtype
         self._runner, self._journal, self._progress, self._clock = runner, journal, progress, clock
+        self._metrics = metrics
         self._recorded = deque(journal.read())
         self._least_depth = least_depth(plan.space) if plan.settings.search.stop_early else None
 
@@ -147,7 +159,7 @@ class Rounds:
         self._clock.tick()
 
     def _identity_lines(self, asks: list[Ask]) -> list[Line]:
-        requests = [shown_request(self._task, ask.state.example, ask.chain) for ask in asks]
+        requests = [every_metric_request(self._task, ask.state.example, ask.chain) for ask in asks]
         results = self._runner.run(requests)
         lines = []
         for ask, result in zip(asks, results, strict=True):
@@ -158,6 +170,9 @@ class Rounds:
             if not self._task.scores_options:
                 line["text"] = result.text or ""
             lines.append(line)
+        if self._task.scores_options:
+            examples = [ask.state.example for ask in asks]
+            self._metrics.append(metric_lines(self._task, examples, results))
         if self._settings.search.guided:
             self._guide_identities(asks, lines, results)
         for ask, line in zip(asks, lines, strict=True):

@@ -24,7 +24,7 @@ from skiploop.studies.evaluation import check_lengths, shown_request, shown_verd
 from skiploop.studies.execution import Execution
 from skiploop.studies.figures import SearchFigures, search_figures
 from skiploop.studies.folder import StudyFolder, check_place, read_inputs, read_run, read_summary, read_timing
-from skiploop.studies.lines import read_evaluations, read_reruns
+from skiploop.studies.lines import read_evaluations, read_metrics, read_reruns
 from skiploop.studies.opening import StudyModel, open_model, open_task
 from skiploop.studies.progress import Interrupted, Progress
 from skiploop.studies.prompts import prompt_example
@@ -143,14 +143,14 @@ def load_study(path: str | Path) -> Study:
     lines = read_evaluations(out, run, inputs)
     results = collect(run, inputs, lines, read_reruns(out, run, inputs))
     if figures is None:
-        figures = search_figures(run, results, lines, complete=False)
+        figures = search_figures(run, results, lines, complete=False, metrics=read_metrics(out, inputs))
     return Study(out, run, tuple(results), figures, read_timing(out).get("seconds", 0.0))
 
 
 def _work(folder: StudyFolder, plan: Plan, runner: Runner, progress: Progress) -> None:
     """Everything between an open folder and its summary."""
     clock = Clock(folder, runner)
-    rounds = Rounds(plan, runner=runner, journal=folder.journal, progress=progress, clock=clock)
+    rounds = Rounds(plan, runner=runner, journal=folder.journal, progress=progress, clock=clock, metrics=folder.metrics)
     try:
         with progress:
             rounds.run()
@@ -163,7 +163,8 @@ def _work(folder: StudyFolder, plan: Plan, runner: Runner, progress: Progress) -
         raise Interrupted(folder.path, "search", rounds.done, rounds.total) from None
     finally:
         clock.save()
-    folder.write_summary(search_figures(run, results, rounds.lines, complete=True).to_json())
+    figures = search_figures(run, results, rounds.lines, complete=True, metrics=read_metrics(folder.path, inputs))
+    folder.write_summary(figures.to_json())
 
 
 def _verify(

@@ -63,10 +63,11 @@ class FakeRunner:
 
     def answer(self, request: Request) -> Result:
         if request.continuations:
-            scores = [
-                -(digest(request.prompt, request.chain.layers, each) % 1000) / 100.0 for each in request.continuations
-            ]
-            return Result(tuple(scores), (1,) * len(scores))
+            scores, bare = (
+                tuple(-(digest(prompt, request.chain.layers, each) % 1000) / 100.0 for each in request.continuations)
+                for prompt in (request.prompt, "")
+            )
+            return Result(scores, (1,) * len(scores), unconditional=bare if request.unconditional else ())
         text = self.text(request)
         if request.expected is None:
             return Result(text=text)

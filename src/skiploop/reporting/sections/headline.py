@@ -9,6 +9,7 @@ from skiploop.reporting.parts import Cell, Column, Kind, ReportTable, Section, m
 from skiploop.reporting.run_folder import RunFolder
 from skiploop.reporting.sections.arms import Holds, baselines, having, hit, share, shorter
 from skiploop.stats.measured import measured_mean, measured_share
+from skiploop.studies.figures import SearchFigures
 from skiploop.studies.results import InputResult
 
 
@@ -36,9 +37,22 @@ def headline(folder: RunFolder) -> Section | None:
     caption = "Shares of inputs with Wilson's intervals, depths with bootstrap intervals."
     full = tuple((*row, *[Cell(None)] * (len(columns) - len(row))) for row in rows)
     table = ReportTable(caption, columns, full)
+    tables = (table, *_by_metric(study.figures))
     return Section(
-        "headline", "What was found", tables=(table,), data=study.figures.to_json(), hint="every arm, by figure"
+        "headline", "What was found", tables=tables, data=study.figures.to_json(), hint="every arm, by figure"
     )
+
+
+def _by_metric(figures: SearchFigures) -> tuple[ReportTable, ...]:
+    """The identity by every metric; nothing where text is judged."""
+    if not figures.base_by_metric:
+        return ()
+    rows = [
+        (Cell(name), Cell("decides" if name == figures.metric else None), measured(found))
+        for name, found in figures.base_by_metric.items()
+    ]
+    caption = "Accuracy of the identity by every metric of options; one of them decides which chains are right."
+    return (ReportTable(caption, (Column("metric"), Column("here"), Column("accuracy", "share")), tuple(rows)),)
 
 
 def _row(

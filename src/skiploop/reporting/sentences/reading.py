@@ -124,6 +124,7 @@ def _shows(folder: RunFolder) -> Iterator[str]:
     yield from controls.excess(figures.control)
     yield from controls.reached(figures.control)
     yield search.accuracies(figures)
+    yield from search.by_metric(figures)
     yield from search.lead(figures)
     if parts.static is not None:
         yield static.verdict(parts.static)

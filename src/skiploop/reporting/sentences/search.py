@@ -36,6 +36,16 @@ def accuracies(figures: SearchFigures) -> str:
     )
 
 
+def by_metric(figures: SearchFigures) -> Iterator[str]:
+    """The identity by every metric of options, in one sentence."""
+    shares = [
+        f"{name} {numbers.share(found.value)}{' (which decides here)' if name == figures.metric else ''}"
+        for name, found in figures.base_by_metric.items()
+    ]
+    if shares:
+        yield f"The identity's accuracy by each metric of options: {', '.join(shares)}."
+
+
 def oracle(figures: SearchFigures) -> str:
     """What an oracle accuracy is not."""
     return (

@@ -7,6 +7,7 @@ from rich.table import Table
 
 from skiploop.reporting import numbers
 from skiploop.reporting.sentences.reading import search_reading
+from skiploop.reporting.sentences.search import by_metric
 from skiploop.reporting.terminal.console import DENSE, make_table, row, say, say_sentences, say_wrapped
 from skiploop.reporting.terminal.inputs import print_examples
 from skiploop.studies.arms import PEERS
@@ -31,7 +32,7 @@ def print_study(study: Study, console: Console) -> None:
     if figures.inputs:
         say_wrapped(console, _LEGEND)
         console.print()
-    say_sentences(console, search_reading(figures))
+    say_sentences(console, [*search_reading(figures), *by_metric(figures)])
     print_examples(study.inputs, console)
     say(console, f"\n{figures.layer_calls:,} layer calls in {study.seconds:.0f} s. The study is in {study.out}")
 

@@ -11,6 +11,7 @@ from skiploop.reporting import numbers
 from skiploop.reporting.names import ARM_NAMES
 from skiploop.reporting.sentences.controls import beside_samples
 from skiploop.reporting.sentences.reading import full_reading
+from skiploop.reporting.sentences.search import by_metric
 from skiploop.reporting.terminal.console import DENSE, make_table, row, say, say_sentences, say_wrapped
 from skiploop.reporting.terminal.inputs import print_examples
 from skiploop.stats.measured import Measured
@@ -33,7 +34,7 @@ def print_full(study: FullStudy, console: Console) -> None:
     console.print()
     say_wrapped(console, _LEGEND)
     console.print()
-    say_sentences(console, full_reading(parts))
+    say_sentences(console, [*full_reading(parts), *(() if parts.search is None else by_metric(parts.search))])
     if parts.search is not None:
         print_examples(load_study(study.out / "search").inputs, console)
     console.print()

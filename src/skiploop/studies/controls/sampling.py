@@ -35,7 +35,8 @@ from skiploop.studies.controls.sampling_figures import (
 )
 from skiploop.studies.controls.settings import SamplingSettings
 from skiploop.studies.controls.voting import Curve, Said, Samples, ballot, curve_points, powers
-from skiploop.studies.evaluation import option_scores, shown_request, shown_verdict
+from skiploop.studies.evaluation import shown_request, shown_verdict
+from skiploop.studies.guide import option_scores
 from skiploop.studies.worklist import Unit, Worklist
 from skiploop.tasks import Example, Task, Verdict
 
