@@ -41,7 +41,7 @@ def read_metrics(out: Path, inputs: Sequence[Line]) -> dict[str, dict[str, float
         name, metrics = line.get("input"), line.get("metrics")
         if name not in known or not isinstance(metrics, dict) or not all(each in (0, 1) for each in metrics.values()):
             raise InvalidInput(f"{place}: a line of the input {name!r} isn't this study's: it was edited")
-        found[name] = metrics
+        found[str(name)] = metrics
     return found
 
 
