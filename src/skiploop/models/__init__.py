@@ -13,6 +13,7 @@ recorded_calls  what a forward passes to its layers, kept for later calls
 slots           keys and values of each slot
 damping         what damped loops and scaled slots do to hidden states
 unroll          a copy of the model whose layers are those of a chain: the yardstick of exactness
+export          that copy as a checkpoint
 memory          telling that memory ran out
 influence       how much each layer changes its input (ShortGPT)
 gates           gates of layers, trained by gradient

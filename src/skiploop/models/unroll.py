@@ -4,7 +4,8 @@ The copy has one module per slot, each with its own `layer_idx`, and a config th
 every per-layer list such as `layer_types` picked in the chain's order). Weights are shared with the original, so a
 copy costs next to no memory.
 
-Scaled slots and damped loops are hooks on the copy's modules: another path than that of `run_chain`.
+Scaled slots and damped loops are hooks on the copy's modules: another path than that of `run_chain`. `save_pretrained`
+of the copy writes a checkpoint that other tools can open (`skiploop.models.export`).
 
 This needs to know how architectures spell their per-layer settings, and is wrong where one hides them; record and
 replay doesn't. It is meant for tests, benchmarks, and for looking at one chain with tools that know
@@ -22,6 +23,7 @@ from transformers import PreTrainedModel
 
 from skiploop.chains.chain import Chain
 from skiploop.chains.weights import DampedLoop, damped_loops, scale_of
+from skiploop.models.export import SaveUnrolled
 from skiploop.models.replay import LayerCall, OutputForm, find_layers, hidden_of
 
 
@@ -57,6 +59,7 @@ def unroll(model: PreTrainedModel, chain: Chain) -> PreTrainedModel:
         _damp(slots[start : start + loop.size * loop.times], loop)
     del stack[:]
     stack.extend(slots)
+    clone.__dict__["save_pretrained"] = SaveUnrolled(clone, chain)
     return clone
 
 
