@@ -53,6 +53,8 @@ if TYPE_CHECKING:  # for type checkers and editors; the same names as in _LAZY, 
     from skiploop.spaces.named import make_space as make_space
     from skiploop.spaces.named import per_layer as per_layer
     from skiploop.spaces.space import Space as Space
+    from skiploop.studies.compare import Comparison as Comparison
+    from skiploop.studies.compare import compare as compare
     from skiploop.studies.evaluate.study import Evaluated as Evaluated
     from skiploop.studies.evaluate.study import evaluate as evaluate
     from skiploop.studies.full_record import load_full as load_full
@@ -77,6 +79,7 @@ _LAZY = {
     "searchers.registry": ("make_searcher",),
     "spaces.named": ("compose", "make_space", "per_layer"),
     "spaces.space": ("Space",),
+    "studies.compare": ("Comparison", "compare"),
     "studies.evaluate.study": ("Evaluated", "evaluate"),
     "studies.full_record": ("load_full",),
     "studies.search": ("Study", "load_study", "search"),

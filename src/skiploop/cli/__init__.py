@@ -8,6 +8,7 @@ study      `skiploop study`
 evaluate   `skiploop evaluate`
 show       `skiploop show`
 analyze    `skiploop analyze`
+compare    `skiploop compare`
 ablate     `skiploop ablate`
 report     `skiploop report`
 flags      commands from functions, and flags from the fields of settings

@@ -12,11 +12,24 @@ from typing import Annotated
 import typer
 
 from skiploop._version import __version__
-from skiploop.cli import ablate, analyze, draw, evaluate, model, report, search, show, study
+from skiploop.cli import ablate, analyze, compare, draw, evaluate, model, report, search, show, study
 from skiploop.cli.app import app
 
 # Each of these modules puts its commands on `app`.
-__all__ = ["ablate", "analyze", "app", "draw", "evaluate", "main", "model", "report", "search", "show", "study"]
+__all__ = [
+    "ablate",
+    "analyze",
+    "app",
+    "compare",
+    "draw",
+    "evaluate",
+    "main",
+    "model",
+    "report",
+    "search",
+    "show",
+    "study",
+]
 
 
 def main() -> None:

@@ -16,6 +16,8 @@ rounds            all arms of all inputs in lock-step
 worklist          work in units of several requests, journalled and resumed
 results           what was found for each input
 figures           the figures of a study
+outcomes          what came of each input of a run
+compare           two runs, paired
 paired            two arms compared input by input
 format_failures   answers that can't be read, before and after
 warm_start        chains that are tried first

@@ -104,15 +104,19 @@ def versions(*packages: str) -> dict[str, str | None]:
 
 def check_same(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     """Raises InvalidInput, naming the fields that differ, unless both describe the same study."""
-    there, here = _compared(old), _compared(json.loads(json.dumps(new)))  # a tuple is a list in a file
-    different = [key for key in {**there, **here} if there.get(key) != here.get(key)]
+    different = differing(old, json.loads(json.dumps(new)))  # a tuple is a list in a file
     if different:
-        named = ", ".join(
-            f"{key.removeprefix('settings.')} (there {there.get(key)!r}, here {here.get(key)!r})" for key in different
-        )
+        named = ", ".join(f"{name} (there {there!r}, here {here!r})" for name, (there, here) in different.items())
         raise InvalidInput(
             f"--out {path} holds another study. Different: {named}. Choose another --out, or use its settings"
         )
+
+
+def differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """What makes two run.json those of different studies, by name, as it is in the first and in the second."""
+    one, two = _compared(first), _compared(second)
+    different = [key for key in {**one, **two} if one.get(key) != two.get(key)]
+    return {key.removeprefix("settings."): (one.get(key), two.get(key)) for key in different}
 
 
 def default_out(run: Mapping[str, Any]) -> Path:
