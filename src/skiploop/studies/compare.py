@@ -170,8 +170,8 @@ def _compared(first: Sequence[float], second: Sequence[float]) -> ComparedFigure
     if any(value not in (0, 1) for value in (*first, *second)):
         return _means(first, second)
     gap = paired([value == 1 for value in second], [value == 1 for value in first])
-    shares = (measured_share(int(sum(values)), len(values)) for values in (first, second))
-    return ComparedFigure(*shares, gap.difference, gap.mcnemar_p)
+    one, two = (measured_share(int(sum(values)), len(values)) for values in (first, second))
+    return ComparedFigure(one, two, gap.difference, gap.mcnemar_p)
 
 
 def _means(first: Sequence[float], second: Sequence[float]) -> ComparedFigure:
