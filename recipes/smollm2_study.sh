@@ -10,7 +10,7 @@
 # may be stopped at any time. What can be set in the environment:
 #
 #   ARC_EASY, ARC_CHALLENGE, SVAMP, GSM8K   files of the data sets (docs/tasks.md has their formats); from the hub unless set
-#   MODEL=smollm2      any model; DEPTH=30: its layers
+#   MODEL=smollm2      any model; DEPTH=30: its layers; SHOTS=5 before each question, but none in the search
 #   STEPS="..."        only these, in this order
 #   SIZE=small         tiny: to try the recipe out, in a few minutes
 #   PYTHON=python      with skiploop[report] installed; the step lm-eval needs skiploop[eval]
@@ -30,6 +30,8 @@ else
   train=32 test=160 chains=16 limit=24 budget=12 texts=40 timed=6 rows=24
 fi
 
+options=(--metric acc_per_token) # log-likelihood per token decides between options; evaluate has all metrics
+
 task() { # the task of a name, with its file where one is given
   local file=$2
   echo "$1${file:+:$file}"
@@ -46,7 +48,7 @@ skiploop() {
 static() { # name, task, then flags: one chain for all inputs, of no more layer calls than the model as it is
   local name=$1 task=$2
   shift 2
-  skiploop search --static --model "$model" --task "$task" --shots 5 --train "$train" --test "$test" --budget "$chains" \
+  skiploop search --static --model "$model" --task "$task" --shots "${SHOTS:-5}" --train "$train" --test "$test" --budget "$chains" \
     --max-depth "${DEPTH:-30}" --within 5 --curve 4 --timed "$timed" --no-verify --out "$out/$name" "$@"
 }
 
@@ -57,13 +59,13 @@ print(load(sys.argv[1]).figures.chosen['cheapest'].notation)" "$1"
 
 search() { # zero-shot and with the paper's searcher, as in its Table 1
   skiploop search --model "$model" --task "$2" --prompt cola --searcher cola --limit "$limit" --budget "$budget" \
-    --out "$out/$1"
+    "${options[@]}" --out "$out/$1"
 }
 
 evaluate() {
   local name=$1 task=$2
   shift 2
-  skiploop evaluate --model "$model" --task "$task" --shots 5 --out "$out/$name" "$@"
+  skiploop evaluate --model "$model" --task "$task" --shots "${SHOTS:-5}" --out "$out/$name" "$@"
 }
 
 lm_eval() { # the first rows by lm-evaluation-harness itself, and by skiploop with the harness's own sampler of shots
@@ -99,8 +101,8 @@ YAML
 for step in "${steps[@]}"; do
   echo "== $step, $(date +%H:%M)" >&2
   case $step in
-    static-arc-easy) static "$step" "$easy" --swap half ;;
-    static-arc-challenge) static "$step" "$challenge" --swap half ;;
+    static-arc-easy) static "$step" "$easy" "${options[@]}" --swap half ;;
+    static-arc-challenge) static "$step" "$challenge" "${options[@]}" --swap half ;;
     static-svamp) static "$step" "$svamp" --max-new-tokens 16 --swap half ;;
     search-arc-easy) search "$step" "$easy" ;;
     search-arc-challenge) search "$step" "$challenge" ;;
