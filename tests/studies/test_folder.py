@@ -60,9 +60,9 @@ def test_another_study_in_the_folder_is_refused_by_field(tmp_path: Path) -> None
     search(FakeModel(), fake_task(), out=out, execution=Execution(FakeRunner()), **options())
     for changes, message in (
         ({"budget": 21}, r"search\.budget \(there 20, here 21\)"),
-        ({"searcher": "random"}, r"search\.searcher .there 'gp', here 'random'"),
+        ({"searcher": "random"}, r"search\.searcher .there 'cola', here 'random'"),
         ({"seed": 5, "space": "skip"}, r"search\.seed.*space\.name"),
-        ({"searcher_settings": {"improvement": 1.0}}, r"search\.searcher_settings"),
+        ({"searcher_settings": {"exploration": 1.0}}, r"search\.searcher_settings"),
     ):
         with pytest.raises(InvalidInput, match=f"holds another study. Different: {message}"):
             search(FakeModel(), fake_task(), out=out, execution=Execution(FakeRunner()), **options(**changes))
@@ -121,12 +121,12 @@ def test_run_json_says_what_was_run(tmp_path: Path) -> None:
 def test_the_default_folder_is_named_after_the_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     study = search(FakeModel(), fake_task(), execution=Execution(FakeRunner()), **options())
-    assert study.out.parent == Path("runs") and study.out.name.startswith("fake-model-fake-gp-")
+    assert study.out.parent == Path("runs") and study.out.name.startswith("fake-model-fake-cola-")
     again = search(FakeModel(), fake_task(), execution=Execution(FakeRunner()), **options())
     other = search(FakeModel(), fake_task(), execution=Execution(FakeRunner()), **options(budget=5))
     assert again.out == study.out != other.out
     run = study.run | {"task": study.run["task"] | {"name": "jsonl:/data/../my file.v2.jsonl"}}
-    assert default_out(run).name.startswith("fake-model-my-file.v2-gp-")
+    assert default_out(run).name.startswith("fake-model-my-file.v2-cola-")
 
 
 def test_folders_without_a_study_are_named(tmp_path: Path) -> None:

@@ -310,17 +310,22 @@ class Stopping(FakeRunner):
         return super().run(requests)
 
 
-@pytest.mark.parametrize("scoring", ["verbatim", "exact", "letter"])
-def test_interrupted_at_any_call_and_resumed_nothing_differs(tmp_path: Path, scoring: str) -> None:
-    reference = FakeRunner()
-    run(tmp_path / "whole", reference, scoring)
-    for at in range(0, len(reference.calls), 1 if scoring == "verbatim" else 4):
+@pytest.mark.parametrize(
+    "scoring, searcher, step", [("verbatim", "cola", 1), ("exact", "gp", 5), ("letter", "cola", 3)]
+)
+def test_interrupted_at_any_call_and_resumed_nothing_differs(
+    tmp_path: Path, scoring: str, searcher: str, step: int
+) -> None:
+    reference, settings = FakeRunner(), {"searcher": searcher, "budget": 16 if searcher == "gp" else 12}
+    run(tmp_path / "whole", reference, scoring, **settings)
+    assert len(reference.calls) > 3 * step
+    for at in range(0, len(reference.calls), step):
         out = tmp_path / f"cut{at}"
         with pytest.raises(Interrupted) as caught:
-            run(out, Stopping(at), scoring)
+            run(out, Stopping(at), scoring, **settings)
         assert caught.value.out == out and not load_study(out).complete
         rest = FakeRunner()
-        resumed = run(out, rest, scoring)
+        resumed = run(out, rest, scoring, **settings)
         assert contents(out) == contents(tmp_path / "whole")
         assert rest.calls == reference.calls[at:], "in the same batches"
         assert json.loads((out / "timing.json").read_text())["attempts"] == 2
@@ -329,19 +334,20 @@ def test_interrupted_at_any_call_and_resumed_nothing_differs(tmp_path: Path, sco
 
 def test_killed_at_ten_random_moments_nothing_differs(tmp_path: Path) -> None:
     run(tmp_path / "whole")
-    out, rng, killed = tmp_path / "killed", random.Random(7), 0
+    rng, killed, folders = random.Random(7), 0, [tmp_path / "killed0"]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     while killed < 10:
-        command = [sys.executable, "-m", "skiploop.testing.fakes", str(out), "0.025"]
+        command = [sys.executable, "-m", "skiploop.testing.fakes", str(folders[-1]), "0.025"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
             assert process.stdout is not None and process.stdout.readline() == b"working\n", "not complete yet"
             time.sleep(rng.uniform(0, 0.08))
             process.send_signal(signal.SIGKILL)
-        assert process.returncode == -signal.SIGKILL
-        killed += 1
-    assert not (out / "summary.json").exists()
-    run(out)
-    assert contents(out) == contents(tmp_path / "whole")
+        killed += process.returncode == -signal.SIGKILL
+        if (folders[-1] / "summary.json").exists():  # on a busy machine the signal may come too late: once more
+            folders.append(tmp_path / f"killed{len(folders)}")
+    for out in folders:
+        run(out)
+        assert contents(out) == contents(tmp_path / "whole")
 
 
 def test_successes_that_do_not_hold_when_run_again_do_not_count(tmp_path: Path) -> None:
