@@ -43,16 +43,16 @@ class Tape(TorchDispatchMode):
         self._kept = []
         with self:
             output = body()
-        kept, self._kept = self._kept, []
+        kept = [each for each in self._kept if not _is_view(each[3], each[1])]
+        self._kept = []
         self.made += 1
 
         def replay() -> torch.Tensor:
             self.replayed += 1
             for func, args, kwargs, old in kept:
-                if not _is_view(old, args):
-                    new = func(*args, **kwargs)
-                    if not func._schema.is_mutable:
-                        _write(old, new)
+                new = func(*args, **kwargs)
+                if not func._schema.is_mutable:
+                    _write(old, new)
             return output
 
         return replay

@@ -47,7 +47,7 @@ def logits(model: PreTrainedModel, inputs: dict[str, torch.Tensor]) -> torch.Ten
 
 
 def generate(model: PreTrainedModel, inputs: dict[str, torch.Tensor], **settings: object) -> torch.Tensor:
-    settings = {"max_new_tokens": 6, "min_new_tokens": 6, "do_sample": False, **settings}
+    settings = {"max_new_tokens": 4, "min_new_tokens": 4, "do_sample": False, **settings}
     config = GenerationConfig(pad_token_id=0, eos_token_id=2, **settings)
     with torch.inference_mode():
         return model.generate(**inputs, generation_config=config)[:, inputs["input_ids"].shape[1] :]

@@ -74,7 +74,7 @@ def assert_alone(model: LayeredModel, rows: list[DecodeRow]) -> None:
 @pytest.mark.parametrize("name", CAPTURABLE)
 def test_a_captured_step_generates_what_stock_generate_does(name: str, padded: bool) -> None:
     model, tape = wide_windows(name), new_recorder(DEVICE)
-    rows = random_rows(random.Random(name), (3, 12) if padded else (7, 7), (10, 10))
+    rows = random_rows(random.Random(name), (3, 12) if padded else (7, 7), (10, 10), count=4)
     calls = decode(model, rows, tape).layer_calls
     captured = DEVICE.type == "cpu" or name not in COPYING_FROM_THE_HOST
     assert (tape.made, tape.replayed) == ((1, 9) if captured else (0, 0))

@@ -36,7 +36,13 @@ _SPECIAL: dict[str, dict[str, Any]] = {
     "mamba2": {"num_heads": 8, "head_dim": 8, "n_groups": 1, "chunk_size": 4},
     "lfm2": {"layer_types": ["conv", "full_attention", "conv", "full_attention"]},
     "qwen3_next": {"layer_types": ["linear_attention", "full_attention"] * 2},
-    "bamba": {"attn_layer_indices": [1, 3], "mamba_n_heads": 8, "mamba_d_head": 8, "mamba_n_groups": 1},
+    "bamba": {
+        "attn_layer_indices": [1, 3],
+        "mamba_n_heads": 8,
+        "mamba_d_head": 8,
+        "mamba_n_groups": 1,
+        "mamba_chunk_size": 4,
+    },
     "llama4_text": {"intermediate_size_mlp": 48, "moe_layers": [1, 3]},
 }
 

@@ -52,8 +52,7 @@ def test_verdicts_and_guides_stay_apart(scoring: str, tmp_path: Path, monkeypatc
         fake_task(10, scoring),
         out=tmp_path / "s",
         execution=Execution(FakeRunner()),
-        searcher="gp",
-        **options(),
+        **options(searcher="gp"),
     )
     found = [line for line in lines(tmp_path / "s") if line["arm"] != "identity"]
     assert {line["reward"] for line in found} <= {0.0, 1.0}
@@ -63,9 +62,7 @@ def test_verdicts_and_guides_stay_apart(scoring: str, tmp_path: Path, monkeypatc
 
 
 def test_the_control_is_guided_to_its_wrong_answer(tmp_path: Path) -> None:
-    search(
-        FakeModel(), fake_task(10), out=tmp_path / "s", execution=Execution(FakeRunner()), searcher="gp", **options()
-    )
+    search(FakeModel(), fake_task(10), out=tmp_path / "s", execution=Execution(FakeRunner()), **options(searcher="gp"))
     prompts = {each.id: each.prompt for each in fake_task(10).examples}
     control = [line for line in lines(tmp_path / "s") if line["arm"] == "control"]
     assert control
@@ -82,8 +79,7 @@ def test_a_resumed_study_tells_the_same_guides(scoring: str, tmp_path: Path) -> 
             fake_task(10, scoring),
             out=tmp_path / name,
             execution=Execution(FakeRunner()),
-            searcher="gp",
-            **options(),
+            **options(searcher="gp"),
         )
         return (tmp_path / name / "journal.jsonl").read_bytes()
 
@@ -101,8 +97,6 @@ def test_the_paper_and_none_are_told_verdicts_alone(searcher: str, guide: str, t
         fake_task(10),
         out=tmp_path,
         execution=Execution(FakeRunner()),
-        searcher=searcher,
-        guide=guide,
-        **options(),
+        **options(searcher=searcher, guide=guide),
     )
     assert not any("guide" in line or "other_guide" in line for line in lines(tmp_path))
