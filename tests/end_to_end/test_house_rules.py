@@ -120,6 +120,7 @@ TESTED_BY = {
     "studies/test_compare": ("cli/compare", "reporting/terminal/compare", "studies/outcomes"),
     "studies/test_control_target": ("studies/arms", "studies/evaluation"),
     "studies/test_folder": ("storage/journal", "studies/lines", "studies/opening", "studies/record"),
+    "studies/test_html": ("studies/evaluate/html", "studies/static/html"),
     "studies/test_search": (
         *("studies/clock", "studies/figures", "studies/format_failures", "studies/progress", "studies/results"),
         *("studies/rounds", "studies/settings", "tasks/subset", "testing/fakes"),

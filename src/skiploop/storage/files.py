@@ -59,12 +59,12 @@ def _sealed(value: Mapping[str, Any]) -> Line:
     return {**value, CHECKSUM: checksum(json.dumps(value).encode(errors="surrogatepass"))}
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Writes to a temporary file and renames it, so that a reader sees the old text or the new one."""
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Writes to a temporary file and renames it, so that a reader sees the old content or the new one."""
     temporary = path.with_name(f".{path.name}.tmp")
     with writing(path):
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with temporary.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -18,6 +18,8 @@ results           what was found for each input
 figures           the figures of a study
 outcomes          what came of each input of a run
 compare           two runs, paired
+tables            studies as pandas and Parquet tables
+html              studies as HTML tables, for notebooks
 paired            two arms compared input by input
 format_failures   answers that can't be read, before and after
 warm_start        chains that are tried first

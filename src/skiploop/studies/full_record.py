@@ -18,8 +18,10 @@ from skiploop.studies.controls.rotation_figures import RotationFigures
 from skiploop.studies.controls.sampling_figures import SamplingFigures
 from skiploop.studies.figures import SearchFigures
 from skiploop.studies.folder import read_summary
+from skiploop.studies.html import safe, search_html
 from skiploop.studies.record import SCHEMA
 from skiploop.studies.static.figures import StaticFigures
+from skiploop.studies.static.html import static_html
 
 FILE = "study.json"
 
@@ -68,6 +70,12 @@ class FullStudy:
     def complete(self) -> bool:
         """Whether every part is complete, doesn't apply, or is left out."""
         return bool(self.record["status"] == "complete")
+
+    def _repr_html_(self) -> str:
+        head = f"A full study, {self.record['status']}, in {self.out}"
+        parts = [] if self.parts.search is None else [search_html(self.parts.search, self.out / "search")]
+        parts += [] if self.parts.static is None else [static_html(self.parts.static, self.out / "static")]
+        return "\n".join([f"<p>{safe(head)}</p>", *parts])
 
     def to_json(self) -> Line:
         """What `skiploop study --json` prints: study.json, the figures of its parts, and where it is."""

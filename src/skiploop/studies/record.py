@@ -22,6 +22,7 @@ SCHEMA = 2
 # Not what a study is about: how the model was asked for (what was resolved is compared), its name, and a description
 # of the task, whose fingerprint has all that can change a verdict.
 _IGNORED = {
+    "settings.search": ("parquet",),
     "settings.engine": ("dtype", "device", "trust_remote_code", "allow_missing"),
     "model": ("name", "revision"),
     "task": ("description",),

@@ -24,6 +24,7 @@ from skiploop.studies.evaluation import check_lengths, shown_request, shown_verd
 from skiploop.studies.execution import Execution
 from skiploop.studies.figures import SearchFigures, search_figures
 from skiploop.studies.folder import StudyFolder, check_place, read_inputs, read_run, read_summary, read_timing
+from skiploop.studies.html import search_html
 from skiploop.studies.lines import read_evaluations, read_metrics, read_reruns
 from skiploop.studies.opening import StudyModel, open_model, open_task
 from skiploop.studies.progress import Interrupted, Progress
@@ -32,6 +33,7 @@ from skiploop.studies.record import default_out, describe
 from skiploop.studies.results import InputResult, collect
 from skiploop.studies.rounds import Plan, Rounds
 from skiploop.studies.settings import StudySettings
+from skiploop.studies.tables import require_data, study_frame, write_parquet
 from skiploop.studies.warm_start import resolved
 from skiploop.tasks import Example, Subset, Task
 
@@ -58,6 +60,19 @@ class Study:
     def complete(self) -> bool:
         """Whether it was finished."""
         return self.figures.complete
+
+    def to_pandas(self, rows: str = "evaluations") -> Any:
+        """A `pandas.DataFrame` with a row for each of the `evaluations` of every arm, or of the `inputs`.
+
+        Its columns are in docs/tables.md.
+
+        Raises:
+            InvalidInput: other rows, or pandas isn't installed (the extra `data`).
+        """
+        return study_frame(self.inputs, rows)
+
+    def _repr_html_(self) -> str:
+        return search_html(self.figures, self.out)
 
     def to_json(self) -> Line:
         """What `skiploop search --json` prints: the figures, where the study is, and how long it took."""
@@ -97,6 +112,8 @@ def search(
     whole, given = (task.whole, task.examples) if isinstance(task, Subset) else (task, None)
     pool = open_task(whole, changes)
     settings = (settings or StudySettings()).changed(**changes)
+    if settings.search.parquet:
+        require_data("pandas", "pyarrow")  # refused before any work
     execution = execution or Execution()
     progress = execution.progress("oracle accuracy")
     if out is not None:
@@ -118,7 +135,10 @@ def search(
         if not folder.complete:
             _note_versions(folder, run, progress)
             _work(folder, plan, runner, progress)
-    return load_study(place)
+    study = load_study(place)
+    if settings.search.parquet:
+        write_parquet(study.inputs, place)
+    return study
 
 
 def _chosen(pool: Task, limit: int | None, given: tuple[Example, ...] | None) -> Task:

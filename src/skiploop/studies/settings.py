@@ -27,6 +27,13 @@ ENGINES = ("auto", "compiled", "plain")
 GUIDES = ("auto", "none")
 
 
+CONSTANTS = {
+    "length_penalty": "Lambda of cola (5), puct, hybrid (0).",
+    "exploration": "How much cola, puct, hybrid and gflownet explore.",
+}
+"""Constants of searchers that have a flag, and a keyword, of their own."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchSettings:
     """How chains are looked for, and on which inputs.
@@ -42,6 +49,7 @@ class SearchSettings:
         seed: of the searchers. The sample of inputs is the same for every seed.
         per_round: most chains that one searcher is asked for before its rewards are told.
         stop_early: stop an input when nothing better can come: right, at the least depth of the space.
+        parquet: also write what was found as Parquet tables when a search is done, see `skiploop.studies.tables`.
         warm_start: chains that the search and its control try first on every input, each a sequence of layers; or
             the file or the study to read them from, see `skiploop.studies.warm_start`.
     """
@@ -55,10 +63,7 @@ class SearchSettings:
             "NAME=NUMBER: any constant of the searcher; repeatable.",
             panel=SEARCHER,
             name="--set",
-            keys={
-                "length_penalty": "Lambda of cola (5), puct, hybrid (0).",
-                "exploration": "How much cola, puct, hybrid and gflownet explore.",
-            },
+            keys=CONSTANTS,
         ),
     ] = field(default_factory=dict)
     guide: Annotated[str, Flag("auto: say how near a wrong answer came; none: right or wrong.", panel=SEARCHER)] = (
@@ -66,6 +71,7 @@ class SearchSettings:
     )
     seed: Annotated[int, Flag("Of the searchers; the sample of inputs stays.")] = 0
     per_round: Annotated[int, Flag("Chains asked of a searcher at a time (4; static: 8).", panel=STUDY)] = 4
+    parquet: Annotated[bool, Flag("Also write Parquet tables when done (skiploop[data]).", panel=STUDY)] = False
     stop_early: Annotated[bool, Flag("Stop at a right chain of the least depth.", panel=STUDY)] = False
     warm_start: Annotated[
         str | Path | Sequence[Iterable[int]],
@@ -239,7 +245,8 @@ class StudySettings:
             object.__setattr__(self, "search", replace(self.search, searcher_settings=complete))
 
     def changed(self, **changes: Any) -> Self:
-        """These settings with some replaced: single fields of any section (`space="skip"`), or whole sections.
+        """These settings with some replaced: single fields of any section (`space="skip"`), single constants of the
+        searcher that are in `CONSTANTS` (`length_penalty=1`), or whole sections.
 
         Raises:
             InvalidInput: a field that no section has, or a value that doesn't work.
@@ -252,16 +259,21 @@ class StudySettings:
         }
         single: dict[str, dict[str, Any]] = {}
         for name, value in changes.items():
-            if name in whole:
+            if name in whole or name in CONSTANTS:
                 continue
             if name not in _HOMES:
-                raise InvalidInput(f"unknown setting {name!r} of a study; there are {', '.join(sorted(_HOMES))}")
+                raise InvalidInput(
+                    f"unknown setting {name!r} of a study; there are {', '.join(sorted({*_HOMES, *CONSTANTS}))}"
+                )
             section, own = _HOMES[name]
             single.setdefault(section, {})[own] = value
         before = replace(self, **whole)
         search = single.get("search", {})
         if resolved_name(search.get("searcher", before.search.searcher)) != before.search.searcher:
             search.setdefault("searcher_settings", {})  # another searcher has other constants
+        if constants := {name: changes[name] for name in CONSTANTS if changes.get(name) is not None}:
+            given = search.get("searcher_settings", before.search.searcher_settings)
+            single["search"] = search | {"searcher_settings": {**given, **constants}}
         return replace(before, **{name: replace(getattr(before, name), **each) for name, each in single.items()})
 
     @property

@@ -17,7 +17,9 @@ from skiploop.engine.open import open_runner
 from skiploop.engine.request import Runner
 from skiploop.errors import InvalidInput
 from skiploop.storage.files import Line
+from skiploop.storage.journal import JsonlJournal
 from skiploop.studies.evaluate.figures import EvaluateFigures, metric_figures, spent
+from skiploop.studies.evaluate.html import evaluate_html
 from skiploop.studies.evaluate.items import HarnessItems, HarnessTask, OwnItems, timed
 from skiploop.studies.evaluate.settings import EvaluateSettings
 from skiploop.studies.evaluation import check_lengths
@@ -26,6 +28,7 @@ from skiploop.studies.opening import open_model, open_task
 from skiploop.studies.progress import Interrupted, Progress
 from skiploop.studies.prompts import prompt_example
 from skiploop.studies.record import default_out, run_record, task_record
+from skiploop.studies.tables import make_frame
 from skiploop.tasks import Task
 
 HARNESS = "lm:"
@@ -45,6 +48,21 @@ class Evaluated:
     out: Path
     run: dict[str, Any]
     figures: EvaluateFigures
+
+    def to_pandas(self) -> Any:
+        """A `pandas.DataFrame` with one row for each input under each chain, and a column for each metric.
+
+        Raises:
+            InvalidInput: pandas isn't installed (the extra `data`).
+        """
+        lines = [line for line in JsonlJournal(self.out / "journal.jsonl").lines() if "metrics" in line]
+        layers = self.figures.num_layers
+        return make_frame(
+            {"input": line["input"], "chain": str(Chain(line["chain"], layers)), **line["metrics"]} for line in lines
+        )
+
+    def _repr_html_(self) -> str:
+        return evaluate_html(self.figures, self.out)
 
     def to_json(self) -> Line:
         """What `skiploop evaluate --json` prints."""

@@ -34,6 +34,7 @@ from skiploop.studies.prompts import prompt_example
 from skiploop.studies.record import default_out, describe
 from skiploop.studies.static.calibration import Calibration, calibration, calibration_task
 from skiploop.studies.static.figures import StaticFigures
+from skiploop.studies.static.html import static_html
 from skiploop.studies.static.references import of_model
 from skiploop.studies.static.settings import StaticSettings, StaticStudySettings
 from skiploop.studies.static.split import Splits, split
@@ -58,6 +59,9 @@ class StaticStudy:
     run: dict[str, Any]
     figures: StaticFigures
     wall_clock: WallClock | None = None
+
+    def _repr_html_(self) -> str:
+        return static_html(self.figures, self.out)
 
     def to_json(self) -> Line:
         """What `skiploop search --static --json` prints: the figures, the times, and where the study is."""

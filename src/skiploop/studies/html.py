@@ -1,0 +1,82 @@
+"""Studies as small HTML tables, which a notebook shows in place of their `repr`. All text in them is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from skiploop.stats.measured import Measured
+from skiploop.studies.figures import SearchFigures
+from skiploop.studies.paired import PairedDifference
+
+Row = tuple[str, Sequence[str]]
+"""What a row is called, and its cells."""
+
+
+def search_html(figures: SearchFigures, place: object) -> str:
+    """Accuracy, oracle accuracies and the control of a search."""
+    state = "" if figures.complete else ", not complete"
+    head = (
+        f"{figures.model} on {figures.task}: {figures.searcher}, space {figures.space}, budget {figures.budget}{state}"
+    )
+    oracle = {"search": figures.oracle_accuracy}
+    oracle |= {f"{name} chains": peer.oracle_accuracy for name, peer in figures.peers.items()}
+    rows: list[Row] = [("accuracy of the identity", [share(figures.base_accuracy)])]
+    rows += [
+        (f"accuracy by {name}", [share(found)])
+        for name, found in figures.base_by_metric.items()
+        if name != figures.metric
+    ]
+    rows += [(f"oracle accuracy, {name}", [share(found)]) for name, found in oracle.items()]
+    if figures.control.inputs:
+        rows.append(("excess over the control", [points(figures.control.excess)]))
+    note = "An oracle accuracy isn't an accuracy: it takes the gold answer to pick the chain."
+    return page(head, ("", f"{figures.inputs:,} inputs"), rows, (note, f"{place}"))
+
+
+def page(head: str, columns: Sequence[str], rows: Sequence[Row], notes: Sequence[str]) -> str:
+    """A heading, a table, and lines below it."""
+    lines = [f"<p><b>{safe(head)}</b></p>", "<table>", _line(columns, "th")]
+    lines += [_line((name, *cells), "td") for name, cells in rows]
+    return "\n".join([*lines, "</table>", *(f"<p>{safe(note)}</p>" for note in notes)])
+
+
+def _line(cells: Sequence[str], kind: str) -> str:
+    return f"<tr>{''.join(f'<{kind}>{safe(cell)}</{kind}>' for cell in cells)}</tr>"
+
+
+def safe(text: object) -> str:
+    """Escaped, and what isn't seen but acts (turns the direction of text, say) as its code."""
+    return escape("".join(each if each.isprintable() else f"[U+{ord(each):04X}]" for each in str(text)))
+
+
+def share(found: Measured) -> str:
+    """With its interval."""
+    return _with_ends(found, "{:.1%}", "{:.0%} to {:.0%}")
+
+
+def points(found: Measured) -> str:
+    """A difference of shares, with its interval."""
+    if found.value is None:
+        return ""
+    ends = "" if found.interval is None else "{:+.1f} to {:+.1f}".format(*(100 * end for end in found.interval))
+    return f"{100 * found.value:+.1f} points" + (f" ({ends})" if ends else "")
+
+
+def gap(found: PairedDifference | None) -> str:
+    """A paired difference, nothing for None."""
+    return "" if found is None else points(found.difference)
+
+
+def figure(found: Measured | None) -> str:
+    """A share as such; other numbers (a perplexity, say) as they are."""
+    if found is None:
+        return ""
+    is_share = found.value is not None and 0 <= found.value <= 1
+    return share(found) if is_share else _with_ends(found, "{:.4g}", "{:.4g} to {:.4g}")
+
+
+def _with_ends(found: Measured, one: str, two: str) -> str:
+    if found.value is None:
+        return ""
+    return one.format(found.value) + ("" if found.interval is None else f" ({two.format(*found.interval)})")
