@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from skiploop.chains.weights import layers_from_json
 from skiploop.reporting.parts import Cell, Column, ReportTable, Section, compared, difference, measured
 from skiploop.reporting.run_folder import RunFolder
 from skiploop.stats.measured import Measured, measured_difference
 from skiploop.stats.shares import PairedCounts, mcnemar, paired_counts
 from skiploop.storage.records import as_json
 from skiploop.studies.figures import SearchFigures
+from skiploop.studies.outcomes import outcomes, questions
 from skiploop.studies.static.figures import StaticFigures
 
 
@@ -118,11 +117,11 @@ def _pairs(first: RunFolder, other: RunFolder, name: str) -> list[Pair]:
     if not _same_inputs(first, other):
         return []
     found = []
-    before, after = _outcomes(first), _outcomes(other)
+    before, after = outcomes(first.found), outcomes(other.found)
     for figure, own in after.items():
         if figure in before:
             ids = list(own)
-            counts = paired_counts([own[i] for i in ids], [before[figure][i] for i in ids])
+            counts = paired_counts([own[i] >= 1 for i in ids], [before[figure][i] >= 1 for i in ids])
             found.append(_pair(name, figure, counts))
     return found
 
@@ -135,34 +134,10 @@ def _same_inputs(first: RunFolder, other: RunFolder) -> bool:
     """The same questions, judged alike, in runs of one kind; the models may differ."""
     if (first.static is None) != (other.static is None):
         return False
-    return _questions(first) == _questions(other) and first.run["task"]["scoring"] == other.run["task"]["scoring"]
-
-
-def _questions(folder: RunFolder) -> dict[str, Any]:
-    if folder.study is not None:
-        lines = [result.example for result in folder.study.inputs]
-    else:
-        lines = [line for line in folder.inputs() if line["split"] == "test"]
-    return {line["id"]: (line["prompt"], line["answer"]) for line in lines}
-
-
-def _outcomes(folder: RunFolder) -> dict[str, dict[str, bool]]:
-    """0/1 outcomes by figure and input."""
-    if folder.study is not None:
-        inputs = folder.study.inputs
-        return {
-            "accuracy of the model as it is": {each.example["id"]: each.base_right for each in inputs},
-            "oracle accuracy": {each.example["id"]: each.search.right for each in inputs},
-        }
-    test = {line["id"] for line in folder.inputs() if line["split"] == "test"}
-    assert folder.static is not None, "a run is one or the other"
-    chosen = folder.static.figures.chosen
-    alone = folder.run["settings"]["controls"]["verify"]
-    rewards = {(layers_from_json(e["chain"]), e["input"]): e["reward"] for e in folder.lines() if e["alone"] == alone}
-    return {
-        f"test accuracy, {figure}": {each: rewards[chosen[key].chain, each] >= 1 for each in sorted(test)}
-        for figure, key in (("identity", "identity"), ("chosen by search", "search"))
-    }
+    return (
+        questions(first.found) == questions(other.found)
+        and first.run["task"]["scoring"] == other.run["task"]["scoring"]
+    )
 
 
 def _pair_table(pairs: Sequence[Pair], first: str) -> ReportTable:
