@@ -51,6 +51,7 @@ _PLAINER = [
         (r"(?<=[-+])\\?[$€£¥₹](?=[0-9.])", ""),
         (r"(?:\bUS|\bCA|\bA)?\\?[$€£¥₹]|\\[()\[\]]", " "),
         (r"\\%", "%"),
+        (r"\bper cent\b", "percent"),
         (r"(?:\^\s*\{?\s*\\circ\s*\}?|\\degree(?![A-Za-z])|°)(?:\s*[CF](?![A-Za-z]))?", " degrees "),
         (r"\\(?:approx|simeq|sim)(?![A-Za-z])|≈|\bapprox\.", " about "),
         (r"\\pm(?![A-Za-z])|±", " ± "),

@@ -12,7 +12,7 @@ from skiploop.errors import InvalidInput
 from skiploop.tasks.answers.latex import unwrap_text
 from skiploop.tasks.answers.marks import Mark, first_line, marks
 from skiploop.tasks.answers.prose import denied, first_sentence
-from skiploop.tasks.answers.reasoning import after_reasoning
+from skiploop.tasks.answers.reasoning import final_part
 
 MAX_OPTIONS = len(string.ascii_uppercase)
 _NAMED = r"(?:(?:the|an?|my|is|correct|right|best|answer|final|most likely|likely|probably|definitely|clearly)\s+)*"
@@ -55,7 +55,7 @@ def extract_choice(text: str, choices: tuple[str, ...]) -> int | None:
 def _extract(text: str, count: int) -> tuple[str | None, str]:
     """The letter, and what stands behind it in its sentence."""
     allowed = "".join(letters(count))
-    text = after_reasoning(text)
+    text = final_part(text)
     for mark in marks(text, options=True):
         found = _letter_of(mark, allowed)
         if found[0] is not None:
@@ -66,7 +66,7 @@ def _extract(text: str, count: int) -> tuple[str | None, str]:
     if line is None:
         return None, ""
     line = unwrap_text(line) if "\\" in line else line
-    found = _at_start(line, allowed)
+    found = (None, "") if _lists_options(text, allowed) else _at_start(line, allowed)
     if found[0] is not None or not text.strip():
         return found
     chosen = list(_CHOSEN.finditer(text))
@@ -125,8 +125,21 @@ def _several(rest: str, allowed: str) -> bool:
     other = rf"[\s(\[\"'*$\\{{]*(?:option|choice|answer)?\s*\(?[{allowed}](?![\w'’])(?!\s+[a-z])"
     return bool(
         re.match(rf"(?:[,;/&+-]|\s|\(|\bor\b|\band\b)*(?:,|/|&|\+|\bor\b|\band\b|-|;){other}", rest)
-        or re.match(r"(?:,\s*)?or\b", rest)
+        or re.match(r"(?:,\s*)?(?:or|as well as|together with|along with|in addition to|plus)\b", rest)
         or re.match(rf"\(?[{allowed}]\)?(?:\W|$)(?!\s*[a-z])", rest)
+    )
+
+
+def _lists_options(text: str, allowed: str) -> bool:
+    """Whether a text begins with two options and more, as the prompt lists them: `A. stone`, `B. apple`."""
+    marked = rf"[\s*(]*[{allowed}][).:][^\n]*"
+    lines = [line for line in text.splitlines() if line.strip()][:2]
+    firsts = {line.strip(" *()")[:1] for line in lines}
+    several = len(lines) == 2 == len(firsts)
+    return bool(
+        (several and all(re.fullmatch(marked, line) for line in lines))
+        or (several and all(re.fullmatch(rf"[\s(]*[{allowed}][\s).]*", line) for line in lines))
+        or re.match(rf"\s*\(?[{allowed}]\)\s[^\n]*\s\(?[{allowed}]\)\s", text)
     )
 
 

@@ -22,7 +22,9 @@ from skiploop.tasks.answers.text import final_expression, numeric_verdict
 TIMEOUT = 5.0  # seconds for one comparison
 _LONGEST = 300  # characters; longer than any gold answer of MATH
 _CACHED = 2**16
-_UNCERTAIN = re.compile(r"(?<!\\):(?!=)|\\%|%|\\[lc]?dots(?![A-Za-z])|\.\.\.|…|[0-9]_\{?[0-9]")
+_UNCERTAIN = re.compile(
+    r"[0-9]['’′]|;\s*(?:or\s+)?[-$]?[0-9]|(?<!\\):(?!=)|\\%|%|\\[lc]?dots(?![A-Za-z])|\.\.\.|…|[0-9]_\{?[0-9]"
+)
 _PLAIN_WORD = r"(?!(?:sqrt|sin|cos|tan|log|inf|infinity|and)\b)[A-Za-z]{3,}"
 _PROSE = re.compile(rf"(?<=\s){_PLAIN_WORD}(?![A-Za-z(_^])|(?<![\\A-Za-z{{]){_PLAIN_WORD}(?=\s)|\b(?:is|of|isn)\b")
 _DEGREES = re.compile(r"\\circ(?![A-Za-z])|\\degree|°")

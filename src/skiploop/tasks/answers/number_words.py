@@ -15,6 +15,7 @@ _SMALL = {word: value for value, word in enumerate(_ONES)}
 _SMALL |= {word: 20 + 10 * place for place, word in enumerate(_TENS)}
 SCALES = {
     "hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12,
+    "lakh": 10**5, "crore": 10**7,
 }  # fmt: skip
 _PARTS = {
     "half": 2, "halves": 2, "third": 3, "thirds": 3, "quarter": 4, "quarters": 4, "fourth": 4, "fourths": 4,

@@ -181,7 +181,8 @@ def _with_scale_and_unit(words: Sequence[Word], at: int, end: int, number: Numbe
 def _glued(word: Word, prose: bool) -> Number | None:
     """The number of one word: `18`, `$18`, `18%`, `18th`, `18cm`, and `2.5k` in prose."""
     match = _GLUED.fullmatch(word.written)
-    if match is None or word.after.startswith("!") or ("*" in word.after and "*" not in word.before):
+    primed = word.after.startswith(("'", "’", "′")) and not word.before
+    if match is None or primed or word.after.startswith("!") or ("*" in word.after and "*" not in word.before):
         return None
     number, suffix = read_digits(match["digits"]), match["suffix"] or ""
     if suffix in _LETTER_SCALES:

@@ -18,7 +18,8 @@ _ABBREVIATION = r"(?<!\bapprox)(?<!\bi\.e)(?<!\be\.g)(?<!\bvs)(?<!\bRs)(?<!\bNo)
 SENTENCE_END = re.compile(rf"(?<=\S){_ABBREVIATION}(?:[.;?]|(?<![0-9])!)[.;!?]*(?=\s|$|[\"'”’)])")
 DENIAL = re.compile(
     r"\b(?:not|never|neither|nor|cannot|without|except|unless|doubt|wrong|incorrect|false|mistaken|unlikely|rather than"
-    r"|instead of|impossible|unknown|undefined)\b|n['’]t\b|\bno\b(?! \d)",
+    r"|instead of|impossible|unknown|undefined"
+    r"|too (?:small|large|big|low|high)|if (?:it|the answer|that|this|x) (?:is|was|were))\b|n['’]t\b|\bno\b(?! \d)",
     re.IGNORECASE,
 )
 _CERTAIN = re.compile(r"\bno (?:more|less|doubt|longer|matter|one)\b|\bnot only\b", re.IGNORECASE)
@@ -27,7 +28,7 @@ _BEFORE = word_set(
     "than least most above below under over between either or half twice double triple thrice times plus minus less "
     "more fewer per to by divided multiplied without except square cube root sqrt log maximum minimum max min upto "
     "within nearly almost beyond exceeding fraction ratio sum product difference question problem step option point "
-    "base < ± not × * / ÷ + - ^ x – and"
+    "base < ± not × * / ÷ + - ^ x – and from"
 )
 _EQUAL_TO = word_set("equal equals comes amounts up adds evaluates simplifies reduces rounds rounded leads")
 # Between two numbers these make them one expression, or two candidates.
@@ -40,6 +41,10 @@ _LINKS = word_set(
     "because since as so for per of in at on after before every each which that who when while where if with from a "
     "an the is are was were has have had will would can there here this these those it he she they we you i his her "
     "their its not leaving giving making given given therefore thus hence remaining using by through"
+)
+# What makes another number of the one before it, or a part of one.
+_CHANGED = re.compile(
+    r"\b(?:with|and|leaving) (?:an? |the )?remainder\b|^r\d+\b|^(?:more|less|fewer|greater|smaller) than [a-z]\b"
 )
 _LONGEST = 2000  # characters of a sentence; one that is longer comes from a model that loops
 _REASON = re.compile(r"\b(?:because|since)\b")
@@ -54,6 +59,8 @@ def stated_number(statement: str) -> Number | str | None:
     if len(statement) > _LONGEST:
         return statement[:_LONGEST]
     sentence = first_sentence(statement)
+    if left_open(statement, sentence):
+        return statement.strip()
     for part in dict.fromkeys([_REASON.split(sentence, maxsplit=1)[0], sentence, statement]):
         words, found = _behind_equals(part)
         if found:
@@ -86,7 +93,7 @@ def bare_number(line: str) -> Number | None:
         return None
     words = words_of(plain_text(sentence))
     found = quantities(words)
-    if not found or found[0].number is None or found[0].first or sentence.rstrip().endswith("?"):
+    if not found or found[0].number is None or found[0].first or left_open(line, sentence):
         return None
     rest = words[found[0].end :]
     said = [word.says for word in rest]
@@ -100,6 +107,11 @@ _NOUN_LINKS = word_set("for per of in a an the each every at")
 def first_sentence(text: str) -> str:
     """The text up to the end of its first sentence, without the period."""
     return SENTENCE_END.split(text.strip(), maxsplit=1)[0].strip()
+
+
+def left_open(text: str, sentence: str) -> bool:
+    """Whether the first sentence of a text asks, or another number follows it as a second candidate ("18; 20")."""
+    return re.match(r"\?|\s*;\s*(?:or\s+)?[-+$]?\d", text.strip()[len(sentence) :]) is not None
 
 
 def sentences(text: str) -> list[str]:
@@ -132,7 +144,7 @@ def _behind_equals(sentence: str) -> tuple[list[Word], list[Quantity]]:
 
 def _without_asides(sentence: str) -> str:
     """Drop what stands in brackets behind a word, but not a base or another candidate."""
-    kept = r"(?![^()]*\b(?:or|base|wrong|incorrect)\b)"
+    kept = r"(?![^()]*\b(?:or|base|mod|modulo|wrong|incorrect)\b)"
     return re.sub(rf"(?<=[\w%$])\s+\({kept}[^()]*[A-Za-z=][^()]*\)", "", sentence)
 
 
@@ -142,8 +154,10 @@ def _clear(words: Sequence[Word], found: Sequence[Quantity], place: int) -> bool
     before = words[found[place - 1].end if place else 0 : chosen.first]
     after = words[chosen.end :]
     nexts = found[place + 1].first - chosen.end if place + 1 < len(found) else None
+    share = nexts == 1 and after[0].says == "of" and chosen.number is not None and chosen.number.unit == "percent"
     return (
-        not _spoils(before, first=not place)
+        not share  # 18% of 50
+        and not _spoils(before, first=not place)
         and not _denies(after, words[chosen.end - 1])
         and (nexts is None or _apart(after[:nexts], words[chosen.end - 1]))
     )
@@ -155,6 +169,8 @@ def _spoils(before: Sequence[Word], *, first: bool) -> bool:
     for at in range(len(before) - 1, -1, -1):
         if before[at].after.strip("*_\"'”’)").startswith((",", ";", ":")):
             clause = before[at + 1 :]
+            if before[at].after.endswith(":") and denied(before[at].says):
+                return True
             break
     says = [word.says or word.written or word.before + word.after for word in clause]
     if denied(" ".join(says)) or {"or", "either", "neither", "between"} & set(says):
@@ -164,7 +180,7 @@ def _spoils(before: Sequence[Word], *, first: bool) -> bool:
     if not first and clause is before and says[0] == "of":
         return True
     if says[-1] == "to" and len(says) > 1 and says[-2] in _EQUAL_TO | {"up", "down", "back"}:
-        return len(says) > 2 and says[-3:-1] == ["is", "up"]
+        return says[-2] == "up" and (len(says) == 2 or says[-3] in ("is", "was", "be"))
     return says[-1] in _BEFORE or (len(says) > 1 and says[-1] in ("of", "the", "a") and says[-2] in _BEFORE | {"half"})
 
 
@@ -181,8 +197,10 @@ def _denies(after: Sequence[Word], last: Word) -> bool:
     single = bool(head) and len(head[0]) == 1 and head[0] not in "ai&–"
     symbol = bool(head) and not head[0][0].isalnum() and head[0] not in ("&", "–", "(", ")")
     upto = next((at for at, word in enumerate(clause) if word in _LINKS), len(clause))
+    said = " ".join(clause)
     changed = any(word in CHANGING for word in clause[:upto]) or "or" in clause
-    verb = re.search(r"\b(?:is|are|was|be|seems?|looks?|would be)\b.*", " ".join(clause))
+    verb = re.search(r"\b(?:is|are|was|be|seems?|looks?|can|cannot|could|may|does|did|would)\b.*", said)
+    changed = changed or bool(_CHANGED.search(said))
     return single or symbol or changed or bool(clause[:1] == ["not"]) or bool(verb and denied(verb.group()))
 
 

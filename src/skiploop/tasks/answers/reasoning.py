@@ -17,6 +17,13 @@ _SPECIAL = re.compile(r"<\|?(?:end|return|start|call|message|turn)\|?>")
 _BARE_CHANNEL = re.compile(
     r"^(?:analysis|commentary)(?=[A-Z0-9])(?P<body>.*?)(?:assistantfinal(?P<final>.*))?$", re.DOTALL
 )
+_TAKEN_BACK = re.compile(
+    r"(?:^|(?<=[.!?\n]))[\s\"'*]*(?:(?:oh|no|hmm|but|ah)\b[,. ]*)?"
+    r"(?:(?:wait|hold on|scratch that|correction|oops|my mistake)\b\s*[,.:!…—-]|actually,? (?:no|that|this|it)\b)"
+    r"|\b(?:that|this|it)(?:['’]s| is| was) (?:(?:not|n['’]t) (?:right|correct|the answer)|wrong|incorrect|a mistake)\b"
+    r"|\b(?:that|this|it) (?:isn|wasn)['’]t (?:right|correct|the answer)\b",
+    re.IGNORECASE,
+)
 
 
 def after_reasoning(text: str) -> str:
@@ -35,6 +42,16 @@ def after_reasoning(text: str) -> str:
         depth = depth + 1 if tag["open"] else 0
         end = tag.end() if tag["close"] else end
     return "" if depth else text[end:]
+
+
+def final_part(text: str) -> str:
+    """Return the text behind the reasoning and behind the last place where it takes back what it said before.
+
+    "18. Wait, that's wrong. It should be 20." says 20, and "18? No, that's wrong." says nothing.
+    """
+    text = after_reasoning(text)
+    taken_back = list(_TAKEN_BACK.finditer(text))
+    return text[taken_back[-1].end() :] if taken_back else text
 
 
 def _final_channel(text: str, channels: list[re.Match[str]]) -> str:

@@ -19,10 +19,11 @@ from skiploop.tasks.answers.prose import (
     denied,
     first_sentence,
     last_number,
+    left_open,
     sentences,
     stated_number,
 )
-from skiploop.tasks.answers.reasoning import after_reasoning
+from skiploop.tasks.answers.reasoning import after_reasoning, final_part
 
 __all__ = [
     "MAX_OPTIONS",
@@ -66,7 +67,7 @@ def extract_number(text: str) -> str | None:
     that statement, after its last `=` ("The answer is 3 * 6 = 18 dollars for 2 days." -> 18). Without these: a first
     line that is a number with its unit, else the last number of the text.
     """
-    found = _final_number(after_reasoning(text))
+    found = _final_number(final_part(text))
     return str(found) if isinstance(found, Number) else None
 
 
@@ -81,7 +82,7 @@ def numeric_verdict(gold: str, text: str) -> tuple[bool, str | None]:
     if expected is None:
         found = final_expression(text)
         return found is not None and same_expression(found, gold), found
-    number = _final_number(after_reasoning(text))
+    number = _final_number(final_part(text))
     right = isinstance(number, Number) and number.answers(expected)
     return right, None if number is None else str(number)
 
@@ -91,7 +92,7 @@ def exact_verdict(gold: str, text: str) -> tuple[bool, str | None]:
 
     Returns whether it is right, and the answer found.
     """
-    text = after_reasoning(text)
+    text = final_part(text)
     wanted = normalise(_without_wrappers(gold))
     line = first_line(text)
     if line is None:
@@ -109,7 +110,7 @@ def exact_verdict(gold: str, text: str) -> tuple[bool, str | None]:
 
 def final_statement(text: str) -> str:
     """Return what a text gives as its answer: in <answer> tags, behind the last mark, or the whole of it."""
-    return _final_statement(after_reasoning(text))
+    return _final_statement(final_part(text))
 
 
 def final_expression(text: str) -> str | None:
@@ -117,12 +118,12 @@ def final_expression(text: str) -> str | None:
 
     Several that are named side by side stay together; what is denied comes back as the sentence that denies it.
     """
-    text = after_reasoning(text)
+    text = final_part(text)
     for mark in marks(text):
         if mark.enclosed:
             return mark.content
         sentence = first_sentence(mark.content)
-        return _expression(mark.content, 0) or sentence
+        return mark.content if left_open(mark.content, sentence) else _expression(mark.content, 0) or sentence
     line = first_line(text)
     if line is not None and _MATH.fullmatch(line.rstrip(". ")):
         return _expression(line, 0)

@@ -61,7 +61,8 @@ UNITS = {name: unit for unit, names in _NAMES.items() for name in names.split()}
 _LETTERS = frozenset(name for name in UNITS if len(name) == 1 and name.isalpha())
 # A number with one of these behind it is another number, or none.
 CHANGING = word_set(
-    "squared cubed factorial pi π tau sqrt root power exponent log ln exp sin cos tan sec csc cot arcsin arccos "
+    "squared cubed doubled tripled halved lakhs crores "
+    "factorial pi π tau sqrt root power exponent log ln exp sin cos tan sec csc cot arcsin arccos "
     "arctan cis det lcm gcd mod modulo base remainder r choose hundreds thousands millions billions trillions dozens "
     "gross tenth tenths hundredth hundredths thousandth thousandths millionth millionths half halves third thirds "
     "quarter quarters fourth fourths fifth fifths sixth sixths seventh sevenths eighth eighths ninth ninths twelfths "
