@@ -48,8 +48,8 @@ skiploop() {
 static() { # name, task, then flags: one chain for all inputs, of no more layer calls than the model as it is
   local name=$1 task=$2
   shift 2
-  skiploop search --static --model "$model" --task "$task" --shots "${SHOTS:-5}" --train "$train" --test "$test" --budget "$chains" \
-    --max-depth "${DEPTH:-30}" --within 5 --curve 4 --timed "$timed" --no-verify --out "$out/$name" "$@"
+  skiploop search --static --searcher gp --model "$model" --task "$task" --shots "${SHOTS:-5}" --train "$train" --test "$test" \
+    --budget "$chains" --max-depth "${DEPTH:-30}" --within 5 --curve 4 --timed "$timed" --no-verify --out "$out/$name" "$@"
 }
 
 chosen() { # the chain of a static study that is cheapest within the margin, in numbers
