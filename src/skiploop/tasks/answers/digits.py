@@ -41,6 +41,8 @@ _PLAINER = [
     (re.compile(pattern), by)
     for pattern, by in (
         (r"<<[^<>]*>>", ""),  # GSM8K's calculator: 16 - 3 = <<16-3=13>>13
+        (r"(?<=[0-9])\s*(?:\.{2,}|\\[lc]?dots(?![A-Za-z]))", "…"),  # 0.333... goes on
+        (r"\bneg\b\.?\s*(?=[0-9.$])", "-"),
         (r"[\u00a0\u2007\u2009\u202f~]|\\[;: ]|\\q?quad(?![A-Za-z])|\\displaystyle", " "),
         (r"\\(?:left|right)(?![A-Za-z])", ""),
         (r"\{,\}|,\s*\\!\s*", ","),

@@ -20,6 +20,15 @@ _WORD = r"(?:options?|choices?|answers?|letters?|statements?)\s*:?\s*"
 _REASONS = r"because|since|as|so|which|with|for|due|given|where|that|meaning|i\.e\.|here"
 _LINKS = rf"{_REASONS}|is(?= (?:the )?(?:correct|right|best|true|most))"
 _OPENING = re.compile(r"[\s\"'“‘`*_$({\[\\]*(?:boxed|fbox)?[\s({\[]*")
+# A letter at the start that is more than the first of a word or an article: `B.`, `b)`, `B because`, `B is correct`.
+_ALONE = re.compile(
+    r"[\s\"'“‘`*_$({\[]*(?:[A-Za-z](?:[)\]}\"'”’`*_$]*\s*[.!]?\s*$|[)\]]|[.:](?!\w))"
+    r"|[A-Z](?:[)\]}\"'”’`*_$]*,?\s+(?:because|since|is(?= (?:the )?(?:correct|right|best))|[-–—]\s)"
+    r"|\s+\([^()]*\)\W*$))"
+)
+_LEAD = re.compile(
+    r"^\s*(?i:(?:so|thus|hence|therefore),?\s+)?(?i:(?:it|that)(?:['’]s|\s+is)\s+)?(?=[*_(\[]*[A-Z][)\]*_]*[.!]?\s*$)"
+)
 _CHOSEN = re.compile(
     r"\b(?:choose|pick|select|go with|going with)\s+(?:the\s+)?(?:option\s+|choice\s+|answer\s+)?", re.IGNORECASE
 )
@@ -93,10 +102,10 @@ def _at_start(line: str, allowed: str) -> tuple[str | None, str]:
     named = re.match(rf"\s*(?:{_WORD})", line, re.IGNORECASE)
     if named:
         return _read(line[named.end() :], allowed, True)
+    line = _LEAD.sub("", line)
     opening = _OPENING.match(line)
     bracketed = bool(opening and re.search(r"[({\[]", opening.group()))
-    alone = re.match(r"[\s\"'“‘`*_$({\[]*[A-Za-z](?:[)\]}\"'”’`*_$]*\s*$|[)\]]|[.:](?!\w))", line)
-    return _read(line, allowed, bracketed) if alone else (None, "")
+    return _read(line, allowed, bracketed) if _ALONE.match(line) else (None, "")
 
 
 def _read(text: str, allowed: str, marked: bool) -> tuple[str | None, str]:
@@ -112,7 +121,7 @@ def _read(text: str, allowed: str, marked: bool) -> tuple[str | None, str]:
     rest = closed.strip()
     if _several(rest, allowed) or denied(_clause(rest)) or re.match(r"\.\s*[A-Z]\.", closed):
         return None, ""
-    punctuated = bool(re.match(r"\s*(?:$|[.:](?!\w)|[,;—–](?!\w)|-\s)", closed))
+    punctuated = bool(re.match(r"\s*(?:$|[.:!](?![\w.])|\([^()]*\)\W*$|[,;—–](?!\w)|-\s)", closed))
     linked = bool(re.match(rf"\s+(?:{_LINKS})\b", closed, re.IGNORECASE))
     certain = punctuated or bracket or (linked and letter.isupper())
     if letter.islower() and not (bracket or not rest or re.match(r"[).:]", behind) or (marked and punctuated)):
@@ -125,7 +134,7 @@ def _several(rest: str, allowed: str) -> bool:
     other = rf"[\s(\[\"'*$\\{{]*(?:option|choice|answer)?\s*\(?[{allowed}](?![\w'’])(?!\s+[a-z])"
     return bool(
         re.match(rf"(?:[,;/&+-]|\s|\(|\bor\b|\band\b)*(?:,|/|&|\+|\bor\b|\band\b|-|;){other}", rest)
-        or re.match(r"(?:,\s*)?(?:or|as well as|together with|along with|in addition to|plus)\b", rest)
+        or re.match(r"\W*(?:or|as well as|together with|along with|in addition to|plus)\b", rest)
         or re.match(rf"\(?[{allowed}]\)?(?:\W|$)(?!\s*[a-z])", rest)
     )
 
@@ -139,7 +148,7 @@ def _lists_options(text: str, allowed: str) -> bool:
     return bool(
         (several and all(re.fullmatch(marked, line) for line in lines))
         or (several and all(re.fullmatch(rf"[\s(]*[{allowed}][\s).]*", line) for line in lines))
-        or re.match(rf"\s*\(?[{allowed}]\)\s[^\n]*\s\(?[{allowed}]\)\s", text)
+        or re.match(rf"\s*\(?[{allowed}][).:]\s[^\n]*\s\(?[{allowed}][).:]\s", text)
     )
 
 

@@ -23,7 +23,7 @@ TIMEOUT = 5.0  # seconds for one comparison
 _LONGEST = 300  # characters; longer than any gold answer of MATH
 _CACHED = 2**16
 _UNCERTAIN = re.compile(
-    r"[0-9]['’′]|;\s*(?:or\s+)?[-$]?[0-9]|(?<!\\):(?!=)|\\%|%|\\[lc]?dots(?![A-Za-z])|\.\.\.|…|[0-9]_\{?[0-9]"
+    r"[0-9]['’′]|;\s*(?:or\s+)?[-$]?[0-9]|(?<!\\):(?!=)|\\%|%|\\[lc]?dots(?![A-Za-z])|\.\.\.|…|[0-9]_\{?[0-9]|/[0-9]+[A-Za-z\\(]"
 )
 _PLAIN_WORD = r"(?!(?:sqrt|sin|cos|tan|log|inf|infinity|and)\b)[A-Za-z]{3,}"
 _PROSE = re.compile(rf"(?<=\s){_PLAIN_WORD}(?![A-Za-z(_^])|(?<![\\A-Za-z{{]){_PLAIN_WORD}(?=\s)|\b(?:is|of|isn)\b")

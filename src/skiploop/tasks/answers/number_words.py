@@ -14,13 +14,15 @@ _TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ni
 _SMALL = {word: value for value, word in enumerate(_ONES)}
 _SMALL |= {word: 20 + 10 * place for place, word in enumerate(_TENS)}
 SCALES = {
-    "hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12,
-    "lakh": 10**5, "crore": 10**7,
+    "hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12,
+    "quadrillion": 10**15, "quintillion": 10**18, "sextillion": 10**21, "dozen": 12, "lakh": 10**5, "crore": 10**7,
+    "mn": 10**6, "bn": 10**9, "tn": 10**12,
 }  # fmt: skip
 _PARTS = {
     "half": 2, "halves": 2, "third": 3, "thirds": 3, "quarter": 4, "quarters": 4, "fourth": 4, "fourths": 4,
     "fifth": 5, "fifths": 5, "sixth": 6, "sixths": 6, "eighth": 8, "eighths": 8, "tenth": 10, "tenths": 10,
 }  # fmt: skip
+_ORDINALS = frozenset(["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth"])
 WORDS = frozenset(_SMALL) | frozenset(SCALES) | {"half"}
 
 
@@ -40,6 +42,8 @@ def spelled_number(words: Sequence[str]) -> Spelled | None:
     if words[start] == "half":
         return Spelled(Fraction(1, 2), start + 1)
     count = start + _run(words[start:])
+    if count < len(words) and words[count - 1] in _TENS and words[count] in _ORDINALS:
+        return Spelled(None, count + 1)  # twenty-third, or twenty thirds
     value = _integer(words[start:count])
     part = _PARTS.get(words[count]) if count < len(words) else None
     if value is not None and part is not None:

@@ -93,7 +93,7 @@ def parse_number(text: str) -> Number | None:
     if quantity is None or quantity.number is None or quantity.first != start:
         return None
     brackets = "".join(word.before + word.after for word in words)
-    if re.search(r"[()\[\]<>!?,;:*]", brackets.rstrip(".")) or not harmless(words[quantity.end :]):
+    if re.search(r"[()\[\]<>!?,;:*_]", brackets.rstrip(".")) or not harmless(words[quantity.end :]):
         return None
     return quantity.number
 

@@ -14,11 +14,12 @@ from skiploop.tasks.answers.digits import plain_text
 from skiploop.tasks.answers.numeric import Number, Quantity, Word, harmless, quantities, words_of
 from skiploop.tasks.answers.units import CHANGING, word_set
 
-_ABBREVIATION = r"(?<!\bapprox)(?<!\bi\.e)(?<!\be\.g)(?<!\bvs)(?<!\bRs)(?<!\bNo)"
+_ABBREVIATION = r"(?<!\bapprox)(?<!\bi\.e)(?<!\be\.g)(?<!\bvs)(?<!\bRs)(?<!\bNo)(?<!\bneg)"
 SENTENCE_END = re.compile(rf"(?<=\S){_ABBREVIATION}(?:[.;?]|(?<![0-9])!)[.;!?]*(?=\s|$|[\"'”’)])")
 DENIAL = re.compile(
     r"\b(?:not|never|neither|nor|cannot|without|except|unless|doubt|wrong|incorrect|false|mistaken|unlikely|rather than"
-    r"|instead of|impossible|unknown|undefined"
+    r"|instead of|(?:anything|everything|all) but|worst|least likely|rules? out|ruled out|eliminate[sd]?"
+    r"|impossible|unknown|undefined"
     r"|too (?:small|large|big|low|high)|if (?:it|the answer|that|this|x) (?:is|was|were))\b|n['’]t\b|\bno\b(?! \d)",
     re.IGNORECASE,
 )
@@ -45,7 +46,12 @@ _LINKS = word_set(
 # What makes another number of the one before it, or a part of one.
 _CHANGED = re.compile(
     r"\b(?:with|and|leaving) (?:an? |the )?remainder\b|^r\d+\b|^(?:more|less|fewer|greater|smaller) than [a-z]\b"
+    r"|^per (?:mille|hundred|thousand|million)\b"
+    r"|^and (?:an? (?:bit|few|little)|up|over|under|more|change|some|counting|above|below|odd)\b"
+    r"|^to the (?:power|square|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|nth|[0-9]+[a-z]*)\b"
+    r"|^(?:under|short|behind|in debt|in the red)$|^fails?\b"
 )
+_LESS_THAN_NOTHING = re.compile(r"\b(?:loss|deficit|shortfall|debt) of$|\bas (?:many|few|much|little|high|low) as$")
 _LONGEST = 2000  # characters of a sentence; one that is longer comes from a model that loops
 _REASON = re.compile(r"\b(?:because|since)\b")
 _VARIABLES = re.compile(r"\b[A-Za-z]\s*=[^=]*?(?:\band\b|\bor\b|[,;])[\s$]*[A-Za-z]\s*=")
@@ -173,7 +179,8 @@ def _spoils(before: Sequence[Word], *, first: bool) -> bool:
                 return True
             break
     says = [word.says or word.written or word.before + word.after for word in clause]
-    if denied(" ".join(says)) or {"or", "either", "neither", "between"} & set(says):
+    said = " ".join(says)
+    if denied(said) or _LESS_THAN_NOTHING.search(said) or {"or", "either", "neither", "between"} & set(says):
         return True
     if not says:
         return not first and clause is before
@@ -194,12 +201,12 @@ def _denies(after: Sequence[Word], last: Word) -> bool:
         if word.after.strip("*_").startswith((",", ";", ":")):
             break
     head = clause[:1] if clause and clause[0] not in _LINKS else []
-    single = bool(head) and len(head[0]) == 1 and head[0] not in "ai&–"
+    single = bool(head) and ((len(head[0]) == 1 and head[0] not in "ai&–") or re.search("[0-9]", head[0]) is not None)
     symbol = bool(head) and not head[0][0].isalnum() and head[0] not in ("&", "–", "(", ")")
     upto = next((at for at, word in enumerate(clause) if word in _LINKS), len(clause))
     said = " ".join(clause)
     changed = any(word in CHANGING for word in clause[:upto]) or "or" in clause
-    verb = re.search(r"\b(?:is|are|was|be|seems?|looks?|can|cannot|could|may|does|did|would)\b.*", said)
+    verb = re.search(r"\b(?:[a-z]+n['’]t|is|are|was|be|seems?|looks?|can|cannot|could|may|does|did|would)\b.*", said)
     changed = changed or bool(_CHANGED.search(said))
     return single or symbol or changed or bool(clause[:1] == ["not"]) or bool(verb and denied(verb.group()))
 

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import re
 
-_NAMES = r"(?:[a-z]+:)?(?:think|thinking|thought|thoughts|reason|reasoning|reflection|scratchpad|analysis|cot)"
-_OPEN = rf"<\s*{_NAMES}(?:\s[^<>]*)?>|\[{_NAMES}\]|◁{_NAMES}▷|<\|(?:begin_of_thought|START_THINKING)\|>"
-_CLOSE = rf"<\s*/\s*{_NAMES}\s*>|\[/{_NAMES}\]|◁/{_NAMES}▷|<\|(?:end_of_thought|END_THINKING)\|>"
+_NAMES = (
+    r"(?:[\w-]+[:_-])?(?:think|thinking|thought|thoughts|reason|reasons|reasoning|reflection|reflections|reflect|scratch"
+    r"|scratchpad|analysis|cot|monologue|rationale|deliberation|internal|draft|plan|planning)"
+)
+_OPEN = (
+    rf"<\s*{_NAMES}(?:\s[^<>]*)?>|\[{_NAMES}\]|◁{_NAMES}▷|<\|{_NAMES}\|>|<unused94>"
+    r"|<\|(?:begin_of_thought|START_THINKING)\|>"
+)
+_CLOSE = (
+    rf"<\s*/\s*{_NAMES}\s*>|\[/{_NAMES}\]|◁/{_NAMES}▷|<\|/{_NAMES}\|>|<unused95>"
+    r"|<\|(?:end_of_thought|END_THINKING)\|>"
+)
 _TAG = re.compile(rf"(?P<open>{_OPEN})|(?P<close>{_CLOSE})", re.IGNORECASE)
 # Channels: <|channel|>analysis<|message|>... <|channel|>final<|message|>answer<|return|>, or <|channel>thought ...
 _CHANNEL = re.compile(
@@ -19,11 +28,14 @@ _BARE_CHANNEL = re.compile(
 )
 _TAKEN_BACK = re.compile(
     r"(?:^|(?<=[.!?\n]))[\s\"'*]*(?:(?:oh|no|hmm|but|ah)\b[,. ]*)?"
-    r"(?:(?:wait|hold on|scratch that|correction|oops|my mistake)\b\s*[,.:!…—-]|actually,? (?:no|that|this|it)\b)"
+    r"(?:(?:wait|hold on|scratch that|correction|oops|my mistake)\b\s*[,.:!…—-]|actually,? (?:no|that|this|it)\b"
+    r"|(?:edit|update|sorry|apologies)\s*[,:])"
+    r"|(?<=[.!?\n…])[\s\"'*]*no,\s+(?=(?:it|that|the answer)\b|[-$(\\]*[0-9])|\b(?:i mean|make that|or rather)\b"
     r"|\b(?:that|this|it)(?:['’]s| is| was) (?:(?:not|n['’]t) (?:right|correct|the answer)|wrong|incorrect|a mistake)\b"
     r"|\b(?:that|this|it) (?:isn|wasn)['’]t (?:right|correct|the answer)\b",
     re.IGNORECASE,
 )
+_END_OF_SENTENCE = re.compile(r"^\s*[.,;:!?]+(?=\s)")
 
 
 def after_reasoning(text: str) -> str:
@@ -51,7 +63,7 @@ def final_part(text: str) -> str:
     """
     text = after_reasoning(text)
     taken_back = list(_TAKEN_BACK.finditer(text))
-    return text[taken_back[-1].end() :] if taken_back else text
+    return _END_OF_SENTENCE.sub("", text[taken_back[-1].end() :]) if taken_back else text
 
 
 def _final_channel(text: str, channels: list[re.Match[str]]) -> str:

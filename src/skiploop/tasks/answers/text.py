@@ -46,6 +46,7 @@ _MATH = re.compile(r"\$\$([^$]+)\$\$|\$([^$]+)\$|\\\(((?:(?!\\\().)+?)\\\)|\\\[(
 _JOINED = re.compile(r"\s*(?:,|;|,?\s*(?:and|or))\s*|\s*", re.IGNORECASE)
 _DROPPED = "\"'`“”‘’"
 _SPACED = re.compile(r"[()\[\]{},;!?*_]|(?<![0-9])[:](?![0-9])|-(?![0-9])|\.(?![0-9])|(?<=[0-9]):(?![0-9])")
+_TRAILING_OFF = re.compile(r"(?<=[0-9])\s*\.{2,}")  # 0.333... isn't 0.333, and its dots end no sentence
 _WORDS = re.compile(r"[^\W\d_]{2,}(?:[\s'’-]+[^\W\d_]+)*\.?")
 
 
@@ -151,6 +152,7 @@ def cut_at_label(text: str, label: str) -> str:
 
 def _final_number(text: str) -> Number | str | None:
     """Return the answer as a Number, or as text where what is given isn't a number, or None."""
+    text = _TRAILING_OFF.sub("…", text)
     for mark in marks(text):
         if mark.enclosed:
             return parse_number(mark.content) or mark.content

@@ -61,7 +61,8 @@ UNITS = {name: unit for unit, names in _NAMES.items() for name in names.split()}
 _LETTERS = frozenset(name for name in UNITS if len(name) == 1 and name.isalpha())
 # A number with one of these behind it is another number, or none.
 CHANGING = word_set(
-    "squared cubed doubled tripled halved lakhs crores "
+    "squared cubed doubled tripled halved lakhs crores mille ppm ppb bps basis score scores grand mil googol myriad "
+    "tens gazillion zillion bajillion kilo mega giga tera milli micro nano hundredweight repeating recurring periodic "
     "factorial pi π tau sqrt root power exponent log ln exp sin cos tan sec csc cot arcsin arccos "
     "arctan cis det lcm gcd mod modulo base remainder r choose hundreds thousands millions billions trillions dozens "
     "gross tenth tenths hundredth hundredths thousandth thousandths millionth millionths half halves third thirds "
@@ -84,7 +85,8 @@ def known_unit(words: Sequence[str], *, letters: bool = True) -> tuple[str, int]
         found = known_unit(words[1:2], letters=letters)
         return None if found is None else (_power(found[0], _POWERS[head]), 2)
     match = _POWERED.fullmatch(head)
-    if match is None or match["name"] not in UNITS or (match["name"] in _LETTERS and not letters):
+    capital = len(words[0]) == 1 and words[0] not in ("l", "L") and words[0].isupper() if words else False
+    if match is None or capital or match["name"] not in UNITS or (match["name"] in _LETTERS and not letters):
         return None
     unit = _power(UNITS[match["name"]], int(match["power"] or 1))
     if len(words) > 1 and words[1].casefold() in ("squared", "cubed"):
