@@ -9,19 +9,26 @@ from pathlib import Path
 import pytest
 
 from skiploop import search
-from skiploop.engine.request import Result
+from skiploop.engine.request import Request, Result
 from skiploop.storage.files import Line
+from skiploop.studies import guide as guide_module
 from skiploop.studies.arms import Arm
 from skiploop.studies.execution import Execution
 from skiploop.studies.guide import guide_of, guided_reward
 from skiploop.testing.fakes import FakeModel, FakeRunner, digest, fake_task, options
 
-SCORINGS = ("verbatim", "choice")
+SCORINGS = ("verbatim", "choice", "exact")
 
 
 def lines(out: Path) -> list[Line]:
     found = map(json.loads, (out / "journal.jsonl").read_text().splitlines())
     return [line for line in found if "reward" in line]
+
+
+@pytest.fixture
+def short_texts_pay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The texts of fakes are short; that they are guided isn't worth its cost but is the same code."""
+    monkeypatch.setattr(guide_module, "LONG", 8)
 
 
 def test_no_guide_makes_a_wrong_answer_a_right_one() -> None:
@@ -37,6 +44,7 @@ def test_the_guide_of_options_is_the_share_of_the_wanted_one() -> None:
     assert guide_of(task, task.examples[0], broken) == 0.0
 
 
+@pytest.mark.usefixtures("short_texts_pay")
 @pytest.mark.parametrize("scoring", SCORINGS)
 def test_verdicts_and_guides_stay_apart(scoring: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[str, float, float | None]] = []
@@ -56,6 +64,8 @@ def test_verdicts_and_guides_stay_apart(scoring: str, tmp_path: Path, monkeypatc
     )
     found = [line for line in lines(tmp_path / "s") if line["arm"] != "identity"]
     assert {line["reward"] for line in found} <= {0.0, 1.0}
+    if scoring == "exact":  # a pass of its own, which peers and right texts don't take
+        found = [line for line in found if line["arm"] in ("search", "control") and line["reward"] < 1]
     assert all(0 <= line["guide"] <= 1 for line in found)
     assert len({line["guide"] for line in found}) > 20
     assert all(guide is not None for name, reward, guide in told if name in ("search", "control") and reward < 1)
@@ -71,6 +81,7 @@ def test_the_control_is_guided_to_its_wrong_answer(tmp_path: Path) -> None:
         assert line["guide"] == pytest.approx(math.exp(nats / (len(line["target"]) + 1)), abs=1e-5)
 
 
+@pytest.mark.usefixtures("short_texts_pay")
 @pytest.mark.parametrize("scoring", SCORINGS)
 def test_a_resumed_study_tells_the_same_guides(scoring: str, tmp_path: Path) -> None:
     def run(name: str) -> bytes:
@@ -100,3 +111,30 @@ def test_the_paper_and_none_are_told_verdicts_alone(searcher: str, guide: str, t
         **options(searcher=searcher, guide=guide),
     )
     assert not any("guide" in line or "other_guide" in line for line in lines(tmp_path))
+
+
+def passes_of_texts(out: Path, searcher: str) -> list[Request]:
+    runner = FakeRunner()
+    search(FakeModel(), fake_task(10, "exact"), out=out, execution=Execution(runner), **options(searcher=searcher))
+    return [request for call in runner.calls for request in call if request.continuations]
+
+
+def test_a_short_text_takes_no_further_pass(tmp_path: Path) -> None:
+    assert not passes_of_texts(tmp_path, "gp")
+    assert not any("guide" in line or "other_guide" in line for line in lines(tmp_path))
+
+
+@pytest.mark.usefixtures("short_texts_pay")
+def test_a_text_is_guided_once_where_it_is_wrong_and_for_those_who_learn(tmp_path: Path) -> None:
+    passes = passes_of_texts(tmp_path, "gp")
+    keys = [(each.prompt, each.chain.layers, each.continuations) for each in passes]
+    assert len(set(keys)) == len(keys) > 100
+    wrong = [line for line in lines(tmp_path) if line["reward"] < 1]
+    learning = [line for line in wrong if line["arm"] in ("search", "control")]
+    assert all("guide" in line for line in learning)
+    assert len(keys) <= len(learning) + sum(line["arm"] == "identity" for line in wrong) * 2
+
+
+@pytest.mark.usefixtures("short_texts_pay")
+def test_who_learns_nothing_takes_no_pass(tmp_path: Path) -> None:
+    assert not passes_of_texts(tmp_path, "cola")

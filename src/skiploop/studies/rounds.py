@@ -23,7 +23,7 @@ from skiploop.errors import InvalidInput
 from skiploop.spaces.space import Space
 from skiploop.storage.files import Line
 from skiploop.storage.journal import Journal
-from skiploop.studies.arms import GOLD, Arm, InputState, Outcome
+from skiploop.studies.arms import GOLD, PEERS, Arm, InputState, Outcome
 from skiploop.studies.clock import Clock
 from skiploop.studies.evaluation import (
     check_scores,
@@ -34,7 +34,7 @@ from skiploop.studies.evaluation import (
     shown_verdict,
     wrong_target,
 )
-from skiploop.studies.guide import guide_of
+from skiploop.studies.guide import guide_of, guide_request
 from skiploop.studies.lines import problem
 from skiploop.studies.progress import Progress
 from skiploop.studies.settings import StudySettings
@@ -182,22 +182,27 @@ class Rounds:
     def _guide_identities(self, asks: list[Ask], lines: list[Line], results: Sequence[Result]) -> None:
         """Notes in the lines how near a wrong identity came to the right answer and to the control's.
 
-        Its own answer is generated where texts are judged, so it takes a forced pass for each of the two.
+        Its own answer was generated where texts are judged, so it takes a forced pass for each of the two.
         """
         wrong = [each for each in zip(asks, lines, results, strict=True) if each[1]["reward"] < 1]
         wanted = [
-            (ask, line, name, target, result)
+            (line, name, target, self._identity_guide(target, ask.chain, result))
             for ask, line, result in wrong
             for name, target in (("guide", ask.state.example), ("other_guide", self._control_target(ask.state, line)))
             if target is not None
         ]
-        found = [result for *_, result in wanted]
-        if self._task.verbatim:
-            found = self._runner.run([request(self._task, each[3], each[0].chain, guided=True) for each in wanted])
-        for (_, line, name, target, _), result in zip(wanted, found, strict=True):
-            guide = guide_of(self._task, target, result)
+        passes = [source for *_, source in wanted if isinstance(source, Request)]
+        answers = iter(self._runner.run(passes) if passes else ())
+        for line, name, target, source in wanted:
+            guide = guide_of(self._task, target, next(answers) if isinstance(source, Request) else source)
             if guide is not None:
                 line[name] = guide
+
+    def _identity_guide(self, target: Example, chain: Chain, result: Result) -> Request | Result:
+        """What says how near it came: the result of its evaluation, or a pass of its own."""
+        if self._task.verbatim:
+            return request(self._task, target, chain, guided=True)
+        return guide_request(self._task, target, chain) or result
 
     def _control_target(self, state: InputState, line: Line) -> Example | None:
         """What the control aims at, given the line of the identity; None where that is right."""
@@ -205,6 +210,8 @@ class Rounds:
 
     def _chain_lines(self, number: int, asks: list[Ask]) -> list[Line]:
         self._execute(asks)
+        if self._settings.search.guided:
+            self._guide_texts(asks)
         lines = []
         for ask in asks:
             known = ask.state.memo[ask.chain.layers]
@@ -236,6 +243,25 @@ class Rounds:
         results = self._runner.run([wanted for _, wanted in missing.values()])
         for (ask, _), result in zip(missing.values(), results, strict=True):
             ask.state.remember(ask.chain, outcome(self._task, ask.state, ask.target, result))
+
+    def _guide_texts(self, asks: list[Ask]) -> None:
+        """How near wrong texts came, for the arms that learn: a forced pass of each, where it pays."""
+        missing: dict[tuple[str, tuple[int, ...], int], tuple[Ask, Example, Request]] = {}
+        for ask in asks:
+            known, target = ask.state.memo[ask.chain.layers], ask.state.targets[ask.target]
+            reward = known.rewards[ask.target]
+            if ask.arm is None or ask.arm.name in PEERS or target is None or reward is None or reward >= 1:
+                continue
+            wanted = guide_request(self._task, target, ask.chain)
+            if wanted is not None and known.guides[ask.target] is None:
+                missing[ask.state.example.id, ask.chain.layers, ask.target] = (ask, target, wanted)
+        if not missing:
+            return
+        results = self._runner.run([wanted for *_, wanted in missing.values()])
+        for (ask, target, _), result in zip(missing.values(), results, strict=True):
+            near = guide_of(self._task, target, result)
+            guides = (near, None) if ask.target == GOLD else (None, near)
+            ask.state.remember(ask.chain, Outcome((None, None), None, guides))
 
     def _tell(self, ask: Ask, line: Line) -> None:
         if ask.arm is not None:

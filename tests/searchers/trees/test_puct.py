@@ -59,6 +59,19 @@ def test_a_child_is_selected_by_alphazeros_rule() -> None:
     assert best is not None and bounds[str(best.chain)] == pytest.approx(max(bounds.values()))
 
 
+def test_a_stretched_search_goes_by_differences_of_rewards_however_small_they_are() -> None:
+    """As in MuZero; the guides of wrong answers may differ by hundredths only."""
+    asked: list[list[Chain]] = []
+    for low, width in ((0.0, 1.0), (0.25, 0.0078125)):
+        searcher = PuctSearcher(make_space("cola", 6), settings=PuctSettings(widening=3.0, stretch=1))
+        asked.append([])
+        for _ in range(80):
+            (chain,) = searcher.ask(1)
+            asked[-1].append(chain)
+            searcher.tell(chain, low + width * planted(chain))
+    assert asked[0] == asked[1]
+
+
 def _shares(space: Any) -> list[float]:
     weights = [1 / (1 + abs(len(child) - 6)) for child in space.children(space.identity)]
     return [weight / sum(weights) for weight in weights]

@@ -27,14 +27,16 @@ from skiploop.searchers.base import LearningSearcher
 from skiploop.searchers.samplers.moves import propose
 from skiploop.searchers.samplers.nearby import NearbySearcher
 from skiploop.searchers.surrogates.codes import Codes, Floats, Layers, coded, distances
-from skiploop.searchers.surrogates.posterior import Posterior, expected_improvement, log_likelihood
+from skiploop.searchers.surrogates.posterior import NOISE, Posterior, expected_improvement, kernel, log_likelihood
 from skiploop.spaces.space import Space
 from skiploop.validate import numbers
 
 _LISTED = 2048  # chains of a space that is small enough to consider all of them
 _SCALES = (1.0, 2.0, 4.0, 8.0, 16.0)
+_NOISES = (NOISE, 0.03, 0.1, 0.3)  # of graded rewards, which a chain's code explains only in part
 _REFIT = 8  # rewards between two fits; more when many are known, as each then says less
 _BELIEVED = 32  # with more chains pending, what is believed of them outweighs what is known
+_FRESH = 0.2  # share of the candidates that are made anew for a fit where rewards are graded
 _MOST = 192  # rewards that a fit looks at, the best and the latest: its cost grows with their square
 
 
@@ -63,15 +65,17 @@ class _Fit:
     """The process as it was last fitted, and what it says of the candidates."""
 
     posterior: Posterior
-    rows: list[Layers]
+    rows: dict[Layers, int]  # their places
+    rewards: Floats  # [room], of the rows; NaN where unknown
     row_codes: Codes  # [room, K], the first of the two codes, filled up to the number of rows
     columns: list[Layers]
-    column_codes: Codes  # [m, K], the second
+    column_codes: tuple[Codes, Codes]  # [m, K]
     place: dict[Layers, int]  # of each column
     open: Floats  # [m]: 0, or -inf where the candidate is known
     depths: Floats  # [m]
     told: int  # rewards known when it was fitted
     best: float  # reward, then
+    scores: Floats | None = None  # of the candidates, by the last ask
 
 
 class GPSearcher(LearningSearcher[GPSettings]):
@@ -92,6 +96,7 @@ class GPSearcher(LearningSearcher[GPSettings]):
         self._turns: dict[Layers, int] = {}  # when a chain was asked, or first seen: the order of tells must not matter
         self._unasked: list[Layers] = []  # told without having been asked, since the last ask
         self._fit: _Fit | None = None
+        self._best_at = np.full(space.max_length, -math.inf)  # for 1..max_length slots: the best reward of such chains
 
     def _prepare(self, wanted: int) -> None:
         if self._unasked and wanted:
@@ -111,6 +116,9 @@ class GPSearcher(LearningSearcher[GPSettings]):
             self._unasked.append(chain.layers)
         self._pending.discard(chain.layers)
         self._nearby.tell(chain, reward)
+        self._best_at[len(chain) - 1] = max(self._best_at[len(chain) - 1], reward)
+        if self._fit is not None and chain.layers in self._fit.rows:
+            self._fit.rewards[self._fit.rows[chain.layers]] = reward
 
     def _next(self) -> Layers | None:
         """The next chain; None where all are known."""
@@ -132,68 +140,78 @@ class GPSearcher(LearningSearcher[GPSettings]):
 
     def _is_stale(self, fit: _Fit) -> bool:
         enough = len(self._rewards) - fit.told >= max(_REFIT, fit.told // 8)
-        return enough or fit.posterior.full or max(self._rewards.values()) > fit.best
+        # A better one of many grades is told every other time, and says less than the first right one of two.
+        surprised = not self._graded and max(self._rewards.values()) > fit.best
+        return enough or surprised or fit.posterior.full
+
+    @property
+    def _graded(self) -> bool:
+        """Whether rewards say more than right and wrong."""
+        return len(set(self._rewards.values())) > 2
 
     def _best_by_depth(self) -> Floats:
         """For 1..max_length slots: the best reward of chains with at most that many, else the lowest reward of all."""
-        found = np.full(self.space.max_length, min(self._rewards.values()))
-        for layers, reward in self._rewards.items():
-            found[len(layers) - 1] = max(found[len(layers) - 1], reward)
-        best: Floats = np.maximum.accumulate(found)
+        lowest = min(self._rewards.values())
+        best: Floats = np.maximum(np.maximum.accumulate(self._best_at), lowest)
         return best
 
     def _refitted(self) -> _Fit:
         rows, columns = self._remembered(), self._candidates()
-        (first, second), (_, across) = coded(rows, self.space.num_layers), coded(columns, self.space.num_layers)
-        between = distances(first, second)
-        told = np.array([layers in self._rewards for layers in rows])
-        targets = self._standard([self._rewards[layers] for layers in rows if layers in self._rewards])
-        mine = between[np.ix_(told, told)]
-        scale = max(_SCALES, key=lambda scale: log_likelihood(mine, scale, targets))
+        (first, second), codes = coded(rows, self.space.num_layers), coded(columns, self.space.num_layers)
+        between, across = distances(first, second), distances(first, codes[1])
+        rewards = np.array([self._rewards.get(layers, math.nan) for layers in rows])
+        told = ~np.isnan(rewards)
+        scale, noise = self._likeliest(between[np.ix_(told, told)], _standard(rewards[told]))
         room = _BELIEVED + max(_REFIT, len(self._rewards) // 8)
         return _Fit(
-            Posterior(between, distances(first, across), scale, room), rows,
-            np.concatenate([first, np.zeros((room, first.shape[1]), np.float32)]), columns, across,
+            Posterior(between, across, scale, room, noise),
+            {layers: place for place, layers in enumerate(rows)}, np.append(rewards, np.full(room, math.nan)),
+            np.concatenate([first, np.zeros((room, first.shape[1]), np.float32)]), columns, codes,
             {layers: place for place, layers in enumerate(columns)}, np.zeros(len(columns)),
             np.array([len(layers) for layers in columns]), len(self._rewards), max(self._rewards.values()),
         )  # fmt: skip
 
+    def _likeliest(self, apart: Floats, targets: Floats) -> tuple[float, float]:
+        """The scale and the noise under which the targets are most likely, of the few that are tried."""
+        start = _NOISES[1] if self._graded else NOISE
+        covariances = {scale: kernel(apart, scale) for scale in _SCALES}
+        scale = max(_SCALES, key=lambda scale: log_likelihood(covariances[scale], targets, start))
+        if not self._graded:
+            return scale, NOISE
+        return scale, max(_NOISES, key=lambda noise: log_likelihood(covariances[scale], targets, noise))
+
     def _add_row(self, fit: _Fit, layers: Layers) -> None:
-        if layers in fit.place:
-            fit.open[fit.place[layers]] = -math.inf
+        place = fit.place.get(layers)
+        if place is not None:
+            fit.open[place] = -math.inf
         if fit.posterior.full:
             self._fit = None
             return
-        first, second = coded([layers], self.space.num_layers)
+        first, second = (
+            coded([layers], self.space.num_layers)
+            if place is None
+            else (fit.column_codes[0][place : place + 1], fit.column_codes[1][place : place + 1])
+        )
         count = fit.posterior.count
-        before, across = distances(fit.row_codes[:count], second), distances(first, fit.column_codes)
+        before, across = distances(fit.row_codes[:count], second), distances(first, fit.column_codes[1])
         fit.posterior.add(before[:, 0], across[0])
         fit.row_codes[count] = first[0]
-        fit.rows.append(layers)
+        fit.rows[layers] = count
 
     def _most_promising(self, fit: _Fit) -> Layers | None:
         """The candidate that is worth most; None where all are known."""
         if not len(fit.open) or fit.open.max() < 0:
             return None
-        rewards = np.array([self._rewards.get(layers, math.nan) for layers in fit.rows])
+        rewards = fit.rewards[: fit.posterior.count]
         known = rewards[~np.isnan(rewards)]
         center, spread = float(known.mean()), max(float(known.std()), 1e-3)
-        mean = fit.posterior.mean((rewards - center) / spread)
-        deviation = fit.posterior.deviation()
+        mean, deviation = fit.posterior.mean((rewards - center) / spread), fit.posterior.deviation()
         goals = (self._best_by_depth() - center) / spread
         scores = expected_improvement(mean, deviation, goals[-1] + self.settings.improvement / spread)
         if self.settings.front:
-            for depth, goal in enumerate(goals, 1):
-                short = fit.depths <= depth
-                gain = expected_improvement(mean[short], deviation[short], goal)
-                scores[short] += self.settings.front / len(goals) * gain
+            scores += self.settings.front * _front_gain(fit.depths, mean, deviation, goals)
+        fit.scores = scores
         return fit.columns[int(np.argmax(scores + fit.open))]
-
-    @staticmethod
-    def _standard(rewards: list[float]) -> Floats:
-        values = np.array(rewards)
-        found: Floats = (values - values.mean()) / max(float(values.std()), 1e-3)
-        return found
 
     def _remembered(self) -> list[Layers]:
         """The chains that the process is fitted to, the pending ones among them, by when they were asked."""
@@ -210,15 +228,22 @@ class GPSearcher(LearningSearcher[GPSettings]):
             return [chain.layers for chain in self.space.enumerate() if chain.layers not in self._seen]
         # Ties in any order would depend on the order of tells within a batch.
         best = sorted(self._rewards, key=lambda layers: (-self._rewards[layers], len(layers), layers))[:8]
-        found: dict[Layers, None] = {}
-        wanted = self.settings.candidates
-        for _ in range(wanted * 2):
-            if len(found) >= wanted:
+        found = dict.fromkeys(self._kept())
+        for _ in range(2 * (self.settings.candidates - len(found))):
+            if len(found) == self.settings.candidates:
                 break
             near_best = self._rng.random() < 0.5
             start = best[int(len(best) * self._rng.random() ** 2)] if near_best else self.space.identity.layers
             found[self._moved(start, 0.3 if near_best else 0.5)] = None
         return [layers for layers in found if layers not in self._seen]
+
+    def _kept(self) -> list[Layers]:
+        """The best candidates of the last fit, where rewards are graded: it takes time to make them."""
+        if self._fit is None or self._fit.scores is None or not self._graded:
+            return []
+        order = np.argsort(-self._fit.scores, kind="stable").tolist()
+        unknown = [self._fit.columns[at] for at in order if self._fit.columns[at] not in self._seen]
+        return unknown[: int(self.settings.candidates * (1 - _FRESH))]
 
     def _moved(self, layers: Layers, more: float) -> Layers:
         """After one small move, and a further one after each with probability `more`."""
@@ -226,3 +251,26 @@ class GPSearcher(LearningSearcher[GPSettings]):
             layers = propose(self.space, layers, self._rng)[0]
             if self._rng.random() >= more:
                 return layers
+
+
+def _standard(rewards: Floats) -> Floats:
+    """With mean 0 and variance 1."""
+    found: Floats = (rewards - rewards.mean()) / max(float(rewards.std()), 1e-3)
+    return found
+
+
+def _front_gain(depths: Floats, mean: Floats, deviation: Floats, goals: Floats) -> Floats:
+    """The mean over depths e of the EI of `goals[e - 1]`, for candidates no deeper than e.
+
+    Args:
+        depths: of the candidates, [m].
+        mean: of their rewards, [m].
+        deviation: of their rewards, [m].
+        goals: by depth, from 1 on; they never fall.
+    """
+    levels, first = np.unique(goals, return_index=True)
+    last = np.append(first[1:], len(goals))  # a level's depths are first + 1 to last
+    counts = np.clip(last[:, None] - np.maximum(first[:, None], depths - 1), 0, None)
+    gains = expected_improvement(mean, deviation, levels[:, None])
+    found: Floats = (counts * gains).sum(axis=0) / len(goals)
+    return found

@@ -5,7 +5,7 @@ the rows, and H = R^-1 K(rows, columns), the posterior at the columns is
 
     mean = H' z   with R z = targets,        variance = 1 - (sum of squares of each column of H),
 
-and a further row appends one to R, to z and to H: a refit costs n^2 m, a further row n m (Rasmussen and
+and a further row appends one to R, to R^-1, to z and to H: a refit costs n^2 m, a further row n m (Rasmussen and
 Williams, 2006, algorithm 2.1 and appendix A.3). A row whose target isn't known yet is believed to come out as expected
 ("kriging believer", Ginsbourger et al. 2010): that is z = 0 there, whatever the targets of the others are.
 """
@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-_NOISE = 1e-3  # variance, relative to the targets' own
+NOISE = 1e-3
+"""Variance of a target by itself, relative to the targets' own: for what is right or wrong, which repeats exactly."""
 
 
 def kernel(distances: Floats, scale: float) -> Floats:
@@ -28,9 +29,9 @@ def kernel(distances: Floats, scale: float) -> Floats:
     return found
 
 
-def log_likelihood(distances: Floats, scale: float, targets: Floats) -> float:
-    """Of standardised targets, up to a constant."""
-    lower = _root(kernel(distances, scale))
+def log_likelihood(covariance: Floats, targets: Floats, noise: float = NOISE) -> float:
+    """Of standardised targets with this covariance, [n, n], before the noise; up to a constant."""
+    lower = _root(covariance, noise)
     z = np.linalg.solve(lower, targets)
     return -0.5 * float(z @ z) - float(np.log(np.diag(lower)).sum())
 
@@ -43,16 +44,19 @@ class Posterior:
         across: their distances from the columns, [n, m].
         scale: of the kernel.
         room: rows that are appended later, at most.
+        noise: variance of a target by itself.
     """
 
-    def __init__(self, rows: Floats, across: Floats, scale: float, room: int) -> None:
+    def __init__(self, rows: Floats, across: Floats, scale: float, room: int, noise: float = NOISE) -> None:
         count, columns = across.shape
-        self.scale = scale
+        self.scale, self.noise = scale, noise
         self.count = count
         self._lower = np.zeros((count + room, count + room))  # R
+        self._inverse = np.zeros((count + room, count + room))  # of R; numpy has no triangular solver
         self._half = np.zeros((count + room, columns))  # H
-        self._lower[:count, :count] = _root(kernel(rows, scale))
-        self._half[:count] = np.linalg.solve(self._lower[:count, :count], kernel(across, scale))
+        lower = self._lower[:count, :count] = _root(kernel(rows, scale), noise)
+        self._inverse[:count, :count] = np.tril(np.linalg.inv(lower))
+        self._half[:count] = np.linalg.solve(lower, kernel(across, scale))
         self._explained = (self._half[:count] ** 2).sum(axis=0)
 
     @property
@@ -63,17 +67,21 @@ class Posterior:
     def add(self, row: Floats, across: Floats) -> None:
         """Appends a row, given its distances from the rows, [n], and from the columns, [m]."""
         n = self.count
-        root = _forward(self._lower[:n, :n], kernel(row, self.scale))
-        rest = math.sqrt(max(1.0 + _NOISE - float(root @ root), _NOISE))
+        root = self._inverse[:n, :n] @ kernel(row, self.scale)
+        rest = math.sqrt(max(1.0 + self.noise - float(root @ root), self.noise))
         self._lower[n, :n], self._lower[n, n] = root, rest
+        self._inverse[n, :n], self._inverse[n, n] = -(root @ self._inverse[:n, :n]) / rest, 1 / rest
         self._half[n] = (kernel(across, self.scale) - root @ self._half[:n]) / rest
         self._explained += self._half[n] ** 2
         self.count += 1
 
     def mean(self, targets: Floats) -> Floats:
         """At the columns, [m]; NaN among the targets, [n], stands for one that isn't known yet."""
+        unknown = np.isnan(targets)
+        known = int(unknown.argmax()) if unknown.any() else self.count  # how many are before the first unknown one
         z = np.zeros(self.count)
-        for n, target in enumerate(targets.tolist()):
+        z[:known] = self._inverse[:known, :known] @ targets[:known]
+        for n, target in enumerate(targets[known:].tolist(), known):
             if target == target:
                 z[n] = (target - self._lower[n, :n] @ z[:n]) / self._lower[n, n]
         found: Floats = z @ self._half[: self.count]
@@ -85,7 +93,7 @@ class Posterior:
         return found
 
 
-def expected_improvement(mean: Floats, deviation: Floats, goal: float) -> Floats:
+def expected_improvement(mean: Floats, deviation: Floats, goal: float | Floats) -> Floats:
     """By how much a normal variable exceeds the goal, on average (Jones, Schonlau and Welch 1998)."""
     z = (mean - goal) / deviation
     density = np.exp(-0.5 * z**2) / math.sqrt(2 * math.pi)
@@ -102,15 +110,7 @@ def normal_cdf(z: Floats) -> Floats:
     return found
 
 
-def _root(covariance: Floats) -> Floats:
+def _root(covariance: Floats, noise: float) -> Floats:
     """The lower triangle whose square the noisy covariance is."""
-    found: Floats = np.linalg.cholesky(covariance + _NOISE * np.eye(len(covariance))).astype(np.float64)
-    return found
-
-
-def _forward(lower: Floats, target: Floats) -> Floats:
-    """Solves lower @ x = target; numpy has no triangular solver, and its general one costs n^3."""
-    found = np.zeros(len(target))
-    for n, value in enumerate(target.tolist()):
-        found[n] = (value - lower[n, :n] @ found[:n]) / lower[n, n]
+    found: Floats = np.linalg.cholesky(covariance + noise * np.eye(len(covariance))).astype(np.float64)
     return found

@@ -4,9 +4,13 @@ The child of a node P is selected by
 
     Q(child) + c * P(edit) * sqrt(V) / (1 + v)                   (AlphaGo Zero, Methods, "Select")
 
-with V the visits of the node, v those of the child. The priors come from a router, a surrogate or another function
-of (chain, children); without one, edits that change few slots are preferred mildly. Nodes widen by descending
-prior, so a good prior decides what is explored at all, and is read once for each node.
+with V the visits of the node, v those of the child. The priors come from a router, a surrogate or another function of
+(chain, children); without one, edits that change few slots are preferred mildly. Nodes widen by descending prior, so
+a good prior decides what is explored at all, and is read once for each node.
+
+With `stretch=1`, Q is stretched between the lowest and the highest reward told so far, (Q - low) / (high - low), as in
+MuZero (arXiv 1911.08265, appendix B): c is for values that fill [0, 1], and guides of wrong answers may differ by
+hundredths. 1 and 0 need no stretching.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from skiploop.chains.chain import Chain
 from skiploop.chains.edits import Edit, edited
@@ -31,11 +36,15 @@ class PuctSettings(ValueSettings):
 
     Attributes:
         random_child: probability at each node to take the next unexplored child although it is as wide as allowed.
-        exploration: c of the PUCT term, for rewards in [0, 1].
+        exploration: c of the PUCT term, for values that fill [0, 1].
+        stretch: 1 stretches Q between the rewards told, 0 takes it as it is.
     """
 
     random_child: float = 0.0
     exploration: float = 1.25
+    stretch: float = 0.0
+
+    shares: ClassVar[tuple[str, ...]] = (*ValueSettings.shares, "stretch")
 
 
 class PuctSearcher(TreeSearcher[PuctSettings]):
@@ -65,6 +74,13 @@ class PuctSearcher(TreeSearcher[PuctSettings]):
         self.prior = prior or few_slots
         self._ranked: dict[int, list[tuple[float, Edit]]] = {}  # node -> unexplored, by ascending prior
         self._shares: dict[int, dict[Layers, float]] = {}  # node -> P of each child explored
+        self._low, self._high = math.inf, -math.inf  # of the rewards told
+
+    def tell(self, chain: Chain, reward: float) -> None:
+        """Backs up the reward along the path on which the chain was asked, or keeps it for later."""
+        super().tell(chain, reward)
+        number = self._rewards[chain.layers]
+        self._low, self._high = min(self._low, number), max(self._high, number)
 
     def _draw(self, node: TreeNode) -> Layers | None:
         """The unexplored child with the highest prior."""
@@ -89,21 +105,28 @@ class PuctSearcher(TreeSearcher[PuctSettings]):
         return sorted(ranked, key=lambda pair: pair[0])
 
     def _best(self, node: TreeNode) -> TreeNode | None:
-        return puct(node, self.settings.exploration, self._shares.get(node.id, {}))
+        stretched = self.settings.stretch > 0 and self._low < self._high
+        bounds = (self._low, self._high) if stretched else (0.0, 1.0)
+        return puct(node, self.settings.exploration, self._shares.get(node.id, {}), bounds)
 
 
-def puct(node: TreeNode, exploration: float, shares: Mapping[Layers, float]) -> TreeNode | None:
+def puct(
+    node: TreeNode, exploration: float, shares: Mapping[Layers, float], bounds: tuple[float, float] = (0.0, 1.0)
+) -> TreeNode | None:
     """The open child with the highest Q + c * P * sqrt(V) / (1 + v) (AlphaZero, arXiv 1712.01815).
 
     Args:
         node: whose children are compared; V are its visits.
         exploration: c.
         shares: P of each child, by its layers.
+        bounds: of the rewards, to stretch Q between; a child's length penalty stays as it is.
     """
+    (low, high), plain = bounds, bounds == (0.0, 1.0)
     factor = exploration * math.sqrt(node.visits)
     best, highest = None, -math.inf
     for layers, child in node.children.items():
-        bound = child.base + factor * shares[layers] / (1 + child.visits)
+        value = child.base if plain else (child.base + child.penalty - low) / (high - low) - child.penalty
+        bound = value + factor * shares[layers] / (1 + child.visits)
         if bound > highest and not child.closed:
             best, highest = child, bound
     return best
