@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from skiploop.analysis.similarity import (
     ALLOWED,
     REFUSED,
     analyse,
+    gold_request,
     gold_score,
     phase_report,
     prior,
@@ -139,14 +141,29 @@ def test_a_prior_is_allowed_only_where_it_predicts() -> None:
     assert allowed <= 4
 
 
-def test_of_options_the_right_ones_share_counts_and_a_broken_chain_is_told() -> None:
-    task = fake_task(1, "choice")
+@pytest.mark.parametrize(
+    ("metric", "decides"),
+    [
+        ("acc", [-2.0, -3.0, -8.0, -3.0]),
+        ("acc_per_token", [-2.0, -3.0, -4.0, -3.0]),
+        ("acc_mutual_info", [-1.0, -2.0, -3.0, 0.0]),
+    ],
+)
+def test_of_options_the_right_ones_share_counts_by_the_metric_of_the_study(metric: str, decides: list[float]) -> None:
+    task = replace(fake_task(1, "choice"), metric=metric)
     example = task.examples[0]
-    scores = gold_score(task, example, Result((-2.0, -3.0, -8.0, -3.0), (1, 1, 2, 1)))
-    odds = np.exp([-2.0, -3.0, -4.0, -3.0])
-    assert scores == pytest.approx(np.log(odds[example.gold] / odds.sum()))
-    assert math.isnan(gold_score(task, example, Result((-2.0, math.nan, -8.0, -3.0), (1, 1, 2, 1))))
-    free = fake_task(1)
+    assert example.gold is not None
+    alone = (-1.0, -1.0, -5.0, -3.0)
+    odds = np.exp(decides)
+    score = gold_score(task, example, Result((-2.0, -3.0, -8.0, -3.0), (1, 1, 2, 1), unconditional=alone))
+    assert score == pytest.approx(np.log(odds[example.gold] / odds.sum()))
+    assert gold_request(task, example, Chain.identity(5)).unconditional == (metric == "acc_mutual_info")
+
+
+def test_a_broken_chain_is_told_and_free_text_counts_per_token() -> None:
+    task, free = fake_task(1, "choice"), fake_task(1)
+    broken = Result((-2.0, math.nan, -8.0, -3.0), (1, 1, 2, 1))
+    assert math.isnan(gold_score(task, task.examples[0], broken))
     assert gold_score(free, free.examples[0], Result((-6.0,), (3,))) == -2.0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from skiploop.full_study.settings import FullSettings
 from skiploop.reporting import Report, build, render_page
 from skiploop.studies.controls.settings import SamplingSettings
 from skiploop.studies.execution import Execution
-from skiploop.studies.full_record import FullStudy
+from skiploop.studies.full_record import FullStudy, PartFigures
+from skiploop.studies.html import search_html
 from skiploop.studies.settings import StudySettings
+from skiploop.studies.static.html import static_html
 from skiploop.studies.static.settings import StaticSettings
 from skiploop.testing.chainbench import harmful_layer
 from skiploop.testing.chainbench import null as null_table
@@ -75,6 +78,15 @@ def test_the_report_says_what_was_planted_and_that_the_skip_alone_is_enough(repo
         found["sections"]
     )
     assert found["sections"]["ablation"]["data"]["spaces"]["cola"]["out"] == "search"
+
+
+def test_a_notebook_shows_its_search_and_its_static_chains(planted: FullStudy) -> None:
+    page, search, static = planted._repr_html_(), planted.parts.search, planted.parts.static
+    assert search is not None and static is not None
+    tables = (search_html(search, planted.out / "search"), static_html(static, planted.out / "static"))
+    assert page == "\n".join([f"<p>A full study, complete, in {planted.out}</p>", *tables])
+    begun = replace(planted, record={"status": "begun"}, out=Path("<b>"), parts=PartFigures())
+    assert begun._repr_html_() == "<p>A full study, begun, in &lt;b&gt;</p>"
 
 
 def test_the_report_of_a_study_is_the_one_that_the_command_makes(planted: FullStudy, report: Report) -> None:

@@ -12,8 +12,8 @@ excludes 0 and its permutation p-value is below 0.05; else "refused". With few l
 correlation passes. A prior for skips says nothing about loops.
 
 The log-probability is that of the gold answer directly after the prompt, per token; where a task lets the model reason
-first, it is a stand-in. Where options are scored it is the logarithm of the right option's share among the options,
-since none of them need be likely as a text.
+first, it is a stand-in. Where options are scored it is the logarithm of the right option's share among the options, by
+the scores that decide between them in the study (`--metric`), since none of them need be likely as a text.
 
 Shapes: S states (L + 1), T tokens of a prompt, D width.
 """
@@ -38,6 +38,8 @@ from skiploop.errors import InvalidInput
 from skiploop.models.layered import LayeredModel
 from skiploop.stats.bootstrap import Floats
 from skiploop.stats.measured import RankCorrelation, measured_mean, measured_statistic, rank_correlation
+from skiploop.studies.evaluation import shown_request
+from skiploop.studies.guide import option_scores
 from skiploop.tasks import Example, Task
 
 VERSION = 1
@@ -134,10 +136,7 @@ def skip_drops_of_log_probability(subject: Subject, examples: Sequence[Example])
     total = subject.space.num_layers
     chains = [Chain.identity(total), *(without(layer, total) for layer in range(total))]
     pairs = [(chain, example) for chain in chains for example in examples]
-    requests = [
-        Request(example.prompt, chain, continuations=_continuations(subject.task, example)) for chain, example in pairs
-    ]
-    results = subject.runner.run(requests)
+    results = subject.runner.run([gold_request(subject.task, example, chain) for chain, example in pairs])
     scores = [gold_score(subject.task, example, result) for (_, example), result in zip(pairs, results, strict=True)]
     rows = [scores[start : start + len(examples)] for start in range(0, len(scores), len(examples))]
     drops = [[old - new for old, new in zip(rows[0], row, strict=True)] for row in rows[1:]]
@@ -149,19 +148,22 @@ def skip_drops_of_log_probability(subject: Subject, examples: Sequence[Example])
     return kept, sum(len(row) for row in drops) - sum(len(row) for row in kept)
 
 
+def gold_request(task: Task, example: Example, chain: Chain) -> Request:
+    """What is run for the log-probability of the gold answer: of all options, where they are scored."""
+    if task.scores_options:
+        return shown_request(task, example, chain)
+    return Request(example.prompt, chain, continuations=(gold_continuation(task, example),))
+
+
 def gold_score(task: Task, example: Example, result: Result) -> float:
-    """The gold answer's log-probability per token, or that of the right option among all."""
-    scores = [total / count for total, count in zip(result.loglikelihoods, result.num_tokens, strict=True)]
+    """The gold answer's log-probability per token, or that of the right option among all by the task's metric."""
     if not task.scores_options or example.gold is None:
-        return scores[0]
-    if not all(map(math.isfinite, scores)):
+        return result.loglikelihoods[0] / result.num_tokens[0]
+    scores = option_scores(task, example, result).by(task.metric)
+    if scores is None or not all(map(math.isfinite, scores)):
         return math.nan
     top = max(scores)
     return scores[example.gold] - top - math.log(math.fsum(math.exp(score - top) for score in scores))
-
-
-def _continuations(task: Task, example: Example) -> tuple[str, ...]:
-    return task.continuations(example) if task.scores_options else (gold_continuation(task, example),)
 
 
 def gold_continuation(task: Task, example: Example) -> str:

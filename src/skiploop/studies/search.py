@@ -33,7 +33,7 @@ from skiploop.studies.record import default_out, describe
 from skiploop.studies.results import InputResult, collect
 from skiploop.studies.rounds import Plan, Rounds
 from skiploop.studies.settings import StudySettings
-from skiploop.studies.tables import require_data, study_frame, write_parquet
+from skiploop.studies.tables import TABLES, named_frame, require_data, write_parquet
 from skiploop.studies.warm_start import resolved
 from skiploop.tasks import Example, Subset, Task
 
@@ -69,7 +69,7 @@ class Study:
         Raises:
             InvalidInput: other rows, or pandas isn't installed (the extra `data`).
         """
-        return study_frame(self.inputs, rows)
+        return named_frame(TABLES, rows, self.inputs)
 
     def _repr_html_(self) -> str:
         return search_html(self.figures, self.out)
@@ -137,7 +137,7 @@ def search(
             _work(folder, plan, runner, progress)
     study = load_study(place)
     if settings.search.parquet:
-        write_parquet(study.inputs, place)
+        write_parquet(place, TABLES, study.inputs)
     return study
 
 

@@ -3,11 +3,13 @@
 study.to_pandas()                   one row for each evaluation of each arm, the identity first
 study.to_pandas("inputs")           one row for each input
 search(..., parquet=True)           both, as evaluations.parquet and inputs.parquet in the study's folder
+
+`skiploop.studies.static.tables` has those of one chain for all inputs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -54,15 +56,15 @@ TABLES: dict[str, Callable[[Sequence[InputResult]], list[Line]]] = {
 """What there are tables of, by name."""
 
 
-def study_frame(inputs: Sequence[InputResult], rows: str) -> Any:
-    """One of `TABLES` as a `pandas.DataFrame`.
+def named_frame(tables: Mapping[str, Callable[..., list[Line]]], rows: str, *source: Any) -> Any:
+    """One of the tables of a study, made of `source`, as a `pandas.DataFrame`.
 
     Raises:
         InvalidInput: there is no such table, or pandas isn't installed.
     """
-    if rows not in TABLES:
-        raise InvalidInput(f"there is no table of {rows!r}; there are {', '.join(TABLES)}")
-    return make_frame(TABLES[rows](inputs))
+    if rows not in tables:
+        raise InvalidInput(f"there is no table of {rows!r}; there are {', '.join(tables)}")
+    return make_frame(tables[rows](*source))
 
 
 def make_frame(rows: Iterable[Line]) -> Any:
@@ -74,11 +76,11 @@ def make_frame(rows: Iterable[Line]) -> Any:
     return frame.astype({name: kind for ending, kind in _NULLABLE.items() for name in frame if name.endswith(ending)})
 
 
-def write_parquet(inputs: Sequence[InputResult], folder: Path) -> None:
-    """Writes each of `TABLES` as NAME.parquet, atomically."""
+def write_parquet(folder: Path, tables: Mapping[str, Callable[..., list[Line]]], *source: Any) -> None:
+    """Writes each of the tables as NAME.parquet, atomically."""
     require_data("pandas", "pyarrow")
-    for name in TABLES:
-        write_atomically(folder / f"{name}.parquet", study_frame(inputs, name).to_parquet(index=False))
+    for name in tables:
+        write_atomically(folder / f"{name}.parquet", named_frame(tables, name, *source).to_parquet(index=False))
 
 
 def require_data(*packages: str) -> None:

@@ -11,6 +11,7 @@ choice        the best chain, the cheapest one, the best for each number of laye
 references    other ways to choose a chain: blocks, Block Influence, gates
 margin        is a chain as accurate as the identity, within a margin?
 figures       what was chosen, and how accurate it is
+tables        rows for pandas and Parquet
 html          an HTML table, for notebooks
 wall_clock    seconds beside layer calls
 """

@@ -38,8 +38,10 @@ from skiploop.studies.static.html import static_html
 from skiploop.studies.static.references import of_model
 from skiploop.studies.static.settings import StaticSettings, StaticStudySettings
 from skiploop.studies.static.split import Splits, split
+from skiploop.studies.static.tables import TABLES
 from skiploop.studies.static.wall_clock import WallClock, read_wall_clock, time_chains, write_wall_clock
 from skiploop.studies.static.work import Evaluators, Work, static_figures
+from skiploop.studies.tables import named_frame, require_data, write_parquet
 from skiploop.studies.warm_start import resolved
 from skiploop.tasks import Task
 
@@ -59,6 +61,16 @@ class StaticStudy:
     run: dict[str, Any]
     figures: StaticFigures
     wall_clock: WallClock | None = None
+
+    def to_pandas(self, rows: str = "evaluations") -> Any:
+        """A `pandas.DataFrame` with a row for each of the `evaluations`, or of the `chains` that were chosen.
+
+        Its columns are in docs/tables.md.
+
+        Raises:
+            InvalidInput: other rows, or pandas isn't installed (the extra `data`).
+        """
+        return named_frame(TABLES, rows, self.out, self.figures)
 
     def _repr_html_(self) -> str:
         return static_html(self.figures, self.out)
@@ -95,6 +107,8 @@ def search_static(
     """
     pool = open_task(task, changes)
     settings = (settings or StaticStudySettings()).changed(**changes)
+    if settings.search.parquet:
+        require_data("pandas", "pyarrow")  # refused before any work
     execution = execution or Execution()
     if out is not None:
         check_place(Path(out))
@@ -109,7 +123,10 @@ def search_static(
     with StudyFolder(place, run, _lines(work)) as folder:
         if not folder.complete:
             _run(work, folder, runner, opened, execution)
-    return load_static(place)
+    study = load_static(place)
+    if settings.search.parquet:
+        write_parquet(place, TABLES, study.out, study.figures)
+    return study
 
 
 def _work(pool: Task, other: Task | None, model: StudyModel, settings: StaticStudySettings) -> Work:
