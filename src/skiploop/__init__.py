@@ -14,6 +14,7 @@ Only chains, requests and errors are imported at once. Everything else is import
     searchers/    how to look for a chain
     studies/      a searcher for each input, with controls, kept on disk
     analysis/     what a finished study says
+    folders/      studies of every kind, read from their folders
     full_study/   a search and everything that has to stand beside it
     reporting/    studies as a page, as figures and as text
     routing/      a chain for an input without its gold answer
@@ -42,6 +43,9 @@ from skiploop.errors import UnsupportedModel as UnsupportedModel
 
 if TYPE_CHECKING:  # for type checkers and editors; the same names as in _LAZY, which a test compares
     from skiploop.engine.engine import Engine as Engine
+    from skiploop.folders.compare import Comparison as Comparison
+    from skiploop.folders.compare import compare as compare
+    from skiploop.folders.full import load_full as load_full
     from skiploop.full_study.run import run_study as run_study
     from skiploop.models.check import CheckReport as CheckReport
     from skiploop.models.check import check_model as check_model
@@ -53,11 +57,8 @@ if TYPE_CHECKING:  # for type checkers and editors; the same names as in _LAZY, 
     from skiploop.spaces.named import make_space as make_space
     from skiploop.spaces.named import per_layer as per_layer
     from skiploop.spaces.space import Space as Space
-    from skiploop.studies.compare import Comparison as Comparison
-    from skiploop.studies.compare import compare as compare
     from skiploop.studies.evaluate.study import Evaluated as Evaluated
     from skiploop.studies.evaluate.study import evaluate as evaluate
-    from skiploop.studies.full_record import load_full as load_full
     from skiploop.studies.search import Study as Study
     from skiploop.studies.search import load_study as load_study
     from skiploop.studies.search import search as search
@@ -71,6 +72,8 @@ if TYPE_CHECKING:  # for type checkers and editors; the same names as in _LAZY, 
 
 _LAZY = {
     "engine.engine": ("Engine",),
+    "folders.compare": ("Comparison", "compare"),
+    "folders.full": ("load_full",),
     "full_study.run": ("run_study",),
     "models.check": ("CheckReport", "check_model"),
     "models.layered": ("LayeredModel",),
@@ -79,9 +82,7 @@ _LAZY = {
     "searchers.registry": ("make_searcher",),
     "spaces.named": ("compose", "make_space", "per_layer"),
     "spaces.space": ("Space",),
-    "studies.compare": ("Comparison", "compare"),
     "studies.evaluate.study": ("Evaluated", "evaluate"),
-    "studies.full_record": ("load_full",),
     "studies.search": ("Study", "load_study", "search"),
     "studies.static.settings": ("StaticSettings",),
     "studies.static.study": ("StaticStudy", "load_static", "search_static"),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from skiploop.analysis.edits import Finding, edits_of, layer_effects, report, trace_edits
-from skiploop.analysis.figures import CountedEdits, EditEffect
+from skiploop.analysis.figures.edits import CountedEdits, EditEffect
 from skiploop.analysis.settings import EditSettings
 from skiploop.analysis.subject import Evaluate, Pair
 from skiploop.chains.chain import Chain

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from skiploop.analysis.ablation import SPACES, ablate
+from skiploop.analysis.ablation import SPACES, ablate, compare, load_ablation
 from skiploop.analysis.robustness import neighbours
 from skiploop.analysis.runs import ANALYSES, Selection, analyze
 from skiploop.analysis.subject import open_subject
@@ -19,6 +20,7 @@ from skiploop.chains.chain import Chain
 from skiploop.cli.main import app
 from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
+from skiploop.folders.open import open_folder
 from skiploop.reporting.sentences.analyses import reading
 from skiploop.spaces.named import make_space
 from skiploop.storage.records import as_json
@@ -168,19 +170,32 @@ def test_an_ablation_compares_the_same_inputs_in_three_spaces(tmp_path: Path) ->
     found = ablate(FakeModel(), fake_task(20), out=tmp_path, execution=Execution(FakeRunner()), **options())
     assert tuple(found.studies) == SPACES
     assert [study.run["settings"]["space"]["name"] for study in found.studies.values()] == list(SPACES)
-    assert found.table == json.loads((tmp_path / "ablation.json").read_text())
-    assert found.table["base_differs"] == 0
+    assert found == load_ablation(tmp_path) == open_folder(tmp_path)
+    assert found.figures.base_differs == 0
     right = {space: [each.search.right for each in study.inputs] for space, study in found.studies.items()}
-    line = next(each for each in found.table["comparisons"] if each["measure"] == "oracle_accuracy")
-    assert (line["first"], line["second"]) == ("skip", "loop")
+    gap = found.figures.of_oracle_accuracy()[0]
+    assert (gap.first, gap.second) == ("skip", "loop")
     pairs = list(zip(right["skip"], right["loop"], strict=True))
-    assert line["both"] == pairs.count((True, True))
-    assert line["only_first"] == pairs.count((True, False))
-    assert line["difference"] == pytest.approx((sum(right["skip"]) - sum(right["loop"])) / 20)
-    assert line["interval"][0] <= line["difference"] <= line["interval"][1]
-    assert all(each["p_holm"] >= each["p"] for each in found.table["comparisons"])
-    shorter = [each for each in found.table["comparisons"] if each["measure"] == "shorter"]
-    assert [(each["first"], each["second"]) for each in shorter] == [("skip", "cola")]
+    assert gap.counts.both == pairs.count((True, True))
+    assert gap.counts.first == pairs.count((True, False))
+    value, ends = gap.difference.value, gap.difference.interval
+    assert value == pytest.approx((sum(right["skip"]) - sum(right["loop"])) / 20)
+    assert ends is not None and value is not None and ends[0] <= value <= ends[1]
+    assert all((each.p_holm or 0) >= (each.p or 0) for each in (*found.figures.shares, *found.figures.excess))
+    shorter = [each for each in found.figures.shares if each.measure == "shorter"]
+    assert [(each.first, each.second) for each in shorter] == [("skip", "cola")]
+
+
+def test_a_pair_of_spaces_without_inputs_shows_nothing_and_leaves_the_others_their_p(tmp_path: Path) -> None:
+    found = ablate(FakeModel(), fake_task(20), out=tmp_path, execution=Execution(FakeRunner()), **options())
+    wrong = {
+        space: replace(study, inputs=tuple(each for each in study.inputs if not each.base_right))
+        for space, study in found.studies.items()
+    }
+    figures = compare(wrong)
+    (shorter,) = (each for each in figures.shares if each.measure == "shorter")
+    assert shorter.difference.value is None and shorter.p is None and shorter.p_holm is None and not shorter.shown
+    assert all(each.p is not None and each.p_holm is not None for each in figures.of_oracle_accuracy())
 
 
 def test_an_ablation_that_was_stopped_goes_on(tmp_path: Path) -> None:
@@ -189,14 +204,14 @@ def test_an_ablation_that_was_stopped_goes_on(tmp_path: Path) -> None:
         with pytest.raises(KeyboardInterrupt):
             ablate(FakeModel(), fake_task(), out=tmp_path / "cut", execution=Execution(Failing(after)), **options())
     cut = ablate(FakeModel(), fake_task(), out=tmp_path / "cut", execution=Execution(FakeRunner()), **options())
-    assert cut.table["comparisons"] == whole.table["comparisons"]
+    assert (cut.figures.shares, cut.figures.excess) == (whole.figures.shares, whole.figures.excess)
     ready = FakeRunner()
     ablate(FakeModel(), fake_task(), out=tmp_path / "cut", execution=Execution(ready), **options())
     assert not ready.calls
 
 
 def test_a_folder_with_a_study_is_no_place_for_an_ablation(study: Study) -> None:
-    with pytest.raises(InvalidInput, match="holds a study"):
+    with pytest.raises(InvalidInput, match="kind 'search', not 'ablation'"):
         ablate(FakeModel(), fake_task(), out=study.out, execution=Execution(FakeRunner()), **options())
 
 
@@ -210,7 +225,8 @@ def test_the_commands_work_on_the_embedded_model(tmp_path: Path) -> None:
     assert made.exit_code == 0, made.output
     assert set(json.loads(made.stdout)["spaces"]) == set(SPACES)
     told = run(app, ["ablate", *flags, "--out", str(tmp_path / "abl")])
-    assert "skip less loop" in told.stdout
+    assert "skip and loop" in told.stdout and "No difference in oracle accuracy is shown" in told.stdout
+    assert run(app, ["show", str(tmp_path / "abl")]).stdout == told.stdout
     study = str(tmp_path / "abl" / "cola")
     found = run(app, ["analyze", study, "--seeds", "2", "--inputs", "2", "--json", "--threads", "1"])
     assert found.exit_code == 0, found.output

@@ -16,6 +16,7 @@ from skiploop.analysis.usage import entropies, layer_rates, layer_usage, shortes
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.stats.measured import LEAST, measured_mean
+from skiploop.storage.records import as_json
 from skiploop.studies.execution import Execution
 from skiploop.studies.figures import search_figures
 from skiploop.studies.results import TRANSITIONS, ArmResult, InputResult
@@ -191,6 +192,6 @@ def test_analyses_are_json_and_the_same_every_time(fake: Study, analysis: Any) -
     def text() -> str:
         found = analysis(fake)
         parts = found if isinstance(found, tuple) else (found,)
-        return json.dumps([each.to_json() for each in parts], allow_nan=False)
+        return json.dumps(as_json(parts), allow_nan=False)
 
     assert text() == text() and "interval" in text()

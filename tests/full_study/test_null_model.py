@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from skiploop.folders.full import FullStudy, PartFigures
 from skiploop.full_study.run import run_study
 from skiploop.full_study.settings import FullSettings
 from skiploop.reporting import Report, build, render_page
 from skiploop.studies.controls.settings import SamplingSettings
 from skiploop.studies.execution import Execution
-from skiploop.studies.full_record import FullStudy, PartFigures
 from skiploop.studies.html import search_html
 from skiploop.studies.settings import StudySettings
 from skiploop.studies.static.html import static_html
@@ -54,13 +54,12 @@ def test_a_planted_harmful_layer_is_named_by_each_part(planted: FullStudy) -> No
     assert planted.complete and set(parts.to_json()) == {"search", "static", "sampling", "ablation", "analyses"}
     assert (planted.out / "report.html").is_file()
     assert parts.search is not None and parts.static is not None
-    assert parts.ablation is not None and parts.analyses is not None
+    assert parts.ablation is not None and parts.analyses.edits is not None
     assert parts.static.chosen["search"].chain == without_it
-    edits = parts.analyses["edits"]
-    assert edits["counted"]["helps"] == [f"skip {HARMFUL}"]
-    spaces = parts.ablation["spaces"]
-    assert spaces["loop"]["corrected_share"]["value"] == 0 and spaces["skip"]["corrected_share"]["value"] == 1
-    assert spaces["cola"]["oracle_accuracy"] == parts.search.oracle_accuracy.to_json()
+    assert parts.analyses.edits.counted.helps == (f"skip {HARMFUL}",)
+    spaces = parts.ablation.spaces
+    assert spaces["loop"].corrected_share.value == 0 and spaces["skip"].corrected_share.value == 1
+    assert spaces["cola"].oracle_accuracy == parts.search.oracle_accuracy
 
 
 def test_the_report_says_what_was_planted_and_that_the_skip_alone_is_enough(report: Report) -> None:
@@ -85,8 +84,8 @@ def test_a_notebook_shows_its_search_and_its_static_chains(planted: FullStudy) -
     assert search is not None and static is not None
     tables = (search_html(search, planted.out / "search"), static_html(static, planted.out / "static"))
     assert page == "\n".join([f"<p>A full study, complete, in {planted.out}</p>", *tables])
-    begun = replace(planted, record={"status": "begun"}, out=Path("<b>"), parts=PartFigures())
-    assert begun._repr_html_() == "<p>A full study, begun, in &lt;b&gt;</p>"
+    begun = replace(planted, states={}, out=Path("<b>"), parts=PartFigures())
+    assert begun._repr_html_() == "<p>A full study, incomplete, in &lt;b&gt;</p>"
 
 
 def test_the_report_of_a_study_is_the_one_that_the_command_makes(planted: FullStudy, report: Report) -> None:
@@ -119,7 +118,7 @@ def test_on_a_null_model_the_report_says_that_nothing_was_found(tmp_path: Path) 
             without=("sampling", "ablation", "report"),
         )  # fmt: skip
         parts = found.parts
-        assert parts.search is not None and parts.static is not None and parts.analyses is not None
+        assert parts.search is not None and parts.static is not None and parts.analyses.edits is not None
         assert (parts.search.corrected_share.value or 0.0) > 0.4, "a lottery with many tickets"
         (own,) = build([found.out]).runs
         verdict, shows = own.reading.verdict, " ".join(own.reading.shows)
@@ -128,7 +127,7 @@ def test_on_a_null_model_the_report_says_that_nothing_was_found(tmp_path: Path) 
         minus = parts.static.chosen["search"].minus_identity
         better = minus is not None and minus.difference.interval is not None and minus.difference.interval[0] > 0
         assert ("is more accurate than the identity" in verdict) == better
-        helps = parts.analyses["edits"]["counted"]["helps"]
+        helps = parts.analyses.edits.counted.helps
         assert ("none is shown to help" in shows) == (not helps)
         claims["excess"] += low > 0
         claims["static"] += better

@@ -23,6 +23,7 @@ from skiploop.cli.call import Tools
 from skiploop.cli.main import app
 from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
+from skiploop.folders.full import FullStudy, PartState, load_full
 from skiploop.full_study.parts import PARTS, Context, Part
 from skiploop.full_study.run import open_context, run_parts, run_study
 from skiploop.full_study.settings import FullSettings
@@ -31,7 +32,6 @@ from skiploop.reporting.terminal.search import study_table
 from skiploop.reporting.terminal.study import full_table
 from skiploop.studies.controls.settings import SamplingSettings
 from skiploop.studies.execution import Execution
-from skiploop.studies.full_record import FullStudy, load_full
 from skiploop.studies.paired import PairedDifference
 from skiploop.studies.progress import Interrupted
 from skiploop.studies.search import load_study
@@ -321,14 +321,13 @@ def test_a_further_part_is_one_more_entry(tmp_path: Path) -> None:
         FakeModel(), fake_task(60), out=tmp_path / "s", settings=small(), execution=Execution(FakeRunner())
     )
     found = run_parts(context, WITHOUT, more)
-    assert found.record["parts"]["count"]["status"] == "complete"
+    assert found.states["count"].status == "complete"
     assert json.loads((found.out / "count.json").read_text()) == {"layers": LAYERS}
-    assert found.record["parts"]["options"] == {
-        "title": "options moved", "place": "controls/options.json", "status": "not applicable",
-        "reason": "not multiple choice",
-    }  # fmt: skip
+    assert found.states["options"] == PartState(
+        "options moved", "controls/options.json", "not applicable", "not multiple choice"
+    )
     assert found.complete and not (tmp_path / "s" / "controls" / "options.json").exists()
-    assert set(found.record["versions"]) == {"skiploop", "python", "torch", "transformers"}
+    assert set(found.run["versions"]) == {"skiploop", "python", "torch", "transformers"}
 
 
 def test_what_is_in_the_way_is_told_before_anything_is_run(tmp_path: Path) -> None:
@@ -338,7 +337,7 @@ def test_what_is_in_the_way_is_told_before_anything_is_run(tmp_path: Path) -> No
     run_study(FakeModel(), task, out=tmp_path / "s", settings=small(), execution=Execution(FakeRunner()), without=few)
     with pytest.raises(InvalidInput, match=r"static_budget \(there 6, here 9\)"):
         run_study(FakeModel(), task, out=tmp_path / "s", settings=small(static_budget=9), execution=Execution(runner))
-    with pytest.raises(InvalidInput, match="isn't a full one"):
+    with pytest.raises(InvalidInput, match="kind 'search', not 'full'"):
         run_study(FakeModel(), task, out=tmp_path / "s" / "search", settings=small(), execution=Execution(runner))
     with pytest.raises(InvalidInput, match="60 distinct questions"):
         static = StaticSettings(train=40, test=30)
@@ -346,7 +345,7 @@ def test_what_is_in_the_way_is_told_before_anything_is_run(tmp_path: Path) -> No
     with pytest.raises(InvalidInput, match="limit=31"):
         small(study=StudySettings().changed(limit=31))
     assert not runner.calls and not (tmp_path / "t").exists()
-    with pytest.raises(InvalidInput, match="no full study"):
+    with pytest.raises(InvalidInput, match="holds no study"):
         load_full(tmp_path)
     with pytest.raises(InvalidInput, match="--without search isn't possible"):
         run_study(
@@ -360,15 +359,13 @@ def test_parts_are_left_out_and_done_later_and_what_is_there_stays(tmp_path: Pat
         FakeModel(), task, out=tmp_path / "s", settings=small(), execution=Execution(FakeRunner()), without=few
     )
     assert first.complete and set(first.parts.to_json()) == {"search", "static", "sampling"}
-    assert {name: line["status"] for name, line in first.record["parts"].items() if name in few} == dict.fromkeys(
-        few, "left out"
-    )
+    assert {name for name, state in first.states.items() if state.status == "left out"} == set(few)
     before = contents(tmp_path / "s")
     later = run_study(
         FakeModel(), task, out=tmp_path / "s", settings=small(), execution=Execution(FakeRunner()), without=few[2:]
     )
-    assert later.complete and set(later.parts.analyses or {}) == {"difficulty", "edits", "robustness"}
-    assert later.parts.ablation is not None and later.parts.ablation["spaces"]["cola"]["out"] == "search"
+    assert later.complete and later.parts.analyses.names == ("difficulty", "edits", "robustness")
+    assert later.parts.ablation is not None and later.parts.ablation.spaces["cola"].out == "search"
     again = run_study(
         FakeModel(), task, out=tmp_path / "s", settings=small(), execution=Execution(FakeRunner()), without=few
     )
@@ -386,7 +383,7 @@ def test_a_warm_start_and_the_flags_of_the_search_go_through_to_it(tmp_path: Pat
     results = load_study(tmp_path / "s" / "search").inputs
     assert all(each.search.evaluations[1][0].layers == (0, 1, 2, 4) for each in results)
     assert all("nearby" not in each.arms for each in results)
-    assert found.record["settings"]["search"]["warm_start"] == [[0, 1, 2, 4]]
+    assert found.run["settings"]["search"]["warm_start"] == [[0, 1, 2, 4]]
 
 
 # The command

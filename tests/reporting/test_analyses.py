@@ -59,7 +59,7 @@ def test_a_folder_of_an_ablation_is_reported_with_its_three_searches(tmp_path: P
     (run,) = build([tmp_path / "a"]).to_json()["runs"]
     section = run["sections"]["ablation"]
     shares = [row["oracle accuracy"]["value"] for row in section["tables"][0]["rows"]]
-    assert shares == [row["oracle_accuracy"]["value"] for row in found.table["spaces"].values()]
+    assert shares == [space.oracle_accuracy.value for space in found.figures.spaces.values()]
     assert run["name"] == "a" and run["summary"]["space"] == "cola"
 
 

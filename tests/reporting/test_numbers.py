@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ import skiploop.reporting.sections.order as sections_module
 from skiploop.errors import InvalidInput
 from skiploop.reporting import Column, ReportTable, Section, build, render_page
 from skiploop.reporting.page.tree import most_visited, rebuild
-from skiploop.reporting.parts import Cell
+from skiploop.reporting.parts import measured
 from skiploop.reporting.run_folder import RunFolder, open_run
 from skiploop.reporting.sentences.reading import read_run_out
+from skiploop.stats.measured import Measured
+from skiploop.storage.records import as_json, read_record
 from skiploop.studies.search import Study
 from tests.reporting.studies import fake_study, null_study, static_study
 
@@ -126,21 +129,30 @@ def test_what_cant_be_reported_is_refused(tmp_path: Path) -> None:
             build(wrong)
 
 
+@dataclass(frozen=True)
+class Votes:
+    accuracy: Measured
+
+
 def test_a_section_is_added_by_one_function_that_reads_a_part_of_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def votes(folder: RunFolder) -> Section | None:
-        found = folder.part("controls", "votes")
-        if found is None:
+        place = folder.path / "controls" / "votes.json"
+        if not place.is_file():
             return None
-        table = ReportTable("Votes.", (Column("accuracy", "share"),), ((Cell(found["accuracy"], (0.1, 0.9)),),))
-        return Section("votes", "Votes", tables=(table,), data=found)
+        votes = read_record(Votes, place)
+        rows = ((measured(votes.accuracy),),)
+        table = ReportTable("Votes.", (Column("accuracy", "share"),), rows)
+        return Section("votes", "Votes", tables=(table,), data=as_json(votes))
 
     monkeypatch.setattr(sections_module, "GROUPS", {"Votes": (votes,)})
     fake_study(tmp_path / "s")
     assert build([tmp_path / "s"]).runs[0].sections == ()
     (tmp_path / "s" / "controls").mkdir()
-    (tmp_path / "s" / "controls" / "votes.json").write_text('{"accuracy": 0.5}')
+    (tmp_path / "s" / "controls" / "votes.json").write_text(
+        '{"accuracy": {"value": 0.5, "interval": [0.1, 0.9], "n": 3}}'
+    )
     section = build([tmp_path / "s"]).to_json()["runs"][0]["sections"]["votes"]
     assert section["tables"][0]["rows"] == [{"accuracy": {"value": 0.5, "interval": [0.1, 0.9]}}]
     (tmp_path / "s" / "controls" / "votes.json").write_text("[")

@@ -9,7 +9,6 @@ import pytest
 
 from skiploop.stats.measured import (
     Measured,
-    from_json,
     measured_difference,
     measured_mean,
     measured_share,
@@ -18,6 +17,7 @@ from skiploop.stats.measured import (
     rank_correlation,
 )
 from skiploop.stats.shares import PairedCounts, newcombe_paired, wilson
+from skiploop.storage.records import from_json
 
 
 def test_an_interval_says_what_it_excludes() -> None:
@@ -30,7 +30,7 @@ def test_an_interval_says_what_it_excludes() -> None:
 
 def test_a_figure_is_written_and_read() -> None:
     for figure in (Measured(0.5, (0.25, 0.75), 8), Measured(None, None, 0)):
-        assert from_json(figure.to_json()) == figure
+        assert from_json(Measured, figure.to_json()) == figure
     assert Measured(0.5, (0.25, 0.75), 8).to_json() == {"n": 8, "value": 0.5, "interval": [0.25, 0.75]}
 
 

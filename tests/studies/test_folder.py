@@ -13,7 +13,7 @@ from skiploop.stats.shares import newcombe_paired, wilson
 from skiploop.storage.journal import JsonlJournal
 from skiploop.studies.execution import Execution
 from skiploop.studies.folder import StudyFolder, check_place, read_run
-from skiploop.studies.record import default_out
+from skiploop.studies.record import SCHEMA, default_out
 from skiploop.studies.search import load_study, search
 from skiploop.testing.fakes import FakeModel, FakeRunner, fake_task, options
 
@@ -87,7 +87,7 @@ def test_a_place_that_can_not_be_used_is_refused(tmp_path: Path) -> None:
 
 
 def test_only_one_works_on_a_folder(tmp_path: Path) -> None:
-    run = {"schema": 1}
+    run = {"schema": SCHEMA, "kind": "search"}
     with (
         StudyFolder(tmp_path / "s", run, []),
         pytest.raises(InvalidInput, match="another process is working on"),

@@ -1,8 +1,7 @@
 """What a finished study says about layers, levels and budgets. Each module is one analysis.
 
 `depths`, `usage` and `hits` read the journal alone. Those that run the model again are started by
-`skiploop analyze RUN`, share their evaluations, and write `RUN/analysis/NAME.json`; `figures` has the dataclass of each
-file.
+`skiploop analyze RUN`, share their evaluations, and write `RUN/analysis/NAME.json`.
 
     depths       depth by difficulty
     usage        which layers chains use, and how evenly
@@ -16,7 +15,7 @@ file.
     phases       layers as contiguous phases
     lens         the logit lens under chains
     states       hidden states, recorded
-    figures      what analyses find, typed
+    figures/     what analyses find: a dataclass for each file
     settings     settings of analyses
     subject      what an analysis works with
     runs         which analyses there are, run and read

@@ -13,7 +13,6 @@ from typing import Any
 
 from skiploop.stats.measured import Measured, measured_difference, measured_mean, measured_share
 from skiploop.stats.shares import paired_counts
-from skiploop.storage.records import as_json
 from skiploop.studies.results import TRANSITIONS, InputResult
 from skiploop.studies.search import Study
 
@@ -35,11 +34,6 @@ class Transition:
     random: Measured | None
     difference: Measured | None
     nearby: Measured | None
-
-    def to_json(self) -> dict[str, Any]:
-        """Ready for JSON."""
-        found: dict[str, Any] = as_json(self)
-        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +59,6 @@ class DepthGroup:
     evaluated: Measured
     random: Measured | None
     nearby: Measured | None
-
-    def to_json(self) -> dict[str, Any]:
-        """Ready for JSON."""
-        found: dict[str, Any] = as_json(self)
-        return found
 
 
 def transitions(study: Study) -> tuple[Transition, ...]:

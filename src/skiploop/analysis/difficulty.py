@@ -16,7 +16,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skiploop.analysis.figures import DifficultyFigures, DifficultyGroup, DifficultyGroups, InputDifficulty, Retest
+from skiploop.analysis.figures.difficulty import (
+    DifficultyFigures,
+    DifficultyGroup,
+    DifficultyGroups,
+    InputDifficulty,
+    Retest,
+)
 from skiploop.analysis.settings import DifficultySettings
 from skiploop.analysis.subject import Evaluate, Subject
 from skiploop.chains.chain import Chain

@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from skiploop.analysis.figures import (
+from skiploop.analysis.figures.edits import (
     CorrectedChains,
     CountedEdits,
     EditEffect,

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from skiploop.stats.measured import Measured, measured_difference, measured_mean, measured_share
 from skiploop.stats.shares import mcnemar, paired_counts
-from skiploop.storage.records import as_json
 from skiploop.studies.results import ArmResult, InputResult
 from skiploop.studies.search import Study
 
@@ -72,11 +70,6 @@ class Hits:
     share_difference: Measured | None
     against_random: Measured | None
     against_random_p: float | None
-
-    def to_json(self) -> dict[str, Any]:
-        """Ready for JSON."""
-        found: dict[str, Any] = as_json(self)
-        return found
 
 
 def hits(study: Study) -> Hits:

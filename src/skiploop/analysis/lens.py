@@ -24,7 +24,15 @@ from dataclasses import dataclass
 
 import torch
 
-from skiploop.analysis.figures import InputLens, LensCurves, LensFigures, LensGroup, LensGroups, LetterBias, SlotCurves
+from skiploop.analysis.figures.lens import (
+    InputLens,
+    LensCurves,
+    LensFigures,
+    LensGroup,
+    LensGroups,
+    LetterBias,
+    SlotCurves,
+)
 from skiploop.analysis.settings import LensSettings
 from skiploop.analysis.similarity import gold_continuation
 from skiploop.analysis.states import states_after_slots

@@ -21,7 +21,12 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from skiploop.analysis.figures import InputNeighbours, NeighbourDifferences, NeighbourGroup, RobustnessFigures
+from skiploop.analysis.figures.robustness import (
+    InputNeighbours,
+    NeighbourDifferences,
+    NeighbourGroup,
+    RobustnessFigures,
+)
 from skiploop.analysis.settings import RobustnessSettings
 from skiploop.analysis.subject import Subject
 from skiploop.analysis.subsets import with_edits

@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from skiploop.analysis.figures import FIGURES, AnalysisFigures
+from skiploop.analysis.figures.analyses import FIGURES, AnalysisFigures
 from skiploop.analysis.settings import (
     DifficultySettings,
     EditSettings,

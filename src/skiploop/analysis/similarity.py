@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from torch.nn.functional import normalize
 
-from skiploop.analysis.figures import LayerInfluence, Phases, Prior, SimilarityFigures
+from skiploop.analysis.figures.similarity import LayerInfluence, Phases, Prior, SimilarityFigures
 from skiploop.analysis.phases import choose_phases, drift_gain, gains
 from skiploop.analysis.settings import SimilaritySettings
 from skiploop.analysis.states import states_after_slots

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +24,6 @@ from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.stats.bootstrap import Floats
 from skiploop.stats.measured import Measured, measured_mean, measured_share, measured_statistic
-from skiploop.storage.records import as_json
 from skiploop.studies.results import InputResult
 from skiploop.studies.search import Study
 
@@ -53,11 +51,6 @@ class Usage:
     evaluated: tuple[Measured, ...]
     best_entropy: Measured
     evaluated_entropy: Measured
-
-    def to_json(self) -> dict[str, Any]:
-        """Ready for JSON."""
-        found: dict[str, Any] = as_json(self)
-        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +84,6 @@ class LayerRates:
     skip: tuple[LayerRate, ...]
     loop: tuple[LayerRate, ...]
 
-    def to_json(self) -> dict[str, Any]:
-        """Ready for JSON."""
-        found: dict[str, Any] = as_json(self)
-        return found
-
 
 @dataclass(frozen=True, slots=True)
 class ShortestUsage:
@@ -117,11 +105,6 @@ class ShortestUsage:
     inputs: int
     depth: Measured
     usage: tuple[Measured, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Ready for JSON."""
-        found: dict[str, Any] = as_json(self)
-        return found
 
 
 # Usage and entropy

@@ -18,9 +18,9 @@ def compare(
     json: Json = False,
 ) -> None:
     """Compare two runs input by input, with intervals; runs that can't be compared are refused."""
+    from skiploop.folders.compare import compare as compare_runs
     from skiploop.reporting.terminal.compare import print_comparison
     from skiploop.reporting.terminal.console import make_console
-    from skiploop.studies.compare import compare as compare_runs
 
     found = compare_runs(first, second)
     if json:

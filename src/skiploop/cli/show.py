@@ -23,11 +23,13 @@ def show(
     json: Json = False,
 ) -> None:
     """Show a study, also one that is still running: figures, or one input in full."""
+    from skiploop.analysis.ablation import Ablation
+    from skiploop.cli.ablate import show_ablation
     from skiploop.cli.evaluate import show_evaluated
     from skiploop.cli.study import show_full
+    from skiploop.folders.full import FullStudy
+    from skiploop.folders.open import open_folder
     from skiploop.studies.evaluate.study import Evaluated
-    from skiploop.studies.full_record import FullStudy
-    from skiploop.studies.open_folder import open_folder
     from skiploop.studies.search import Study
 
     found = open_folder(run)
@@ -37,6 +39,8 @@ def show(
         _show_input(found, input_id, json)
     elif isinstance(found, FullStudy):
         show_full(found, json)
+    elif isinstance(found, Ablation):
+        show_ablation(found, json)
     elif isinstance(found, Evaluated):
         show_evaluated(found, json)
     else:

@@ -15,7 +15,7 @@ from skiploop.full_study.settings import FullSettings
 from skiploop.tasks.options import TaskOptions
 
 if TYPE_CHECKING:
-    from skiploop.studies.full_record import FullStudy
+    from skiploop.folders.full import FullStudy
 
 
 @command

@@ -27,7 +27,7 @@ class Context:
         model: opened.
         settings: of all parts.
         execution: what evaluates in a part that opens its own runner, and what shows its progress.
-        record: what study.json says of the study, without its parts.
+        run: what run.json says of the study.
     """
 
     out: Path
@@ -37,7 +37,7 @@ class Context:
     model: StudyModel
     settings: FullSettings
     execution: Execution
-    record: Mapping[str, Any]
+    run: Mapping[str, Any]
 
     @cached_property
     def runner(self) -> Runner:
@@ -55,7 +55,7 @@ class Part:
     """One part of a full study.
 
     Attributes:
-        name: in study.json.
+        name: in parts.json.
         place: its folder or file, relative to the study's folder.
         title: for people.
         run: does it, or what is left of it; its figures are in `place` then.

@@ -18,10 +18,10 @@ _TO_DRAW = ("matplotlib", "jinja2")
 
 
 def _ablation(context: Context) -> None:
-    from skiploop.analysis.ablation import compare
+    from skiploop.analysis.ablation import FILE, compare
 
     out = context.out / "ablation"
-    if (out / "ablation.json").exists():
+    if (out / FILE).exists():
         return
     studies = {}
     for space in _NARROW:
@@ -29,10 +29,9 @@ def _ablation(context: Context) -> None:
             context.model, context.searched, out=out / space, settings=context.settings.of_parts.changed(space=space),
             execution=context.execution,
         )  # fmt: skip
-    table = compare(studies | {"cola": load_study(context.out / "search")})
-    for space, row in table["spaces"].items():
-        row["out"] = f"ablation/{space}" if space in _NARROW else "search"
-    write_json(out / "ablation.json", table)
+    studies["cola"] = load_study(context.out / "search")
+    figures = compare(studies, {space: f"ablation/{space}" for space in _NARROW} | {"cola": "search"})
+    write_json(out / FILE, figures.to_json())
 
 
 def _other_space(context: Context) -> str | None:

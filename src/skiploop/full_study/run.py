@@ -3,7 +3,8 @@
     study = run_study("nano", "nano", out="runs/nano")
     study.parts.search.oracle_accuracy, study.parts.static.chosen["search"].test
 
-    OUT/study.json       settings, model, versions, and how far each part is
+    OUT/run.json         settings, model, versions
+    OUT/parts.json       how far each part is
     OUT/search           the ordinary study, on the first of the test inputs
     OUT/static           one chain for all inputs, chosen on training inputs, reported on test inputs
     OUT/controls/...     one JSON file for each control, and its journal
@@ -21,25 +22,25 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from skiploop.errors import InvalidInput
+from skiploop.folders.full import KIND, STATES, FullStudy, PartState, load_full, read_states
 from skiploop.full_study.context import Context, Part
 from skiploop.full_study.parts import OPTIONAL, PARTS
 from skiploop.full_study.settings import FullSettings
-from skiploop.storage.files import read_json, unsealed, write_sealed, writing
+from skiploop.storage.files import write_sealed, writing
 from skiploop.storage.lock import lock_folder
-from skiploop.studies.execution import CUSTOM, Execution
-from skiploop.studies.folder import check_place
-from skiploop.studies.full_record import FILE, FullStudy, is_full, load_full
+from skiploop.storage.records import as_json
+from skiploop.studies.execution import Execution
+from skiploop.studies.folder import check_place, write_run
 from skiploop.studies.opening import StudyModel, open_model
 from skiploop.studies.progress import Interrupted
 from skiploop.studies.prompts import prompt_example
-from skiploop.studies.record import check_same, default_out, describe
+from skiploop.studies.record import default_out, describe
 from skiploop.studies.static.split import split
 from skiploop.studies.warm_start import resolved
 from skiploop.tasks import Task, make_task
-
-_SETTLED = {"complete", "not applicable", "left out"}
 
 
 def run_study(
@@ -78,7 +79,7 @@ def open_context(
 ) -> Context:
     """What the parts work with; the arguments are those of `run_study`, as are the errors. Nothing is written."""
     if out is not None:
-        _check_place(Path(out))
+        check_place(Path(out), KIND)
     pool = make_task(task) if isinstance(task, str) else task
     split(pool, settings.static.train, settings.static.test)  # refused before a model is loaded
     opened = open_model(model, settings.study.engine) if isinstance(model, str) else model
@@ -86,12 +87,12 @@ def open_context(
     train, test = split(pool, settings.static.train, settings.static.test)
     space = settings.study.space.make(opened.num_layers)
     settings = replace(settings, study=resolved(settings.study, space, (*train, *test)))
-    engine = CUSTOM if execution.runner is not None else settings.study.engine.engine
-    record = describe(opened, pool, space, kind="full", settings=settings.to_json(), engine=engine)
-    record["prompt_example"] = prompt_example(pool, opened)
-    place = Path("runs") / f"study-{default_out(record).name}" if out is None else Path(out)
-    _check_place(place)
-    return Context(place, pool, train, test, opened, settings, execution, record)
+    engine = execution.engine_name(settings.study.engine)
+    run = describe(opened, pool, space, kind=KIND, settings=settings.to_json(), engine=engine)
+    run["prompt_example"] = prompt_example(pool, opened)
+    place = Path("runs") / f"study-{default_out(run).name}" if out is None else Path(out)
+    check_place(place, KIND)
+    return Context(place, pool, train, test, opened, settings, execution, run)
 
 
 def run_parts(context: Context, without: Sequence[str] = (), parts: tuple[Part, ...] = PARTS) -> FullStudy:
@@ -110,6 +111,7 @@ def run_parts(context: Context, without: Sequence[str] = (), parts: tuple[Part, 
         context.out.mkdir(parents=True, exist_ok=True)
     lock = lock_folder(context.out)
     try:
+        write_run(context.out, context.run)
         ledger = _Ledger(context, parts, without)
         wanted = [part for part in parts if part.name not in without]
         for number, part in enumerate(wanted, start=1):
@@ -120,57 +122,44 @@ def run_parts(context: Context, without: Sequence[str] = (), parts: tuple[Part, 
 
 
 class _Ledger:
-    """study.json, kept up to date."""
+    """How far the parts are, kept up to date in the folder."""
 
     def __init__(self, context: Context, parts: tuple[Part, ...], without: Sequence[str]) -> None:
-        self._context, self._path = context, context.out / FILE
-        before = unsealed(self._path, read_json(self._path)) if self._path.exists() else {}
-        if before:
-            check_same(context.out, before, context.record)
-        known = before.get("parts", {})
-        self._record = before or dict(context.record)
-        self._record["parts"] = {
-            part.name: known.get(part.name, {"title": part.title, "place": part.place}) for part in parts
-        }
-        for name, line in self._record["parts"].items():
-            if line.get("status") != "complete" and (name in without or line.get("status") in (None, "left out")):
-                line["status"] = "left out" if name in without else "pending"
+        self._context, known = context, read_states(context.out)
+        self._states = {part.name: known.get(part.name, PartState(part.title, part.place)) for part in parts}
+        for name, state in self._states.items():
+            if name in without and state.status != "complete":
+                self._states[name] = replace(state, status="left out")
+            elif state.status == "left out":
+                self._states[name] = replace(state, status="pending")
         self._save()
 
     def run(self, part: Part, number: str) -> None:
         """Runs a part, unless it is complete or doesn't apply."""
         context = self._context
-        line = self._record["parts"][part.name]
-        if line["status"] == "complete":
+        if self._states[part.name].status == "complete":
             return
         reason = part.why_not(context)
         if reason is not None:
-            line |= {"status": "not applicable", "reason": reason}
-            self._save()
+            self._set(part, status="not applicable", reason=reason)
             return
         context.execution.progress(part.title).note(f"{number} {part.title}")
-        line["status"] = "running"
-        self._save()
-        begun = time.monotonic()
+        self._set(part, status="running", reason=None)
+        begun, status = time.monotonic(), "running"
         try:
             part.run(context)
-            line["status"] = "complete"
+            status = "complete"
         except Interrupted as stop:
             raise Interrupted(context.out, part.name, stop.done, stop.total) from None
         except KeyboardInterrupt:
             raise Interrupted(context.out, part.name) from None
         finally:
-            line["seconds"] = line.get("seconds", 0.0) + time.monotonic() - begun
-            self._save()
+            seconds = self._states[part.name].seconds + time.monotonic() - begun
+            self._set(part, status=status, seconds=seconds)
+
+    def _set(self, part: Part, **changes: Any) -> None:
+        self._states[part.name] = replace(self._states[part.name], **changes)
+        self._save()
 
     def _save(self) -> None:
-        states = {line["status"] for line in self._record["parts"].values()}
-        self._record["status"] = "complete" if states <= _SETTLED else "incomplete"
-        write_sealed(self._path, self._record)
-
-
-def _check_place(path: Path) -> None:
-    if not is_full(path):
-        check_place(path)
-        if (path / "run.json").exists():
-            raise InvalidInput(f"--out {path} holds a study that isn't a full one; choose another --out")
+        write_sealed(self._context.out / STATES, as_json(self._states))

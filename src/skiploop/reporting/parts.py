@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -146,14 +146,6 @@ def difference(found: Measured | None, kind: Kind | None = None) -> Cell:
 def compared(found: PairedDifference | None) -> Cell:
     """A paired difference as a cell, strong where its interval excludes 0; empty where there is none."""
     return difference(None if found is None else found.difference)
-
-
-def listed(value: float | None, interval: Sequence[float] | None, *, gap: bool = False) -> Cell:
-    """A figure of a JSON file with its interval; with `gap`, a difference that is strong where that excludes 0."""
-    if interval is None:
-        return Cell(value)
-    low, high = interval
-    return Cell(value, (low, high), gap and not low <= 0 <= high)
 
 
 def counted(share: float | None, count: int) -> Cell:

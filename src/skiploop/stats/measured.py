@@ -8,7 +8,7 @@ Shapes: N inputs, K values of an input.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,12 +67,6 @@ class RankCorrelation(Measured):
     """
 
     p: float | None
-
-
-def from_json(figure: Mapping[str, Any]) -> Measured:
-    """A figure out of a file."""
-    ends = figure["interval"]
-    return Measured(figure["value"], None if ends is None else (ends[0], ends[1]), figure["n"])
 
 
 def measured_share(part: int, whole: int) -> Measured:

@@ -17,7 +17,6 @@ worklist          work in units of several requests, journalled and resumed
 results           what was found for each input
 figures           the figures of a study
 outcomes          what came of each input of a run
-compare           two runs, paired
 tables            studies as pandas and Parquet tables
 html              studies as HTML tables, for notebooks
 paired            two arms compared input by input
@@ -25,8 +24,6 @@ format_failures   answers that can't be read, before and after
 warm_start        chains that are tried first
 progress          how far a study is
 clock             how long it takes, over all attempts
-open_folder       a study of any kind from its folder
-full_record       a full study's folder, read
 evaluate/         plain accuracy of the identity and of a chain
 static/           one chain for all inputs
 controls/         sampling and voting at equal layer calls, options moved

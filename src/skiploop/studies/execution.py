@@ -49,6 +49,10 @@ class Execution:
     progress: MakeProgress = silent
     references: References | None = None
 
+    def engine_name(self, settings: EngineSettings) -> str:
+        """What run.json calls what evaluates, where several studies are run with it."""
+        return settings.engine if self.runner is None else CUSTOM
+
     def open_runner(self, model: StudyModel, settings: EngineSettings) -> tuple[Runner, str]:
         """What evaluates, and its name for run.json."""
         if self.runner is not None:

@@ -56,7 +56,7 @@ class StudyFolder:
     """
 
     def __init__(self, path: Path, run: Mapping[str, Any], inputs: Sequence[Line]) -> None:
-        check_place(path)
+        check_place(path, run["kind"])
         with writing(path):
             path.mkdir(parents=True, exist_ok=True)
             self._lock = lock_folder(path)
@@ -111,8 +111,8 @@ class StudyFolder:
         write_sealed(self.path / "summary.json", {**summary, _SOURCES: files})
 
 
-def check_place(path: Path) -> None:
-    """Raises InvalidInput unless a study can be begun or resumed in this folder; changes nothing."""
+def check_place(path: Path, kind: str | None = None) -> None:
+    """Raises InvalidInput unless a study (of this kind) can be begun or resumed in this folder; changes nothing."""
     nearest = path
     while not nearest.exists() and nearest != nearest.parent:
         nearest = nearest.parent
@@ -126,19 +126,50 @@ def check_place(path: Path) -> None:
             raise InvalidInput(
                 f"--out {path} isn't empty (it has {others[0]!r}) and holds no study; choose another --out"
             )
+    if kind is not None and (path / "run.json").exists() and (other := read_run(path)["kind"]) != kind:
+        raise InvalidInput(f"--out {path} holds a study of the kind {other!r}, not {kind!r}; choose another --out")
 
 
-def read_run(path: Path) -> Line:
-    """The run.json of a study; InvalidInput where there is none."""
+def write_run(path: Path, run: Mapping[str, Any]) -> None:
+    """Begins the folder of a study that consists of other studies, or checks that the one there is the same.
+
+    Raises:
+        InvalidInput: the place can't be written, is used for something else, or for another study.
+    """
+    check_place(path, run["kind"])
+    if (path / "run.json").exists():
+        check_same(path, read_run(path), run)
+        return
+    with writing(path):
+        path.mkdir(parents=True, exist_ok=True)
+        write_sealed(path / "run.json", run)
+
+
+def read_run(path: Path, kind: str | None = None) -> Line:
+    """The run.json of a study.
+
+    Args:
+        path: the folder.
+        kind: that the study has to be of; None: any.
+
+    Raises:
+        InvalidInput: there is none, it is damaged, or of another schema or kind.
+    """
     if not (path / "run.json").is_file():
-        raise InvalidInput(f"{path} holds no study: it has no run.json; give a folder made by search")
+        raise InvalidInput(f"{path} holds no study: it has no run.json; give a folder made by skiploop")
     run = read_json(path / "run.json")
     if run.get("schema") != SCHEMA:
         raise InvalidInput(
             f"{path} was written with schema {run.get('schema')!r}, this version of skiploop reads {SCHEMA}; "
             "use the version named in its run.json"
         )
-    return unsealed(path / "run.json", run)
+    found = unsealed(path / "run.json", run)
+    if kind is not None and found["kind"] != kind:
+        raise InvalidInput(
+            f"{path} holds a study of the kind {found['kind']!r}, not {kind!r}; `skiploop show` and "
+            "skiploop.folders.open.open_folder read every kind"
+        )
+    return found
 
 
 def read_inputs(path: Path) -> list[Line]:

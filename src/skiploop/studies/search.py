@@ -117,7 +117,7 @@ def search(
     execution = execution or Execution()
     progress = execution.progress("oracle accuracy")
     if out is not None:
-        check_place(Path(out))
+        check_place(Path(out), "search")
     opened = open_model(model, settings.engine) if isinstance(model, str) else model
     pool = pool.for_model(opened.chat)
     chosen = _chosen(pool, settings.search.limit, given)
@@ -154,9 +154,7 @@ def _chosen(pool: Task, limit: int | None, given: tuple[Example, ...] | None) ->
 def load_study(path: str | Path) -> Study:
     """A study from its folder, as far as it is; one that is running can be read, too."""
     out = Path(path)
-    run = read_run(out)
-    if run["kind"] == "static":
-        raise InvalidInput(f"{out} holds a study of one chain for all inputs; read it with load_static")
+    run = read_run(out, "search")
     # A finished study's checksums first: they say more of what is damaged than any line.
     figures = read_summary(SearchFigures, out) if (out / "summary.json").exists() else None
     inputs = read_inputs(out)

@@ -12,12 +12,12 @@ from typer.testing import CliRunner
 import skiploop
 from skiploop.cli.main import app
 from skiploop.errors import InvalidInput
+from skiploop.folders.open import open_folder
 from skiploop.models.layered import LayeredModel
 from skiploop.stats.shares import newcombe_paired, wilson
 from skiploop.studies.evaluate.figures import metric_figures
 from skiploop.studies.evaluate.settings import EvaluateSettings
 from skiploop.studies.evaluate.study import load_evaluated
-from skiploop.studies.open_folder import open_folder
 from skiploop.tasks import Example, Task
 from skiploop.tasks.metrics import METRICS
 

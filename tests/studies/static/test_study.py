@@ -163,7 +163,7 @@ def test_generated_answers_and_options_are_judged_by_the_task(tmp_path: Path) ->
 def test_the_two_kinds_of_study_are_told_apart(tmp_path: Path) -> None:
     run(tmp_path, NullRunner(), budget=4)
     assert load_static(tmp_path / "run").figures.chains["search"] == 4
-    with pytest.raises(InvalidInput, match="load_static"):
+    with pytest.raises(InvalidInput, match="kind 'static', not 'search'"):
         load_study(tmp_path / "run")
 
 

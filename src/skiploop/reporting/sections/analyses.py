@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from skiploop.analysis.figures import (
-    CorrectedChains,
-    DifficultyFigures,
-    EditEffect,
-    EditFigures,
-    InputDifficulty,
-    InputEdits,
-    NeighbourGroup,
-    RobustnessFigures,
-    ShorterChains,
-)
+from skiploop.analysis.figures.analyses import without_inputs
+from skiploop.analysis.figures.difficulty import InputDifficulty
+from skiploop.analysis.figures.edits import CorrectedChains, EditEffect, EditFigures, InputEdits, ShorterChains
+from skiploop.analysis.figures.robustness import NeighbourGroup
 from skiploop.reporting.charts import Series, by_layer, dots
 from skiploop.reporting.parts import Cell, Column, Figure, Kind, ReportTable, Section, difference, measured
 from skiploop.reporting.run_folder import RunFolder
 from skiploop.reporting.sentences.analyses import edit_effects
 from skiploop.stats.measured import Measured, measured_mean
-from skiploop.storage.records import from_json
 
 _GROUPS = {"all": "all inputs", "base_wrong": "the identity is wrong", "found": "wrong, and some seed found a chain"}
 _CHAINS = {
@@ -40,10 +31,9 @@ _DIFFERENCES = {
 
 def difficulty_section(folder: RunFolder) -> Section | None:
     """How many evaluations an input needs, and whether that repeats."""
-    data = folder.part("analysis", "difficulty")
-    if data is None:
+    found = folder.figures.analyses.difficulty
+    if found is None:
         return None
-    found = from_json(DifficultyFigures, data)
     seeds = found.settings.seeds
     text = (
         f"The searcher was run with {seeds} seeds until some chain was right; where none was within {found.budget} "
@@ -66,7 +56,7 @@ def difficulty_section(folder: RunFolder) -> Section | None:
     figures = (_difficulty_figure(shown, found.budget),) if len(shown) > 1 else ()
     tables = (ReportTable(caption, columns, tuple(rows)),)
     hint = "how many evaluations does an input need?"
-    return Section("difficulty", "Difficulty", text, tables, figures, _bare(data), hint)
+    return Section("difficulty", "Difficulty", text, tables, figures, without_inputs(found), hint)
 
 
 def _difficulty_figure(shown: Sequence[tuple[str, list[float]]], budget: int) -> Figure:
@@ -89,19 +79,14 @@ def _by_level(lines: Sequence[InputDifficulty]) -> dict[int, list[float]]:
     return dict(sorted(levels.items()))
 
 
-def _bare(found: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in found.items() if key != "inputs"}
-
-
 # Edits
 
 
 def edit_section(folder: RunFolder) -> Section | None:
     """What single edits do to all inputs, and minimal sufficient sets of the chains that were found."""
-    data = folder.part("analysis", "edits")
-    if data is None:
+    found = folder.figures.analyses.edits
+    if found is None:
         return None
-    found = from_json(EditFigures, data)
     corrected, shorter = found.corrected, found.shorter
     text = (
         f"Each edit of one layer is done alone on all {found.n} inputs. {edit_effects(found)}",
@@ -121,7 +106,7 @@ def edit_section(folder: RunFolder) -> Section | None:
     if counted:
         tables.append(_effect_table(counted))
     hint = "which single skip or loop helps or hurts?"
-    return Section("edits", "Which edits do the work", text, tuple(tables), figures, _bare(data), hint)
+    return Section("edits", "Which edits do the work", text, tuple(tables), figures, without_inputs(found), hint)
 
 
 def _effect_figure(found: EditFigures) -> Figure:
@@ -191,10 +176,9 @@ def _minimal_sets(inputs: Sequence[InputEdits]) -> list[tuple[Cell, ...]]:
 
 def robustness_section(folder: RunFolder) -> Section | None:
     """Whether chains near a right one are right, too."""
-    data = folder.part("analysis", "robustness")
-    if data is None:
+    found = folder.figures.analyses.robustness
+    if found is None:
         return None
-    found = from_json(RobustnessFigures, data)
     text = (
         f"Of each right chain at most {found.settings.neighbours} neighbours, one edit away, were tried on the "
         "same input. Where a region of chains is right, neighbours are, too; a lucky draw has none. The best chain is "
@@ -230,4 +214,6 @@ def robustness_section(folder: RunFolder) -> Section | None:
     )  # fmt: skip
     figures = (figure,) if shown else ()
     hint = "a region of chains, or a lucky draw?"
-    return Section("robustness", "Neighbours of right chains", text, tuple(tables), figures, _bare(data), hint)
+    return Section(
+        "robustness", "Neighbours of right chains", text, tuple(tables), figures, without_inputs(found), hint
+    )

@@ -9,6 +9,7 @@ from skiploop.reporting.charts import Heat, Series, by_layer, heat_maps
 from skiploop.reporting.parts import Cell, Column, Figure, ReportTable, Section, difference, measured
 from skiploop.reporting.run_folder import RunFolder
 from skiploop.stats.measured import Measured
+from skiploop.storage.records import as_json
 from skiploop.studies.search import Study
 
 
@@ -32,7 +33,7 @@ def usage_section(folder: RunFolder) -> Section | None:
         draw,
         (6.6, 1.8 + 0.75 * len(groups)),
     )
-    data = {"usage": [each.to_json() for each in found]}
+    data = {"usage": as_json(found)}
     hint = "how often is each layer run, by level?"
     return Section("layer-usage", "Layer usage", (), (_entropies(groups),), (figure,), data, hint)
 
@@ -78,7 +79,7 @@ def rate_section(folder: RunFolder) -> Section | None:
     )
     table = ReportTable(caption, columns, rows)
     hint = "which layers are needed, and which may go?"
-    return Section("layer-rates", "Skips and loops", text, (table,), (figure,), found.to_json(), hint)
+    return Section("layer-rates", "Skips and loops", text, (table,), (figure,), as_json(found), hint)
 
 
 _ARMS = {
@@ -117,7 +118,7 @@ def shortest_section(folder: RunFolder) -> Section | None:
     rows = tuple(_shortest_row(each) for each in found)
     caption = "All inputs in one pool, without the identity; easy inputs have more right chains and weigh more."
     table = ReportTable(caption, columns, rows)
-    data = {"parts": [each.to_json() for each in found]}
+    data = {"parts": as_json(found)}
     hint = "what do the shortest ones run?"
     return Section("shortest-chains", "The shortest right chains", (), (table,), (figure,), data, hint)
 

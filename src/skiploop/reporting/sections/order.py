@@ -3,12 +3,13 @@
 A section function takes a `RunFolder` and returns a `Section`, or None where the run has nothing for it:
 
     def votes_section(folder: RunFolder) -> Section | None:
-        found = folder.part("controls", "votes")      # RUN/controls/votes.json
-        if found is None:
+        figures = folder.figures.sampling
+        if figures is None:
             return None
         columns = (Column("votes", "count"), Column("accuracy", "share"))
         table = ReportTable("Accuracy at equal layer calls.", columns, rows)
-        return Section("votes", "Voting", ("What it is, in plain words.",), (table,), data=found, hint="does it pay?")
+        data = figures.to_json()
+        return Section("votes", "Voting", ("What it is, in plain words.",), (table,), data=data, hint="does it pay?")
 
 It reads what a study, a control or an analysis has left in the folder, and runs no model. `data` goes into `--json`;
 the figures in it that a reader needs stand in a table with their intervals. Sections are folded on the page, so the

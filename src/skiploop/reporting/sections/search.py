@@ -48,7 +48,7 @@ def transition_section(folder: RunFolder) -> Section | None:
         ),
         (6.6, 3.0),
     )
-    data = {"transitions": [each.to_json() for each in found]}
+    data = {"transitions": as_json(found)}
     table = ReportTable(f"Shares of {numbers.plural(len(study.inputs), 'input')}.", columns, rows)
     hint = "what became of each input?"
     return Section("transitions", "Transitions", (), (table,), (figure,), data, hint)
@@ -78,7 +78,7 @@ def budget_section(folder: RunFolder) -> Section | None:
     table = ReportTable(caption, columns, tuple(rows))
     text = ("Each further chain is another chance to be right, whoever proposes it.",)
     hint = "how much does more search find?"
-    return Section("budget", "Hits and budget", text, (table,), tuple(figures), found.to_json(), hint)
+    return Section("budget", "Hits and budget", text, (table,), tuple(figures), as_json(found), hint)
 
 
 def _budget_figure(name: str, found: Sequence[Curve], axis: str, where: str) -> Figure:
@@ -119,7 +119,7 @@ def depth_section(folder: RunFolder) -> Section | None:
         dots([_group_name(each) for each in shown], series, axis="mean depth"),
         (6.6, 1.2 + 0.42 * len(shown)),
     )
-    data = {"depths": [each.to_json() for each in found]}
+    data = {"depths": as_json(found)}
     caption = "Bootstrap intervals over inputs; none below 5 inputs, or where all depths are equal."
     hint = "how many layers do right chains run?"
     return Section("depths", "Depth", text, (ReportTable(caption, columns, rows),), (figure,), data, hint)

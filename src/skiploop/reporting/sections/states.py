@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from skiploop.analysis.figures import LayerInfluence, LensFigures, LensGroup, LetterBias, SimilarityFigures
+from skiploop.analysis.figures.analyses import without_inputs
+from skiploop.analysis.figures.lens import LensFigures, LensGroup, LetterBias
+from skiploop.analysis.figures.similarity import LayerInfluence, SimilarityFigures
 from skiploop.reporting import numbers
 from skiploop.reporting.charts import Heat, PlottedLine, Series, by_layer, heat_maps, lines
 from skiploop.reporting.parts import Cell, Column, Figure, ReportTable, Section, difference, measured
 from skiploop.reporting.run_folder import RunFolder
-from skiploop.storage.records import from_json
 
 _GROUPS = {
     "identity_right": "the identity, right",
@@ -24,10 +25,9 @@ _CURVES = (("identity_right", "ink"), ("corrected_identity", "five"), ("still_wr
 
 def similarity_section(folder: RunFolder) -> Section | None:
     """The matrix, its phases, and whether it may be used as a prior."""
-    data = folder.part("analysis", "similarity")
-    if data is None:
+    found = folder.figures.analyses.similarity
+    if found is None:
         return None
-    found = from_json(SimilarityFigures, data)
     prior = found.prior
     allowed = "may be used as a prior" if prior.verdict != "refused" else "is refused as a prior"
     text = (
@@ -38,7 +38,7 @@ def similarity_section(folder: RunFolder) -> Section | None:
     tables = (_rank_table(found), _layer_table(found.layers))
     figures = (_heat_figure(found), _cost_figure(found.layers))
     hint = "phases of layers; is Block Influence a guide?"
-    return Section("similarity", "Similarity of layers", text, tables, figures, data, hint)
+    return Section("similarity", "Similarity of layers", text, tables, figures, without_inputs(found), hint)
 
 
 def _phases(found: SimilarityFigures) -> str:
@@ -101,10 +101,9 @@ def _cost_figure(layers: Sequence[LayerInfluence]) -> Figure:
 
 def lens_section(folder: RunFolder) -> Section | None:
     """What the model would say after each slot."""
-    data = folder.part("analysis", "lens")
-    if data is None:
+    found = folder.figures.analyses.lens
+    if found is None:
         return None
-    found = from_json(LensFigures, data)
     text = (
         "The state after each slot is read by the model's own final norm and head, at one position of each input: "
         "where its answer leaves the gold one, or is least sure. The turn is the share of a chain after which the most "
@@ -116,9 +115,8 @@ def lens_section(folder: RunFolder) -> Section | None:
     if found.letters:
         tables.append(_letter_table(found.letters))
     figures = (_lens_figure(groups, found.positions),)
-    bare = {key: value for key, value in data.items() if key != "inputs"}
     hint = "where does the model make up its mind?"
-    return Section("lens", "Logit lens", text, tuple(tables), figures, bare, hint)
+    return Section("lens", "Logit lens", text, tuple(tables), figures, without_inputs(found), hint)
 
 
 def _lens_table(found: LensFigures, groups: Mapping[str, LensGroup]) -> ReportTable:

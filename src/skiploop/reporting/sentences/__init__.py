@@ -4,6 +4,7 @@ terminal prints and the page shows. A sentence says what an interval shows, or t
 search     oracle accuracy, baselines, re-runs, format, and what qualifies them
 controls   the control and its excess, sampling, options moved
 static     one chain for all inputs
-analyses   edits, difficulty, neighbours, similarity, logit lens, ablation
+ablation   skip-only, loop-only and both
+analyses   edits, difficulty, neighbours, similarity, logit lens
 reading    which of these a run and a full study are summed up in
 """

@@ -1,27 +1,19 @@
-"""What the analyses and the ablation say. `reading` has all lines of one analysis, as `skiploop analyze` prints them;
-those of the public functions also stand in the report of a study."""
+"""What the analyses say. `reading` has all sentences of one analysis, as `skiploop analyze` prints them; those of the
+public functions also stand in the report of a study."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import fields
-from typing import TypeVar
 
-from skiploop.analysis.figures import (
-    AnalysisFigures,
-    DifficultyFigures,
-    EditFigures,
-    LensFigures,
-    RobustnessFigures,
-    SimilarityFigures,
-)
+from skiploop.analysis.figures.analyses import Analyses, AnalysisFigures
+from skiploop.analysis.figures.difficulty import DifficultyFigures
+from skiploop.analysis.figures.edits import EditFigures
+from skiploop.analysis.figures.lens import LensFigures
+from skiploop.analysis.figures.robustness import RobustnessFigures
+from skiploop.analysis.figures.similarity import SimilarityFigures
 from skiploop.reporting import numbers
-from skiploop.reporting.names import SPACE_NAMES
 from skiploop.stats.measured import Measured
-from skiploop.storage.files import Line
-from skiploop.storage.records import from_json
-
-Figures = TypeVar("Figures", DifficultyFigures, EditFigures, RobustnessFigures)
 
 
 def reading(figures: AnalysisFigures) -> list[str]:
@@ -39,19 +31,18 @@ def reading(figures: AnalysisFigures) -> list[str]:
             return _lens(figures)
 
 
-def study_lines(analyses: Mapping[str, Line]) -> Iterator[str]:
-    """What the analyses of a study say to somebody who reads nothing else; given by name, with or without inputs."""
-    if "edits" in analyses:
-        yield edit_effects(_read(EditFigures, analyses["edits"]))
-    if "difficulty" in analyses:
-        yield from difficulty_repeats(_read(DifficultyFigures, analyses["difficulty"]))
-    if "robustness" in analyses:
-        yield from neighbours(_read(RobustnessFigures, analyses["robustness"]))
-    if "similarity" in analyses:
-        similarity = from_json(SimilarityFigures, analyses["similarity"])
-        if not similarity.phases.clear:
+def study_lines(analyses: Analyses) -> Iterator[str]:
+    """What the analyses of a study say to somebody who reads nothing else."""
+    if analyses.edits is not None:
+        yield edit_effects(analyses.edits)
+    if analyses.difficulty is not None:
+        yield from difficulty_repeats(analyses.difficulty)
+    if analyses.robustness is not None:
+        yield from neighbours(analyses.robustness)
+    if analyses.similarity is not None:
+        if not analyses.similarity.phases.clear:
             yield "The layers' outputs show no phases beyond an uneven drift from layer to layer."
-        yield influence_prior(similarity)
+        yield influence_prior(analyses.similarity)
 
 
 def edit_effects(figures: EditFigures) -> str:
@@ -90,30 +81,6 @@ def influence_prior(figures: SimilarityFigures) -> str:
         f"Block Influence, how much a layer turns its input, {may} as a prior of which single layer can be skipped "
         f"({numbers.proper(figures.prior.reason)})."
     )
-
-
-def ablation(table: Line) -> Iterator[str]:
-    """Skip-only, loop-only and both."""
-    rows = [row for row in table["comparisons"] if row["measure"] == "oracle_accuracy" and row["interval"] is not None]
-    apart = [row for row in rows if row["p_holm"] < 0.05 and not row["interval"][0] <= 0 <= row["interval"][1]]
-    shares = ", ".join(
-        f"{SPACE_NAMES[name]} {numbers.share(row['oracle_accuracy']['value'])}" for name, row in table["spaces"].items()
-    )
-    if not apart:
-        yield f"No difference in oracle accuracy is shown between the spaces: {shares}."
-    for row in apart:
-        gap = Measured(row["difference"], (row["interval"][0], row["interval"][1]), row["n"])
-        more, less = SPACE_NAMES[row["first"]], SPACE_NAMES[row["second"]]
-        than = "more" if row["difference"] > 0 else "fewer"
-        yield (
-            f"At equal evaluations, “{more}” finds right chains for {than} inputs than “{less}”: "
-            f"{numbers.points_of(gap)}."
-        )
-
-
-def _read(cls: type[Figures], line: Line) -> Figures:
-    """The figures of an analysis, whose lines of single inputs no sentence here is about."""
-    return from_json(cls, {**line, "inputs": []})
 
 
 def number(figure: Measured, digits: int = 2) -> str:

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
 
+from skiploop.folders.full import PartFigures, PartState
 from skiploop.reporting.run_folder import RunFolder
-from skiploop.reporting.sentences import analyses, controls, search, static
+from skiploop.reporting.sentences import ablation, analyses, controls, search, static
 from skiploop.studies.figures import SearchFigures
-from skiploop.studies.full_record import PartFigures
 from skiploop.studies.search import Study
 
 NOTHING = "Nothing has been evaluated yet."
@@ -134,8 +134,8 @@ def _shows(folder: RunFolder) -> Iterator[str]:
         yield from controls.any_sample(parts.sampling)
         yield from controls.votes(parts.sampling)
     if parts.ablation is not None:
-        yield from analyses.ablation(parts.ablation)
-    yield from analyses.study_lines(parts.analyses or {})
+        yield from ablation.oracle_accuracy(parts.ablation)
+    yield from analyses.study_lines(parts.analyses)
     yield from search.shorter(figures)
 
 
@@ -148,7 +148,7 @@ def _limits(folder: RunFolder, study: Study) -> Iterator[str]:
         yield from controls.options(parts.options)
     if parts.sampling is not None:
         yield from controls.sampling_limits(parts.sampling)
-    if missing := [_missing(line) for name, line in folder.parts.items() if _is_missing(name, line)]:
+    if missing := [_missing(state) for name, state in folder.states.items() if _is_missing(name, state)]:
         yield f"Not in this study: {'; '.join(missing)}."
     yield from controls.near_misses(figures.control)
     yield from search.weak_baseline(figures)
@@ -164,9 +164,9 @@ def _search(folder: RunFolder) -> SearchFigures:
     return folder.study.figures
 
 
-def _is_missing(name: str, line: dict[str, Any]) -> bool:
-    return line["status"] != "complete" and name != "report"
+def _is_missing(name: str, state: PartState) -> bool:
+    return state.status != "complete" and name != "report"
 
 
-def _missing(line: dict[str, Any]) -> str:
-    return f"{line['title']} ({line['status']}{': ' + line['reason'] if 'reason' in line else ''})"
+def _missing(state: PartState) -> str:
+    return f"{state.title} ({state.status}{'' if state.reason is None else f': {state.reason}'})"

@@ -7,4 +7,5 @@ compare   two runs, paired
 inputs    single inputs: examples, and one in full
 static    one chain for all inputs
 study     a full study
+ablation  skip-only, loop-only and both
 """

@@ -5,10 +5,10 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from skiploop.folders.compare import ComparedFigure, Comparison
 from skiploop.reporting import numbers
 from skiploop.reporting.parts import Kind
 from skiploop.reporting.terminal.console import DENSE, make_table, row, say, say_wrapped
-from skiploop.studies.compare import ComparedFigure, Comparison
 
 
 def print_comparison(found: Comparison, console: Console) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.table import Table
 
+from skiploop.folders.full import FullStudy, PartFigures
 from skiploop.reporting import numbers
 from skiploop.reporting.names import ARM_NAMES
 from skiploop.reporting.sentences.controls import beside_samples
@@ -15,7 +16,6 @@ from skiploop.reporting.sentences.search import by_metric
 from skiploop.reporting.terminal.console import DENSE, make_table, row, say, say_sentences, say_wrapped
 from skiploop.reporting.terminal.inputs import print_examples
 from skiploop.stats.measured import Measured
-from skiploop.studies.full_record import FullStudy, PartFigures
 from skiploop.studies.paired import PairedDifference
 from skiploop.studies.search import load_study
 
@@ -27,9 +27,9 @@ _LEGEND = (
 
 def print_full(study: FullStudy, console: Console) -> None:
     """The table, what it says, examples, the parts that are missing, and where the study is."""
-    record, parts = study.record, study.parts
+    run, parts = study.run, study.parts
     state = "" if study.complete else " (not complete)"
-    say(console, f"{record['model']['name']} on {record['task']['name']}{state}\n")
+    say(console, f"{run['model']['name']} on {run['task']['name']}{state}\n")
     console.print(full_table(parts, dense=console.width < DENSE))
     console.print()
     say_wrapped(console, _LEGEND)
@@ -38,11 +38,10 @@ def print_full(study: FullStudy, console: Console) -> None:
     if parts.search is not None:
         print_examples(load_study(study.out / "search").inputs, console)
     console.print()
-    for part in record["parts"].values():
-        if part["status"] != "complete":
-            say(console, f"{part['title']}: {part['status']}{': ' + part['reason'] if 'reason' in part else ''}")
-    seconds = sum(part.get("seconds", 0.0) for part in record["parts"].values())
-    say(console, f"{seconds:.0f} s. The study is in {study.out}")
+    for part in study.states.values():
+        if part.status != "complete":
+            say(console, str(part))
+    say(console, f"{sum(part.seconds for part in study.states.values()):.0f} s. The study is in {study.out}")
     page = study.out / "report.html"
     if page.is_file():
         say(console, f"Everything that it shows: {page}")

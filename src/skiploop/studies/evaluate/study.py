@@ -97,7 +97,7 @@ def evaluate(
     own = task if isinstance(task, str) and task.startswith(HARNESS) else open_task(task, changes)
     settings, progress = _changed(settings or EvaluateSettings(), changes), progress or Progress()
     if out is not None:
-        check_place(Path(out))
+        check_place(Path(out), "evaluate")
     opened = open_model(model, settings.engine) if isinstance(model, str) else model
     own = own if isinstance(own, str) else own.for_model(opened.chat)
     chain = None if settings.chain is None else Chain.parse(settings.chain, opened.num_layers)
@@ -117,9 +117,7 @@ def evaluate(
 def load_evaluated(path: str | Path) -> Evaluated:
     """A finished evaluation from its folder."""
     out = Path(path)
-    run = read_run(out)
-    if run["kind"] != "evaluate":
-        raise InvalidInput(f"{out} holds a study of the kind {run['kind']}, not a plain evaluation; use skiploop show")
+    run = read_run(out, "evaluate")
     if not (out / "summary.json").exists():
         raise InvalidInput(f"the evaluation in {out} isn't finished; give its command again to go on")
     return Evaluated(out, run, read_summary(EvaluateFigures, out))

@@ -111,7 +111,7 @@ def search_static(
         require_data("pandas", "pyarrow")  # refused before any work
     execution = execution or Execution()
     if out is not None:
-        check_place(Path(out))
+        check_place(Path(out), "static")
     other = calibration_task(settings.static.swap, pool)
     _inputs(pool, other, settings.static)  # refused before a model is loaded
     opened = open_model(model, settings.engine) if isinstance(model, str) else model
@@ -203,9 +203,7 @@ def _references(execution: Execution, model: Any, task: Task, settings: StaticSt
 def load_static(path: str | Path) -> StaticStudy:
     """A finished study of static chains."""
     out = Path(path)
-    run = read_run(out)
-    if run["kind"] != "static":
-        raise InvalidInput(f"{out} holds a study with chains per input; read it with load_study")
+    run = read_run(out, "static")
     if not (out / "summary.json").exists():
         raise InvalidInput(f"the study in {out} isn't finished; give its command again to go on")
     return StaticStudy(out, run, read_summary(StaticFigures, out), read_wall_clock(out))

@@ -14,9 +14,9 @@ import skiploop
 from skiploop import search, search_static
 from skiploop.cli.main import app
 from skiploop.errors import InvalidInput
+from skiploop.folders.compare import compare
 from skiploop.stats.measured import measured_mean
 from skiploop.stats.shares import mcnemar, newcombe_paired
-from skiploop.studies.compare import compare
 from skiploop.studies.execution import Execution
 from skiploop.studies.outcomes import outcomes
 from skiploop.studies.search import Study

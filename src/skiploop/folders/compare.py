@@ -14,17 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from skiploop.analysis.ablation import Ablation
 from skiploop.errors import InvalidInput
+from skiploop.folders.full import FullStudy
+from skiploop.folders.open import open_folder
 from skiploop.stats.measured import Measured, measured_mean, measured_share
 from skiploop.storage.files import Line
 from skiploop.storage.records import as_json
 from skiploop.studies.evaluate.study import HARNESS, Evaluated
-from skiploop.studies.full_record import FullStudy
-from skiploop.studies.open_folder import open_folder
 from skiploop.studies.outcomes import Run, outcomes, questions
 from skiploop.studies.paired import paired
 from skiploop.studies.record import differing
-from skiploop.studies.search import Study
+from skiploop.studies.search import Study, load_study
 
 _JUDGED = ("scoring", "metric", "max_new_tokens", "stop")  # of the task, in run.json
 
@@ -99,13 +100,16 @@ def compare(first: str | Path, second: str | Path) -> Comparison:
 
 
 def _opened(place: Path) -> Run:
-    found = open_folder(place)
-    if isinstance(found, FullStudy):
-        found = open_folder(place / "search")
-    assert not isinstance(found, FullStudy), "a full study holds none"
-    if isinstance(found, Study) and not found.complete:
-        raise InvalidInput(f"the study in {found.out} isn't finished; give its command again to go on with it")
-    return found
+    study = open_folder(place)
+    if isinstance(study, FullStudy):
+        study = load_study(place / "search")
+    if isinstance(study, Ablation):
+        raise InvalidInput(
+            f"{place} holds an ablation, which is a comparison itself; give one of its studies, below it"
+        )
+    if isinstance(study, Study) and not study.complete:
+        raise InvalidInput(f"the study in {study.out} isn't finished; give its command again to go on with it")
+    return study
 
 
 def _reasons(first: Run, second: Run) -> Iterator[str]:
