@@ -50,6 +50,7 @@ def analyze(
     from skiploop.analysis.runs import Selection
     from skiploop.analysis.runs import analyze as run_analyses
     from skiploop.reporting.sentences.analyses import reading
+    from skiploop.reporting.terminal.console import make_console, say, say_sentences
     from skiploop.storage.records import as_json
     from skiploop.studies.folder import read_run
 
@@ -66,8 +67,8 @@ def analyze(
     if call.json:
         print_json(as_json(found.results))
         return
+    console = make_console()
     for name, result in found.results.items():
-        typer.echo(f"{name}{' (done before)' if name in found.read else ''}")
-        for line in reading(result):
-            typer.echo(f"  {line}")
-    typer.echo(f"The analyses are in {found.folder}")
+        say(console, f"{name}{' (done before)' if name in found.read else ''}")
+        say_sentences(console, reading(result))
+    say(console, f"The analyses are in {found.folder}")

@@ -1,4 +1,4 @@
-"""What people read for arms, static choices, spaces, transitions and kinds of chains: each name stands here once."""
+"""What people read for arms, choices, spaces, transitions and groups of chains: each name stands here once."""
 
 from __future__ import annotations
 
@@ -19,6 +19,33 @@ STATIC_NAMES = {
 
 SPACE_NAMES = {"skip": "skip only", "loop": "loop only", "cola": "skip and loop"}
 """The spaces of an ablation."""
+
+CHAIN_NAMES = {
+    "identity_right": "the identity on inputs that it gets right",
+    "best_shorter": "shorter right chains",
+    "identity_corrected": "the identity on corrected inputs",
+    "best_corrected": "best chains on corrected inputs",
+    "found_corrected": "drawn right chains on corrected inputs",
+    "random": "random right chains",
+}
+"""Whose neighbours were tried."""
+
+PAIR_NAMES = {
+    "best_random": "best less random chains",
+    "found_random": "drawn less random chains",
+    "found_identity": "drawn chains less the identity, on corrected inputs",
+}
+"""Neighbours that are compared on the same inputs."""
+
+LENS_NAMES = {
+    "identity_right": "the identity where it is right",
+    "identity_wrong": "the identity where it is wrong",
+    "corrected_identity": "the identity on corrected inputs",
+    "still_wrong_identity": "the identity where nothing right was found",
+    "corrected": "best chains on corrected inputs",
+    "shorter": "shorter right chains",
+}
+"""Chains that were read through the logit lens."""
 
 KIND_NAMES = {"identity": "the identity", "skip": "only skip", "loop": "only loop", "both": "skip and loop"}
 """What the chains of a format table do."""

@@ -9,24 +9,13 @@ from skiploop.analysis.figures.difficulty import InputDifficulty
 from skiploop.analysis.figures.edits import CorrectedChains, EditEffect, EditFigures, InputEdits, ShorterChains
 from skiploop.analysis.figures.robustness import NeighbourGroup
 from skiploop.reporting.charts import Series, by_layer, dots
+from skiploop.reporting.names import CHAIN_NAMES, PAIR_NAMES
 from skiploop.reporting.parts import Cell, Column, Figure, Kind, ReportTable, Section, difference, measured
 from skiploop.reporting.run_folder import RunFolder
 from skiploop.reporting.sentences.analyses import edit_effects
 from skiploop.stats.measured import Measured, measured_mean
 
 _GROUPS = {"all": "all inputs", "base_wrong": "the identity is wrong", "found": "wrong, and some seed found a chain"}
-_CHAINS = {
-    "identity_right": "identity, on inputs it gets right",
-    "best_shorter": "shorter right chains",
-    "identity_corrected": "identity, on corrected inputs",
-    "best_corrected": "best chains, corrected inputs",
-    "found_corrected": "drawn right chains, corrected inputs",
-    "random": "random right chains",
-}
-_DIFFERENCES = {
-    "best_random": "best less random", "found_random": "drawn less random",
-    "found_identity": "drawn less identity, corrected inputs",
-}  # fmt: skip
 
 
 def difficulty_section(folder: RunFolder) -> Section | None:
@@ -185,7 +174,7 @@ def robustness_section(folder: RunFolder) -> Section | None:
         "the shortest right one, so its figure is too low. Rows differ in their inputs: only the differences compare "
         "the same ones.",
     )
-    groups: dict[str, NeighbourGroup] = {title: getattr(found, name) for name, title in _CHAINS.items()}
+    groups: dict[str, NeighbourGroup] = {title: getattr(found, name) for name, title in CHAIN_NAMES.items()}
     shown = {title: group for title, group in groups.items() if group.depth is not None}
     columns = (
         Column("chains"), Column("inputs", "count"), Column("neighbours right", "share"),
@@ -196,7 +185,7 @@ def robustness_section(folder: RunFolder) -> Section | None:
         for title, group in shown.items()
     )
     pairs = (Column("on the same inputs"), Column("inputs", "count"), Column("difference", "points"))
-    compared: dict[str, Measured] = {title: getattr(found.differences, name) for name, title in _DIFFERENCES.items()}
+    compared: dict[str, Measured] = {title: getattr(found.differences, name) for name, title in PAIR_NAMES.items()}
     gaps = tuple(
         (Cell(title), Cell(gap.count), difference(gap)) for title, gap in compared.items() if gap.value is not None
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from skiploop.reporting.run_folder import RunFolder
 from skiploop.reporting.sections.arms import arm_series, baselines, having, share
 from skiploop.reporting.sections.static import accuracy_figure
 from skiploop.reporting.sentences.controls import excess, options
-from skiploop.reporting.sentences.reading import Reading
+from skiploop.reporting.sentences.reading import Reading, Verdict
 from skiploop.reporting.sentences.search import accuracies, lead
 from skiploop.stats.measured import measured_share
 from skiploop.studies.search import Study
@@ -41,15 +40,15 @@ class Answer:
 
 def answer(folder: RunFolder, reading: Reading) -> Answer:
     """The answer of a run, in short; `reading` has the verdict and the limits."""
-    verdict, *rest = re.split(r"(?<=\.) (?=[A-Z])", reading.verdict)
+    verdict = reading.verdict
     if folder.static is not None:
-        return Answer(verdict, reading.shows[:4], reading.limits, accuracy_figure(folder.static.figures))
+        return Answer(verdict.answer, reading.shows[:4], reading.limits, accuracy_figure(folder.static.figures))
     assert folder.study is not None, "a run is one or the other"
     if not folder.study.inputs:
-        return Answer(verdict, (), reading.limits, ())
-    sentences = _sentences(folder.study, rest)
+        return Answer(verdict.answer, (), reading.limits, ())
+    sentences = _sentences(folder.study, verdict)
     figures = (accuracy_dots(folder.study), *layer_figure(folder.study))
-    return Answer(verdict, tuple(sentences)[:4], _limits(folder, reading), figures)
+    return Answer(verdict.answer, tuple(sentences)[:4], _limits(folder, reading), figures)
 
 
 def _limits(folder: RunFolder, reading: Reading) -> tuple[str, ...]:
@@ -59,13 +58,13 @@ def _limits(folder: RunFolder, reading: Reading) -> tuple[str, ...]:
     return tuple(line for line in reading.limits if line not in elsewhere)
 
 
-def _sentences(study: Study, rest: list[str]) -> Iterator[str]:
+def _sentences(study: Study, verdict: Verdict) -> Iterator[str]:
     figures = study.figures
     yield accuracies(figures)
-    if not any(line.startswith("But ") for line in rest):
+    if verdict.against is None:
         yield from lead(figures)
     yield from excess(figures.control)
-    yield from rest
+    yield from verdict.rest
 
 
 # Pictures

@@ -9,17 +9,11 @@ from skiploop.analysis.figures.lens import LensFigures, LensGroup, LetterBias
 from skiploop.analysis.figures.similarity import LayerInfluence, SimilarityFigures
 from skiploop.reporting import numbers
 from skiploop.reporting.charts import Heat, PlottedLine, Series, by_layer, heat_maps, lines
+from skiploop.reporting.names import LENS_NAMES
 from skiploop.reporting.parts import Cell, Column, Figure, ReportTable, Section, difference, measured
 from skiploop.reporting.run_folder import RunFolder
+from skiploop.reporting.sentences.analyses import influence_prior, phases
 
-_GROUPS = {
-    "identity_right": "the identity, right",
-    "identity_wrong": "the identity, wrong",
-    "corrected_identity": "the identity, on corrected inputs",
-    "still_wrong_identity": "the identity, where nothing right was found",
-    "corrected": "best chains, corrected inputs",
-    "shorter": "shorter right chains",
-}
 _CURVES = (("identity_right", "ink"), ("corrected_identity", "five"), ("still_wrong_identity", "twenty"))
 
 
@@ -28,31 +22,12 @@ def similarity_section(folder: RunFolder) -> Section | None:
     found = folder.figures.analyses.similarity
     if found is None:
         return None
-    prior = found.prior
-    allowed = "may be used as a prior" if prior.verdict != "refused" else "is refused as a prior"
-    text = (
-        _phases(found),
-        f"Block Influence, often used to choose layers to skip, {allowed} of single skips on this model and task "
-        f"({numbers.proper(prior.reason)}).",
-    )
+    states = f"Hidden states over {found.tokens:,} tokens of {numbers.plural(found.n, 'prompt')}."
+    text = (f"{states} {phases(found)}", influence_prior(found))
     tables = (_rank_table(found), _layer_table(found.layers))
     figures = (_heat_figure(found), _cost_figure(found.layers))
     hint = "phases of layers; is Block Influence a guide?"
     return Section("similarity", "Similarity of layers", text, tables, figures, without_inputs(found), hint)
-
-
-def _phases(found: SimilarityFigures) -> str:
-    phases = found.phases
-    blocks = ", ".join(f"{first}-{last}" if first != last else str(first) for first, last in phases.phases)
-    gain = numbers.value(phases.gain.value, "fine")
-    ends = numbers.interval(phases.gain.interval, "fine")
-    drift = numbers.value(phases.reference, "fine")
-    shown = "more than" if phases.clear else "no more than"
-    return (
-        f"Hidden states over {found.tokens:,} tokens of {found.n} prompts. The best cut into phases is {blocks}, "
-        f"with a gain of {gain}{f' (95 %: {ends})' if ends else ''}: {shown} the {drift} that uneven drift alone "
-        "reaches."
-    )
 
 
 def _rank_table(found: SimilarityFigures) -> ReportTable:
@@ -109,7 +84,7 @@ def lens_section(folder: RunFolder) -> Section | None:
         "where its answer leaves the gold one, or is least sure. The turn is the share of a chain after which the most "
         "likely token stays. The chain of a corrected input was chosen to end on the gold token.",
     )
-    every: dict[str, LensGroup] = {name: getattr(found.groups, name) for name in _GROUPS}
+    every: dict[str, LensGroup] = {name: getattr(found.groups, name) for name in LENS_NAMES}
     groups = {name: group for name, group in every.items() if group.n}
     tables = [_lens_table(found, groups)]
     if found.letters:
@@ -125,7 +100,7 @@ def _lens_table(found: LensFigures, groups: Mapping[str, LensGroup]) -> ReportTa
         Column("rank of gold at the end", "number"),
     )  # fmt: skip
     rows = tuple(
-        (Cell(_GROUPS[name]), Cell(group.n), measured(group.turn),
+        (Cell(LENS_NAMES[name]), Cell(group.n), measured(group.turn),
          measured(group.curves.gold_probability[-1]), measured(group.curves.gold_rank[-1]))
         for name, group in groups.items()
     )  # fmt: skip
@@ -143,7 +118,7 @@ def _lens_table(found: LensFigures, groups: Mapping[str, LensGroup]) -> ReportTa
 def _lens_figure(groups: Mapping[str, LensGroup], places: tuple[float, ...]) -> Figure:
     axis = "probability of the gold token"
     curves = [
-        PlottedLine(f"{_GROUPS[group]} ({groups[group].n})", style, places,
+        PlottedLine(f"{LENS_NAMES[group]} ({groups[group].n})", style, places,
                     groups[group].curves.gold_probability)
         for group, style in _CURVES if group in groups
     ]  # fmt: skip

@@ -4,7 +4,6 @@ public functions also stand in the report of a study."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
 
 from skiploop.analysis.figures.analyses import Analyses, AnalysisFigures
 from skiploop.analysis.figures.difficulty import DifficultyFigures
@@ -13,22 +12,7 @@ from skiploop.analysis.figures.lens import LensFigures
 from skiploop.analysis.figures.robustness import RobustnessFigures
 from skiploop.analysis.figures.similarity import SimilarityFigures
 from skiploop.reporting import numbers
-from skiploop.stats.measured import Measured
-
-
-def reading(figures: AnalysisFigures) -> list[str]:
-    """The lines for one result."""
-    match figures:
-        case DifficultyFigures():
-            return _difficulty(figures)
-        case EditFigures():
-            return _edits(figures)
-        case RobustnessFigures():
-            return _robustness(figures)
-        case SimilarityFigures():
-            return _similarity(figures)
-        case LensFigures():
-            return _lens(figures)
+from skiploop.reporting.names import CHAIN_NAMES, LENS_NAMES, PAIR_NAMES
 
 
 def study_lines(analyses: Analyses) -> Iterator[str]:
@@ -83,99 +67,122 @@ def influence_prior(figures: SimilarityFigures) -> str:
     )
 
 
-def number(figure: Measured, digits: int = 2) -> str:
-    """A figure with its interval, for people."""
-    if figure.value is None:
-        return "- (undefined)"
-    text = f"{figure.value:.{digits}f}"
-    if figure.interval is None:
-        return f"{text} (n {figure.count})"
-    low, high = figure.interval
-    return f"{text} (95 %: {low:.{digits}f} to {high:.{digits}f}, n {figure.count})"
+def phases(figures: SimilarityFigures) -> str:
+    """Whether layers fall into phases."""
+    found = figures.phases
+    blocks = ", ".join(f"{first}-{last}" if first != last else str(first) for first, last in found.phases)
+    shown = "more than" if found.clear else "no more than"
+    drift = numbers.value(found.reference, "fine")
+    return (
+        f"The best cut of the layers into phases is {blocks}, with a gain of {numbers.figure_of(found.gain, 3)}: "
+        f"{shown} the {drift} that uneven drift alone reaches."
+    )
 
 
-def _difficulty(figures: DifficultyFigures) -> list[str]:
-    groups = figures.groups
-    lines = []
-    for name, group in (
-        ("all inputs", groups.all), ("identity wrong", groups.base_wrong), ("wrong, a chain found", groups.found)
-    ):  # fmt: skip
-        lines.append(
-            f"{name}: mean evaluations to the first success {number(group.evaluations, 1)}, censored at "
-            f"{figures.budget}: {number(group.censored)}"
+def reading(figures: AnalysisFigures) -> list[str]:
+    """All sentences of one analysis."""
+    match figures:
+        case DifficultyFigures():
+            return list(_difficulty(figures))
+        case EditFigures():
+            return list(_edits(figures))
+        case RobustnessFigures():
+            return list(_robustness(figures))
+        case SimilarityFigures():
+            return list(_similarity(figures))
+        case LensFigures():
+            return list(_lens(figures))
+
+
+def _difficulty(figures: DifficultyFigures) -> Iterator[str]:
+    groups, seeds = figures.groups, figures.settings.seeds
+    for which, group in (
+        ("all inputs", groups.all),
+        ("inputs that the identity gets wrong", groups.base_wrong),
+        ("those for which some seed found a right chain", groups.found),
+    ):
+        yield (
+            f"Over {which} ({group.evaluations.count}), it takes {numbers.figure_of(group.evaluations, 1)} evaluations "
+            f"on average until some chain is right; {numbers.share_of(group.censored)} of the searches found none "
+            f"within {figures.budget}."
         )
-        if group is not groups.all:
-            lines.append(
-                f"  retest {number(group.retest)}, of the mean of {figures.settings.seeds} seeds "
-                f"{number(group.spearman_brown)}; with the level {number(group.level)}"
+        if group is not groups.all and group.retest.value is not None:
+            yield (
+                f"There, two seeds agree with rho {numbers.figure_of(group.retest)}, and the mean of {seeds} seeds is "
+                f"reliable to {numbers.figure_of(group.spearman_brown)}; rho with the task's level is "
+                f"{numbers.figure_of(group.level)}."
             )
-    return lines
 
 
-def _edits(figures: EditFigures) -> list[str]:
+def _edits(figures: EditFigures) -> Iterator[str]:
     corrected, shorter = figures.corrected, figures.shorter
-    return [
-        f"corrected: {corrected.n} inputs, {corrected.one_edit} by one edit; "
-        f"edits {number(corrected.edits, 1)}, in a minimal sufficient set {number(corrected.minimal, 1)}",
-        f"  of chains with several edits: necessary {number(corrected.necessity)}, sufficient alone "
-        f"{number(corrected.sufficiency)} (chains were found on the same inputs: no evidence of an effect)",
-        f"shorter and right: {shorter.n} inputs, {shorter.one_edit} by one edit; of the others right with the "
-        f"edit alone {number(shorter.alone)}, wrong without it {number(shorter.needed)}",
-        edit_effects(figures),
-    ]
-
-
-def _robustness(figures: RobustnessFigures) -> list[str]:
-    groups = (
-        ("best chains, corrected inputs", figures.best_corrected),
-        ("any right chain of the search, corrected inputs", figures.found_corrected),
-        ("best chains, right inputs", figures.best_shorter),
-        ("random right chains", figures.random),
-        ("identity, right inputs", figures.identity_right),
-        ("identity, corrected inputs", figures.identity_corrected),
-    )
-    differences = (
-        ("best less random", figures.differences.best_random),
-        ("found less random", figures.differences.found_random),
-        ("found less identity", figures.differences.found_identity),
-    )
-    return [
-        *(
-            f"{text}: mean reward of neighbours {number(group.reward)}, of random chains "
-            f"{number(group.chance)}, depth {group.depth:.1f}"
-            for text, group in groups
-            if group.depth is not None
-        ),
-        *(f"{text}, same inputs: {number(figure)}" for text, figure in differences),
-    ]
-
-
-def _similarity(figures: SimilarityFigures) -> list[str]:
-    phases, prior = figures.phases, figures.prior
-    listed = ", ".join(f"{first}-{last}" for first, last in phases.phases)
-    return [
-        f"phases {listed}: {'more' if phases.clear else 'no more'} than an uneven drift from layer to layer "
-        f"(gain {number(phases.gain)}, drift reaches {phases.reference:.2f})",
-        influence_prior(figures),
-        f"  with the drop of the reward: {number(prior.reward)}",
-    ]
-
-
-def _lens(figures: LensFigures) -> list[str]:
-    lines = []
-    for field in fields(figures.groups):
-        group = getattr(figures.groups, field.name)
-        if group.n:
-            lines.append(
-                f"{field.name.replace('_', ' ')}: {group.n} inputs, turn at {number(group.turn)} of the chain; "
-                f"at its end p(gold) {number(group.curves.gold_probability[-1])}, rank of gold "
-                f"{number(group.curves.gold_rank[-1])}"
-            )
-    lines.append(f"turn of the best chain less that of the identity, corrected: {number(figures.turn_difference)}")
-    for row in figures.letters or ():
-        low, high = row.difference.interval or (0.0, 0.0)
-        lines.append(
-            f"option {row.letter}: chosen {row.predicted:.2f}, right {row.gold:.2f}, difference "
-            f"{row.difference.value or 0:+.2f} (95 %: {low:+.2f} to {high:+.2f})"
+    yield edit_effects(figures)
+    if corrected.n:
+        yield (
+            f"{numbers.plural(corrected.n, 'input')} were corrected, {corrected.one_edit} by a single edit. A chain "
+            f"has {numbers.figure_of(corrected.edits, 1)} edits on average, a minimal sufficient set "
+            f"{numbers.figure_of(corrected.minimal, 1)}."
         )
-    return lines
+    if corrected.necessity.value is not None:
+        yield (
+            f"Of the edits of correcting chains that have several, {numbers.share_of(corrected.necessity)} are "
+            f"necessary and {numbers.share_of(corrected.sufficiency)} are sufficient alone. The chains were chosen on "
+            "the same inputs, so this is no evidence that an edit helps."
+        )
+    if shorter.n:
+        yield (
+            f"For {numbers.plural(shorter.n, 'input')} that the identity gets right a shorter chain is right, too, for "
+            f"{shorter.one_edit} with a single edit."
+        )
+    if shorter.alone.value is not None:
+        yield (
+            f"Of the edits of such chains that have several, {numbers.share_of(shorter.alone)} are right alone, and "
+            f"without {numbers.share_of(shorter.needed)} of them the answer is wrong."
+        )
+
+
+def _robustness(figures: RobustnessFigures) -> Iterator[str]:
+    for name, title in CHAIN_NAMES.items():
+        group = getattr(figures, name)
+        if group.depth is not None:
+            beside = "" if group.chance.value is None else f"; of random chains, {numbers.share_of(group.chance)}"
+            yield (
+                f"Of the neighbours of {title} ({group.reward.count}, mean depth {group.depth:.1f}), "
+                f"{numbers.share_of(group.reward)} are right{beside}."
+            )
+    for name, title in PAIR_NAMES.items():
+        gap = getattr(figures.differences, name)
+        if gap.value is not None:
+            yield f"Share of right neighbours on the same inputs, {title}: {numbers.points_of(gap)}."
+
+
+def _similarity(figures: SimilarityFigures) -> Iterator[str]:
+    yield phases(figures)
+    yield influence_prior(figures)
+    if figures.prior.reward.value is not None:
+        yield (
+            "With the drop of the reward when a layer is skipped, Block Influence correlates with rho "
+            f"{numbers.figure_of(figures.prior.reward)}."
+        )
+
+
+def _lens(figures: LensFigures) -> Iterator[str]:
+    for name, title in LENS_NAMES.items():
+        group = getattr(figures.groups, name)
+        if group.n:
+            gold, rank = group.curves.gold_probability[-1], group.curves.gold_rank[-1]
+            yield (
+                f"Under {title} ({numbers.plural(group.n, 'input')}), the most likely token stays the same from "
+                f"{numbers.figure_of(group.turn)} of the chain on; at its end the gold token has probability "
+                f"{numbers.figure_of(gold)} and rank {numbers.figure_of(rank, 1)}."
+            )
+    if figures.turn_difference.value is not None:
+        yield (
+            "On corrected inputs, the turn of the best chain less that of the identity is "
+            f"{numbers.figure_of(figures.turn_difference)}."
+        )
+    for row in figures.letters or ():
+        yield (
+            f"Option {row.letter} is chosen on {numbers.share(row.predicted)} of the inputs and right on "
+            f"{numbers.share(row.gold)}: {numbers.points_of(row.difference)}."
+        )

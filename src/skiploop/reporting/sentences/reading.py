@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 from skiploop.folders.full import PartFigures, PartState
 from skiploop.reporting.run_folder import RunFolder
 from skiploop.reporting.sentences import ablation, analyses, controls, search, static
+from skiploop.storage.files import Line
 from skiploop.studies.figures import SearchFigures
 from skiploop.studies.search import Study
 
@@ -18,22 +18,45 @@ MOST = 6  # sentences below a table
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a run comes to.
+
+    Attributes:
+        answer: was anything found beyond chance? For static chains: is one more accurate than the identity?
+        against: what finds right answers without a search, and isn't shown to find fewer; None where nothing does.
+        static: what the static chain beside the search is worth; None without one.
+    """
+
+    answer: str
+    against: str | None = None
+    static: str | None = None
+
+    @property
+    def rest(self) -> tuple[str, ...]:
+        """What qualifies the answer."""
+        return tuple(line for line in (self.against, self.static) if line is not None)
+
+    def __str__(self) -> str:
+        return " ".join((self.answer, *self.rest))
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """The plain-language summary of a run.
 
     Attributes:
-        verdict: was anything found beyond chance? With what stands against it and beside it.
+        verdict: what it comes to.
         shows: what the figures say.
         limits: what they don't say.
     """
 
-    verdict: str
+    verdict: Verdict
     shows: tuple[str, ...]
     limits: tuple[str, ...]
 
-    def to_json(self) -> dict[str, Any]:
-        """Ready for JSON."""
-        return asdict(self)
+    def to_json(self) -> Line:
+        """Ready for JSON; the verdict as one text."""
+        return {"verdict": str(self.verdict), "shows": list(self.shows), "limits": list(self.limits)}
 
 
 # For a terminal
@@ -82,25 +105,24 @@ def read_run_out(folder: RunFolder) -> Reading:
     """The reading of either kind of run."""
     if folder.static is not None:
         figures = folder.static.figures
-        return Reading(static.verdict(figures), tuple(static.shows(figures)), static.limits(figures))
+        return Reading(Verdict(static.verdict(figures)), tuple(static.shows(figures)), static.limits(figures))
     assert folder.study is not None, "a run is one or the other"
     if not folder.study.figures.inputs:
-        return Reading(NOTHING, (), ())
+        return Reading(Verdict(NOTHING), (), ())
     return Reading(_verdict(folder), tuple(_shows(folder)), tuple(_limits(folder, folder.study)))
 
 
-def _verdict(folder: RunFolder) -> str:
+def _verdict(folder: RunFolder) -> Verdict:
     """The verdict of the search, what stands against it, and the static chain."""
     parts, figures = folder.figures, _search(folder)
-    said = [search.verdict(figures)]
-    if controls.beyond_chance(figures.control):
-        said += _against(parts)
-    if parts.static is not None:
-        said.append(static.verdict(parts.static))
-    return " ".join(said)
+    return Verdict(
+        search.verdict(figures),
+        _against(parts) if controls.beyond_chance(figures.control) else None,
+        None if parts.static is None else static.verdict(parts.static),
+    )
 
 
-def _against(parts: PartFigures) -> Iterator[str]:
+def _against(parts: PartFigures) -> str | None:
     """What finds right answers without a search, and isn't shown to find fewer."""
     beside = None if parts.sampling is None else parts.sampling.beside_search
     nearby = None if parts.search is None else parts.search.peers.get("nearby")
@@ -115,8 +137,7 @@ def _against(parts: PartFigures) -> Iterator[str]:
         *([f"{' and '.join(better)} are right on more inputs"] if better else []),
         *([f"{' and '.join(equal)} are not shown to do worse"] if equal else []),
     ]
-    if said:
-        yield f"But at the same cost, {', and '.join(said)}."
+    return f"But at the same cost, {', and '.join(said)}." if said else None
 
 
 def _shows(folder: RunFolder) -> Iterator[str]:
