@@ -23,7 +23,7 @@ from skiploop.chains.weights import weight_text
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class LayerColumn:
     """Layers `first` to `last`, drawn as one box."""
 
     first: int
@@ -85,7 +85,7 @@ class Arrangement:
     """
 
     chain: Chain
-    columns: tuple[Column, ...]
+    columns: tuple[LayerColumn, ...]
     boxes: tuple[Box, ...]
     backs: tuple[Back, ...]
     rows: int
@@ -154,7 +154,7 @@ def _rows(layers: list[int]) -> list[int]:
     return rows
 
 
-def _stretches(num_layers: int, layers: list[int], rows: list[int], spans: Iterable[Span]) -> list[Column]:
+def _stretches(num_layers: int, layers: list[int], rows: list[int], spans: Iterable[Span]) -> list[LayerColumn]:
     """The widest columns that are uniform: cut wherever a pass or a loop begins, ends or leaves something out."""
     cuts = {0, num_layers, layers[0], layers[-1] + 1}
     for i in range(1, len(layers)):
@@ -163,10 +163,10 @@ def _stretches(num_layers: int, layers: list[int], rows: list[int], spans: Itera
     for span in spans:
         cuts |= {layers[span.first], layers[span.last] + 1}
     edges = sorted(cuts)
-    return [Column(first, end - 1) for first, end in pairwise(edges)]
+    return [LayerColumn(first, end - 1) for first, end in pairwise(edges)]
 
 
-def _compressed(stretches: list[Column], run: set[int], most: int) -> list[Column]:
+def _compressed(stretches: list[LayerColumn], run: set[int], most: int) -> list[LayerColumn]:
     """The stretches layer by layer, but as far as needed, from the longest on, with a box for several layers.
 
     At first the ends of what is run stay outside of that box, so that edits are seen next to single layers.
@@ -183,13 +183,13 @@ def _compressed(stretches: list[Column], run: set[int], most: int) -> list[Colum
     return [column for each, kind in zip(stretches, pieces, strict=True) for column in _pieces(each, kind)]
 
 
-def _pieces(stretch: Column, kind: int) -> list[Column]:
+def _pieces(stretch: LayerColumn, kind: int) -> list[LayerColumn]:
     first, last = stretch.first, stretch.last
     if kind == 1:
         return [stretch]
     if kind == 3:
-        return [Column(first, first), Column(first + 1, last - 1), Column(last, last)]
-    return [Column(layer, layer) for layer in range(first, last + 1)]
+        return [LayerColumn(first, first), LayerColumn(first + 1, last - 1), LayerColumn(last, last)]
+    return [LayerColumn(layer, layer) for layer in range(first, last + 1)]
 
 
 def _backs(spans: Iterable[Span], place: list[int], boxes: list[Box]) -> tuple[Back, ...]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Literal
 
-from skiploop.chains.drawing.arrangement import Arrangement, Back, Box, Column, skips
+from skiploop.chains.drawing.arrangement import Arrangement, Back, Box, LayerColumn, skips
 
 Point = tuple[float, float]
 Kind = Literal["wire", "skip", "jump", "loop"]
@@ -79,7 +79,7 @@ def place(arrangement: Arrangement, top: float) -> Geometry:
     return Geometry(arrangement, edges, tuple(middles), (start, edges[-1][1] + STUB), y)
 
 
-def column_width(column: Column) -> float:
+def column_width(column: LayerColumn) -> float:
     """Of the box, by its text."""
     return max(28.0, 7.0 * len(column.text) + 14)
 

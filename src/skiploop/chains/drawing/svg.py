@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 from skiploop.chains.chain import Chain
-from skiploop.chains.drawing.arrangement import Box, Column, arrange
+from skiploop.chains.drawing.arrangement import Box, LayerColumn, arrange
 from skiploop.chains.drawing.geometry import BOX, MARGIN, NARROW, Geometry, Wire, place, wires
 from skiploop.chains.drawing.metadata import SVG, checked_text, metadata
 from skiploop.chains.drawing.style import line, number, rectangle, stylesheet, text, tip
@@ -33,7 +33,7 @@ class _Cost:
     runs: Counter[int]
     unit: str
 
-    def column(self, column: Column) -> tuple[float, float]:
+    def column(self, column: LayerColumn) -> tuple[float, float]:
         """What one run of the column's layers costs, and all runs of them in this chain."""
         inside = range(column.first, column.last + 1)
         return math.fsum(self.layers[i] for i in inside), math.fsum(self.layers[i] * self.runs[i] for i in inside)
