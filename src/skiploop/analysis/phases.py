@@ -46,7 +46,7 @@ class Partition:
         return len(self.dissimilarity)
 
     def starts(self, phases: int) -> tuple[int, ...]:
-        """The first layer of each phase of the best partition into so many."""
+        """The first layer of each phase of the best partition into this many."""
         found, end = [], self.layers
         for count in range(phases, 0, -1):
             end = int(self._tables[1][count, end])

@@ -41,7 +41,7 @@ class Subject:
     """A study with everything that an analysis needs.
 
     Attributes:
-        study: as its folder has it.
+        study: loaded from its folder.
         task: its inputs, and how answers are judged.
         space: its chains.
         settings: its settings.

@@ -4,7 +4,7 @@ Every figure stands beside the same figure of *all* chains that the search evalu
 left out), since a searcher's taste shows in what it evaluates, whatever the rewards. A *best right chain* is the best
 chain of an input for which some chain is right; it may be the identity. As it is the *shortest* right one it skips
 more than what was evaluated even where layers don't matter at all. What layers do shows in *all* right chains (but the
-identity) against all evaluated ones, of an arm that learns nothing: where rewards don't depend on the chain, these
+identity) against all evaluated ones, of an arm that ignores rewards: where rewards don't depend on the chain, these
 agree there. A search that learns moves on once it has met a right chain, so that its right chains differ from what it
 evaluated later, whatever layers do (seen: 11 of 24 rates "differ" under `gp` and rewards that ignore layers).
 
@@ -77,7 +77,7 @@ class LayerRates:
     """Skip rate and loop rate of each layer; see `LayerRate`.
 
     Attributes:
-        arm: whose chains `difference` compares: `nearby` or `random`, which learn nothing; `search` where neither ran.
+        arm: whose chains `difference` compares: `nearby` or `random`, which ignore rewards; `search` where neither ran.
     """
 
     arm: str
@@ -186,7 +186,7 @@ Parts = Sequence[tuple[NDArray[np.bool_], NDArray[np.bool_]]]
 
 
 def _where(parts: Sequence[tuple[Floats, NDArray[np.bool_]]], least: float, most: float = np.inf) -> Parts:
-    """Where a layer is run so often, [K, L], and which chains are right, [K], for each input."""
+    """Where a layer is run `least` to `most` times, [K, L], and which chains are right, [K], for each input."""
     return [((counts >= least) & (counts <= most), right) for counts, right in parts]
 
 

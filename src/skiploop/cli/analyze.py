@@ -24,8 +24,8 @@ class Wanted:
         Collection[str] | None, Flag("Some of difficulty,edits,robustness,similarity,lens (default: all).")
     ] = None
     seeds: Annotated[int, Flag("Of difficulty: searches of each input, with other seeds.")] = 5
-    inputs: Annotated[int | None, Flag("Of edits, similarity, lens: at most so many inputs, the first ones.")] = None
-    neighbours: Annotated[int, Flag("Of robustness: at most so many neighbours of each chain.")] = 16
+    inputs: Annotated[int | None, Flag("Inputs of edits, similarity and lens, at most: the first ones.")] = None
+    neighbours: Annotated[int, Flag("Neighbours of each chain that robustness tries, at most.")] = 16
     again: Annotated[bool, Flag("Also those that are there already.")] = False
 
     @property

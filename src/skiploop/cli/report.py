@@ -24,7 +24,7 @@ def report(
     figures: Annotated[
         Path | None, typer.Option(help="Also write every figure into this folder, as SVG, PDF and PNG.")
     ] = None,
-    inputs: Annotated[int, typer.Option(help="At most so many single inputs to look at, shared by the runs.")] = 100,
+    inputs: Annotated[int, typer.Option(help="Single inputs to look at, at most, shared by the runs.")] = 100,
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
     title: Annotated[str | None, typer.Option(help="Of the page.")] = None,
     json: Json = False,

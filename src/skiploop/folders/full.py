@@ -81,7 +81,7 @@ class PartFigures:
 
 @dataclass(frozen=True, slots=True)
 class FullStudy:
-    """A full study as its folder has it.
+    """A full study, loaded from its folder.
 
     Attributes:
         out: the folder.

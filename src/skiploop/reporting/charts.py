@@ -344,7 +344,7 @@ def _columns(labels: Sequence[str]) -> int:
 
 
 def _layers(axes: Axes, count: int, most: int = 32) -> None:
-    """Layers along the x axis, at most so many of them with a number."""
+    """Layers along the x axis, at most `most` of them with a number."""
     step = next(step for step in (1, 2, 4, 5, 10, 20, 50, 100) if count / step <= most or step == 100)
     axes.set_xticks(range(0, count, step))
     axes.set_xlim(-0.5, count - 0.5)

@@ -149,5 +149,5 @@ def compared(found: PairedDifference | None) -> Cell:
 
 
 def counted(share: float | None, count: int) -> Cell:
-    """A share of so many inputs, with Wilson's interval."""
+    """A share of this many inputs, with Wilson's interval."""
     return Cell(share) if share is None else Cell(share, wilson(round(share * count), count))

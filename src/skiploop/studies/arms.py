@@ -29,11 +29,11 @@ from skiploop.tasks import Example, Task
 from skiploop.tasks.answers.text import letters
 
 ARMS = ("search", "random", "nearby", "control")
-PEERS = ("random", "nearby")  # they learn nothing; each bears the name of its searcher
+PEERS = ("random", "nearby")  # they ignore rewards; each bears the name of its searcher
 GOLD, WRONG = 0, 1  # the targets: positions in InputState.targets and Outcome.rewards
 # Two answers suffice: at most one of them is what the identity says. A third is for ambiguous verdicts.
 _CANDIDATES = 3
-_DONORS = 256  # of each ring, at most so many examples are looked at
+_DONORS = 256  # of each ring, at most this many examples are looked at
 
 
 def seed_for(seed: int, arm: str, example_id: str) -> int:
@@ -92,7 +92,7 @@ class Arm:
         return chains
 
     def tell(self, chain: Chain, reward: float, least_depth: int | None, guide: float | None = None) -> None:
-        """Counts an evaluation; `least_depth` is the depth at which a right chain can't be bettered.
+        """Counts an evaluation; no chain of the space is shorter than `least_depth`.
 
         The guide is for the searcher alone: whether the arm has found something is the verdict's business.
         """

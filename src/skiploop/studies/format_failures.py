@@ -139,7 +139,7 @@ def _echoes(result: InputResult, text: str | None) -> bool:
 
 
 def _asked(example: Line) -> str:
-    """The prompt from the line of its own question on: before it may stand shots, whose solutions answers look like."""
+    """The prompt from its own question on: the solutions of shots before it would look like answers."""
     prompt: str = example["prompt"]
     return prompt[prompt.rfind("\n", 0, max(prompt.rfind(example["question"]), 0)) + 1 :]
 

@@ -13,39 +13,39 @@ from skiploop.tasks.dialogue import Template
 
 
 class StudyModel(Encoder, Protocol):
-    """What a study wants to know of a model; `skiploop.models.layered.LayeredModel` is one."""
+    """What a study needs to know about a model; `skiploop.models.layered.LayeredModel` is one."""
 
     @property
     def num_layers(self) -> int:
-        """L."""
+        """The number of layers, L."""
 
     @property
     def name(self) -> str:
-        """Under which it was opened."""
+        """The name or folder that it was opened by."""
 
     @property
     def revision(self) -> str | None:
-        """Of the checkpoint."""
+        """The revision of the checkpoint; None where it has none."""
 
     @property
     def fingerprint(self) -> str:
-        """Tells checkpoints apart."""
+        """A hash that tells checkpoints apart."""
 
     @property
     def dtype(self) -> object:
-        """Of the weights."""
+        """The dtype of the weights."""
 
     @property
     def device(self) -> object:
-        """Where it runs."""
+        """The device that it runs on."""
 
     @property
     def attn_implementation(self) -> str:
-        """Such as sdpa."""
+        """The implementation of attention, such as sdpa."""
 
     @property
     def chat(self) -> Template | None:
-        """The tokenizer's chat template."""
+        """The tokenizer's chat template; None where it has none."""
 
 
 def open_model(name: str, settings: EngineSettings) -> Any:

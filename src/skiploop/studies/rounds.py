@@ -58,7 +58,7 @@ class Ask:
 
     @property
     def key(self) -> tuple[str, str, list[int | str]]:
-        """What the journal must say, too."""
+        """By which the journal's line for it is known."""
         name = "identity" if self.arm is None else self.arm.name
         return self.state.example.id, name, self.chain.to_json()
 
@@ -115,7 +115,7 @@ class Rounds:
         return sum(arm.used if arm.done else arm.budget for state in self.states for arm in state.arms)
 
     def run(self) -> None:
-        """To the end."""
+        """Runs until no arm asks any more."""
         identity = self._space.identity
         for part in self._parts([Ask(state, None, identity) for state in self.states]):
             self._run_part(0, part)

@@ -40,7 +40,7 @@ from skiploop.tasks import Example, Subset, Task
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """A study as its folder has it.
+    """A study, loaded from its folder.
 
     Attributes:
         out: the folder.
@@ -152,7 +152,7 @@ def _chosen(pool: Task, limit: int | None, given: tuple[Example, ...] | None) ->
 
 
 def load_study(path: str | Path) -> Study:
-    """A study from its folder, as far as it is; one that is running can be read, too."""
+    """A study from its folder; one that is still running is read as far as it has come."""
     out = Path(path)
     run = read_run(out, "search")
     # A finished study's checksums first: they say more of what is damaged than any line.

@@ -54,7 +54,7 @@ class SearchSettings:
             the file or the study to read them from, see `skiploop.studies.warm_start`.
     """
 
-    limit: Annotated[int | None, Flag("Sample so many inputs; 0: all of them.", default=50, none=0)] = None
+    limit: Annotated[int | None, Flag("Size of the sample of inputs; 0: all of them.", default=50, none=0)] = None
     budget: Annotated[int, Flag("Distinct evaluations per input and arm.")] = 100
     searcher: Annotated[str, Flag("How chains are looked for: auto (is gp), cola, random, ...")] = "auto"
     searcher_settings: Annotated[
@@ -138,7 +138,7 @@ class SpaceSettings:
         self.make_smallest()
 
     def make(self, num_layers: int) -> Space:
-        """The space of chains over a model of so many layers."""
+        """The space of chains over a model of this many layers."""
         from skiploop.spaces.named import make_space
 
         return make_space(
@@ -213,7 +213,7 @@ class ControlSettings:
     verify: Annotated[bool, Flag("Don't run successes again, alone.", panel=STUDY)] = True
 
     def peers(self, searcher: str) -> tuple[str, ...]:
-        """The arms that learn nothing, each with the searcher of its name: not beside a search that is the same."""
+        """The baselines, which ignore rewards, each with the searcher of its name; none that equals the search."""
         wanted = {"random": self.random_peer, "nearby": self.nearby_peer}
         return tuple(name for name, wished in wanted.items() if wished and searcher != name)
 
@@ -278,7 +278,7 @@ class StudySettings:
 
     @property
     def peers(self) -> tuple[str, ...]:
-        """The arms that learn nothing."""
+        """The baselines, which ignore rewards."""
         return self.controls.peers(self.search.searcher)
 
     def to_json(self) -> dict[str, Any]:

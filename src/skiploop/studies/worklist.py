@@ -39,7 +39,7 @@ class Worklist:
         runner: evaluates.
         journal: what was run already, and where new lines go.
         per_call: about how many requests go into one call of the runner; a unit isn't split.
-        progress: is told how far it is after each part.
+        progress: receives progress updates after each part.
     """
 
     def __init__(

@@ -82,7 +82,7 @@ def explore(folder: RunFolder, most: int = MOST) -> Explorer | None:
 
 
 def choose(inputs: Sequence[InputResult], most: int) -> list[InputResult]:
-    """At most so many inputs, from all transitions and levels in turn, in the study's order."""
+    """At most `most` inputs, from all transitions and levels in turn, in the study's order."""
     if len(inputs) <= most:
         return list(inputs)
     groups: dict[tuple[str, str], list[int]] = {}

@@ -186,7 +186,7 @@ class Tested:
     seed: int
 
     def vote(self, choice: Choice) -> VoteFigures:
-        """The vote of so many samples."""
+        """The vote of this many samples."""
         inputs = self.samples[choice.temperature]
         right = [each.vote(choice.samples).reward >= 1 for each in inputs]
         greedy = [each.greedy.reward >= 1 for each in inputs]
@@ -201,7 +201,7 @@ class Tested:
         )
 
     def any(self, choice: Choice, *, beside_search: bool) -> AnyFigures:
-        """Any of so many samples, or the greedy answer."""
+        """Any of this many samples, or the greedy answer."""
         right = {
             example.id: max(said.reward for said in (each.greedy, *each.drawn[: choice.samples])) >= 1
             for example, each in zip(self.examples, self.samples[choice.temperature], strict=True)

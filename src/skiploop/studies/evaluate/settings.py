@@ -17,7 +17,7 @@ class EvaluateSettings:
 
     Attributes:
         chain: that stands beside the identity, in the notation of chains; None: the identity alone.
-        limit: size of a sample of the task's inputs; of lm:TASK the first so many. None: all.
+        limit: size of a sample of the task's inputs; of lm:TASK its first ones. None: all.
         include_path: a folder with YAML files of further tasks, for lm:TASK.
         shots: few-shot examples of lm:TASK, None: what the task has; of other tasks they are an option of the task.
         engine: what evaluates.
@@ -26,7 +26,7 @@ class EvaluateSettings:
     chain: Annotated[str | None, Flag("A chain to compare with the identity, such as '0-9 12-15x2'.", panel=STUDY)] = (
         None
     )
-    limit: Annotated[int | None, Flag("Sample so many inputs (default: all).")] = None
+    limit: Annotated[int | None, Flag("Size of the sample of inputs (default: all).")] = None
     include_path: Annotated[Path | None, Flag("A folder with task files, for lm:TASK.", panel=TASK)] = None
     shots: int | None = None
     engine: EngineSettings = field(default_factory=EngineSettings)

@@ -85,7 +85,7 @@ def evaluate(
         task: a specification, `lm:TASK` for one of lm-evaluation-harness, or a task.
         out: the folder; the same call resumes it.
         settings: prepared settings.
-        progress: is told how far the evaluation is.
+        progress: receives progress updates.
         **changes: single fields of `EvaluateSettings`, such as `chain="0-9 12-15x2"`, which win over `settings`; and,
             where `task` is a specification of ours, of `TaskOptions`, such as `prompt="cola"`. `shots=5` is for both.
 

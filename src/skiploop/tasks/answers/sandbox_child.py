@@ -1,4 +1,4 @@
-"""The process behind worker.py: runs math-verify or a reasoning-gym data set, with bounded memory. No skiploop in here.
+"""The process behind sandbox.py: runs math-verify or a reasoning-gym data set, with bounded memory; no skiploop here.
 
     python sandbox_child.py math             [gold, answer]           -> true or false
     python sandbox_child.py gym NAME CONFIG  "names"                  -> every name there is
