@@ -120,7 +120,7 @@ TESTED_BY = {
         *("reporting/terminal/evaluate", "studies/evaluate/figures", "studies/evaluate/items"),
         "studies/evaluate/settings",
     ),
-    "studies/test_compare": ("cli/compare", "reporting/terminal/compare", "studies/outcomes"),
+    "folders/test_compare": ("cli/compare", "reporting/terminal/compare", "studies/outcomes"),
     "studies/test_control_target": ("studies/arms", "studies/evaluation"),
     "studies/test_folder": ("storage/journal", "studies/lines", "studies/opening", "studies/record"),
     "studies/test_html": ("studies/evaluate/html", "studies/static/html"),
