@@ -163,7 +163,9 @@ def test_a_section_is_added_by_one_function_that_reads_a_part_of_the_folder(
 # Trees
 
 
-@pytest.mark.parametrize("changes", [{}, {"stop_early": True}, {"per_round": 1}, {"searcher": "puct"}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"stop_early": True}, {"per_round": 1}, {"total_budget": 70}, {"searcher": "puct"}]
+)
 def test_a_tree_is_built_again_from_the_journal(tmp_path: Path, changes: dict[str, Any]) -> None:
     fake_study(tmp_path / "s", **changes)
     folder = open_run(tmp_path / "s")

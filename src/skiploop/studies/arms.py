@@ -79,6 +79,7 @@ class Arm:
     used: int = 0
     done: bool = False
     best: float = 0.0  # highest reward so far
+    highest: float = 0.0  # highest value that the searcher was told, which a guide may have raised
 
     @property
     def target(self) -> int:
@@ -96,8 +97,10 @@ class Arm:
 
         The guide is for the searcher alone: whether the arm has found something is the verdict's business.
         """
-        self.searcher.tell(chain, guided_reward(reward, guide))
+        value = guided_reward(reward, guide)
+        self.searcher.tell(chain, value)
         self.used += 1
+        self.highest = max(self.highest, value)
         self.best = max(self.best, reward)
         if reward >= 1 and least_depth is not None and len(chain) <= least_depth:
             self.done = True

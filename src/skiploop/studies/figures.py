@@ -15,6 +15,7 @@ from skiploop.stats.shares import share
 from skiploop.storage.files import Line
 from skiploop.storage.records import as_json
 from skiploop.studies.arms import ARMS, PEERS
+from skiploop.studies.equal_counts import SharedFigures, shared_figures
 from skiploop.studies.format_failures import FormatFigures, format_figures
 from skiploop.studies.paired import PairedDifference, paired
 from skiploop.studies.results import TRANSITIONS, InputResult
@@ -157,7 +158,8 @@ class SearchFigures(InputFigures):
         searcher: its name.
         searcher_settings: all its constants.
         space: name of the space.
-        budget: evaluations per input and arm.
+        budget: evaluations per input and arm; the most of one input where they are shared.
+        shared: where inputs share a total budget; None where each has its own.
         seed: of the searchers.
         evaluations: of the search.
         evaluations_by_arm: of each arm.
@@ -181,6 +183,7 @@ class SearchFigures(InputFigures):
     searcher_settings: dict[str, int | float]
     space: str
     budget: int
+    shared: SharedFigures | None
     seed: int
     evaluations: int
     evaluations_by_arm: dict[str, int]
@@ -229,6 +232,7 @@ def search_figures(
         searcher_settings=dict(settings.search.searcher_settings),
         space=settings.space.name,
         budget=settings.search.budget,
+        shared=None if (total := settings.search.total_budget) is None else shared_figures(total, results),
         seed=settings.search.seed,
         evaluations=_evaluations(results, "search"),
         evaluations_by_arm={arm: _evaluations(results, arm) for arm in _arms(results)},

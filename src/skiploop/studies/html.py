@@ -16,9 +16,8 @@ Row = tuple[str, Sequence[str]]
 def search_html(figures: SearchFigures, place: object) -> str:
     """Accuracy, oracle accuracies and the control of a search."""
     state = "" if figures.complete else ", not complete"
-    head = (
-        f"{figures.model} on {figures.task}: {figures.searcher}, space {figures.space}, budget {figures.budget}{state}"
-    )
+    budget = f"{figures.budget}" if figures.shared is None else f"{figures.shared.total_budget:,} of all inputs"
+    head = f"{figures.model} on {figures.task}: {figures.searcher}, space {figures.space}, budget {budget}{state}"
     oracle = {"search": figures.oracle_accuracy}
     oracle |= {f"{name} chains": peer.oracle_accuracy for name, peer in figures.peers.items()}
     rows: list[Row] = [("accuracy of the identity", [share(figures.base_accuracy)])]

@@ -64,7 +64,11 @@ class ArmResult:
     @property
     def right(self) -> bool:
         """Whether some chain is right."""
-        return any(reward >= 1 for _, reward in self.evaluations)
+        return self.right_within(len(self.evaluations))
+
+    def right_within(self, count: int) -> bool:
+        """Whether one of the first so many chains is right."""
+        return any(reward >= 1 for _, reward in self.evaluations[:count])
 
     @property
     def right_chains(self) -> int:

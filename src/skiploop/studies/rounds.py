@@ -38,6 +38,7 @@ from skiploop.studies.guide import guide_of, guide_request
 from skiploop.studies.lines import problem
 from skiploop.studies.progress import Progress
 from skiploop.studies.settings import StudySettings
+from skiploop.studies.total_budget import SharedBudget, Turn
 from skiploop.tasks import Example, Task
 
 _KEYS = ("round", "input", "arm", "chain")  # what a line of the journal must have in common with an ask
@@ -104,14 +105,20 @@ class Rounds:
         self._runner, self._journal, self._progress, self._clock = runner, journal, progress, clock
         self._metrics = metrics
         self._recorded = deque(journal.read())
-        self._least_depth = least_depth(plan.space) if plan.settings.search.stop_early else None
+        search = plan.settings.search
+        stops = search.stop_early or search.total_budget is not None
+        self._least_depth = least_depth(plan.space) if stops else None
+        self._shared: SharedBudget | None = None  # after round 0, where the budget is shared
 
     @property
     def total(self) -> int:
         """How many evaluations there will be at most."""
         if not self.states[-1].arms:  # the control is run on some inputs only, which is known after round 0
             arms = 1 + len(self._settings.peers) + self._settings.controls.control
-            return len(self.states) * arms * self._settings.search.budget
+            search = self._settings.search
+            return arms * (search.total_budget or len(self.states) * search.budget)
+        if self._shared is not None:
+            return self._shared.most
         return sum(arm.used if arm.done else arm.budget for state in self.states for arm in state.arms)
 
     def run(self) -> None:
@@ -119,6 +126,8 @@ class Rounds:
         identity = self._space.identity
         for part in self._parts([Ask(state, None, identity) for state in self.states]):
             self._run_part(0, part)
+        if self._settings.search.total_budget is not None:
+            self._shared = SharedBudget(self.states, self._settings.search, len(self.states))
         number = 1
         while asks := self._ask():
             for part in self._parts(asks):
@@ -128,8 +137,17 @@ class Rounds:
             raise self._foreign(self._recorded[0][0], "it has evaluations that this study doesn't ask for")
 
     def _ask(self) -> list[Ask]:
+        """What all arms ask next; nothing once they are done."""
+        while turns := self._turns():
+            if asks := [Ask(turn.state, turn.arm, chain) for turn in turns for chain in turn.arm.ask(turn.most)]:
+                return asks
+        return []
+
+    def _turns(self) -> list[Turn]:
+        if self._shared is not None:
+            return self._shared.turns()
         most = self._settings.search.per_round
-        return [Ask(state, arm, chain) for state in self.states for arm in state.arms for chain in arm.ask(most)]
+        return [Turn(state, arm, most) for state in self.states for arm in state.arms if not arm.done]
 
     def _parts(self, asks: list[Ask]) -> Iterator[list[Ask]]:
         """Parts of about `per_call` asks; those of one input stay together."""

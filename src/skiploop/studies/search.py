@@ -32,8 +32,9 @@ from skiploop.studies.prompts import prompt_example
 from skiploop.studies.record import default_out, describe
 from skiploop.studies.results import InputResult, collect
 from skiploop.studies.rounds import Plan, Rounds
-from skiploop.studies.settings import StudySettings
+from skiploop.studies.settings import SearchSettings, StudySettings
 from skiploop.studies.tables import TABLES, named_frame, require_data, write_parquet
+from skiploop.studies.total_budget import check_total
 from skiploop.studies.warm_start import resolved
 from skiploop.tasks import Example, Subset, Task
 
@@ -120,7 +121,7 @@ def search(
         check_place(Path(out), "search")
     opened = open_model(model, settings.engine) if isinstance(model, str) else model
     pool = pool.for_model(opened.chat)
-    chosen = _chosen(pool, settings.search.limit, given)
+    chosen = _chosen(pool, settings.search, given)
     space = settings.space.make(opened.num_layers)
     check_lengths(chosen, chosen.examples, opened)
     settings = resolved(settings, space, chosen.examples)
@@ -141,14 +142,17 @@ def search(
     return study
 
 
-def _chosen(pool: Task, limit: int | None, given: tuple[Example, ...] | None) -> Task:
+def _chosen(pool: Task, settings: SearchSettings, given: tuple[Example, ...] | None) -> Task:
     """What is searched of a task; examples that are given are taken as the model is asked them."""
-    if given is None:
-        return pool if limit is None else pool.limit(limit)
-    if limit is not None:
-        raise InvalidInput(f"limit={limit} and {len(given)} given inputs don't go together; leave one out")
-    asked = {example.id: example for example in pool.examples}
-    return replace(pool, examples=tuple([asked[example.id] for example in given]))
+    if given is not None and settings.limit is not None:
+        raise InvalidInput(f"limit={settings.limit} and {len(given)} given inputs don't go together; leave one out")
+    if given is not None:
+        asked = {example.id: example for example in pool.examples}
+        chosen = replace(pool, examples=tuple([asked[example.id] for example in given]))
+    else:
+        chosen = pool if settings.limit is None else pool.limit(settings.limit)
+    check_total(settings, len(chosen.examples))
+    return chosen
 
 
 def load_study(path: str | Path) -> Study:

@@ -41,6 +41,8 @@ class SearchSettings:
     Attributes:
         limit: size of a sample of the task's inputs, balanced over levels and families; None: all.
         budget: distinct evaluations per input and arm, the identity included.
+        total_budget: evaluations per arm of all inputs together, none of them with more than `budget`; it goes where
+            it pays, see `skiploop.studies.total_budget`. None: each input has its budget.
         searcher: how chains are looked for, one of `skiploop.searchers.SEARCHERS`; `auto` is the best of them, and
             becomes its name here.
         searcher_settings: fields of the searcher's settings; those left out are filled with its defaults.
@@ -56,6 +58,9 @@ class SearchSettings:
 
     limit: Annotated[int | None, Flag("Size of the sample of inputs; 0: all of them.", default=50, none=0)] = None
     budget: Annotated[int, Flag("Distinct evaluations per input and arm.")] = 100
+    total_budget: Annotated[
+        int | None, Flag("Evaluations per arm of all inputs together, spent where it pays.", panel=STUDY)
+    ] = None
     searcher: Annotated[str, Flag("How chains are looked for: auto (is gp), cola, random, ...")] = "auto"
     searcher_settings: Annotated[
         Mapping[str, float],
@@ -84,8 +89,9 @@ class SearchSettings:
         whole_number("budget", self.budget, 1)
         whole_number("per_round", self.per_round, 1)
         whole_number("seed", self.seed, 0)
-        if self.limit is not None:
-            whole_number("limit", self.limit, 1)
+        for name in ("limit", "total_budget"):
+            if getattr(self, name) is not None:
+                whole_number(name, getattr(self, name), 1)
         if self.guide not in GUIDES:
             raise InvalidInput(f"unknown guide {self.guide!r}; use one of {', '.join(GUIDES)}")
         object.__setattr__(self, "searcher", resolved_name(self.searcher))

@@ -62,12 +62,13 @@ def rebuild(run: Mapping[str, Any], lines: Sequence[Line]) -> list[TreeNode] | N
     if not hasattr(searcher, "tree"):
         return None
     arm = Arm("search", searcher, settings.search.budget)
-    least = least_depth(space) if settings.search.stop_early else None
+    shared = settings.search.total_budget is not None  # then the last ask of all may have been for fewer
+    least = least_depth(space) if settings.search.stop_early or shared else None
     arm.tell(space.identity, lines[0]["reward"], least, lines[0].get("guide"))
     own = [line for line in lines if line["arm"] == "search"]
     for _, batch in groupby(own, key=lambda line: line["round"]):
         told = list(batch)
-        asked = arm.ask(settings.search.per_round)
+        asked = arm.ask(len(told) if shared else settings.search.per_round)
         if [chain.to_json() for chain in asked] != [line["chain"] for line in told]:
             return None
         for chain, line in zip(asked, told, strict=True):

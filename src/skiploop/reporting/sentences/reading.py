@@ -147,6 +147,7 @@ def _shows(folder: RunFolder) -> Iterator[str]:
     yield search.accuracies(figures)
     yield from search.by_metric(figures)
     yield from search.lead(figures)
+    yield from search.at_equal_evaluations(figures)
     if parts.static is not None:
         yield static.verdict(parts.static)
         yield from static.equal_accuracy(parts.static)

@@ -32,7 +32,28 @@ def accuracies(figures: SearchFigures) -> str:
     return (
         f"The identity has an accuracy of {numbers.share_of(figures.base_accuracy)} on "
         f"{numbers.plural(figures.inputs, 'input')}; the search has an oracle accuracy of "
-        f"{numbers.share_of(figures.oracle_accuracy)} at {figures.budget} evaluations an input."
+        f"{numbers.share_of(figures.oracle_accuracy)} at {spent(figures)}."
+    )
+
+
+def spent(figures: SearchFigures) -> str:
+    """The budget of an arm."""
+    if figures.shared is None:
+        return f"{figures.budget} evaluations an input"
+    return f"{figures.shared.total_budget:,} evaluations of all inputs together, at most {figures.budget} of one"
+
+
+def at_equal_evaluations(figures: SearchFigures) -> Iterator[str]:
+    """The second way of counting where inputs share a budget, in one sentence."""
+    if figures.shared is None or not figures.shared.at_equal_evaluations:
+        return
+    gaps = [
+        f"{numbers.points_of(found.difference.difference)} against {ARM_NAMES[arm]}"
+        for arm, found in figures.shared.at_equal_evaluations.items()
+    ]
+    yield (
+        "The budget was shared between the inputs, so arms are compared at equal totals. Cut to equal evaluations on "
+        f"each input, the search has a lead of {', '.join(gaps)}."
     )
 
 

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from skiploop.reporting import numbers
 from skiploop.reporting.sentences.reading import search_reading
-from skiploop.reporting.sentences.search import by_metric
+from skiploop.reporting.sentences.search import at_equal_evaluations, by_metric, spent
 from skiploop.reporting.terminal.console import DENSE, make_table, row, say, say_sentences, say_wrapped
 from skiploop.reporting.terminal.inputs import print_examples
 from skiploop.studies.arms import PEERS
@@ -24,7 +24,7 @@ def print_study(study: Study, console: Console) -> None:
     """The table by level, what it says, examples, and where the study is."""
     figures = study.figures
     state = "" if study.complete else " (not complete)"
-    how = f"searcher {figures.searcher}, space {figures.space}, {figures.budget} evaluations an input"
+    how = f"searcher {figures.searcher}, space {figures.space}, {spent(figures)}"
     say_wrapped(console, f"{figures.model} on {figures.task}{state}: {how}")
     console.print()
     console.print(study_table(figures, dense=console.width < DENSE))
@@ -32,7 +32,7 @@ def print_study(study: Study, console: Console) -> None:
     if figures.inputs:
         say_wrapped(console, _LEGEND)
         console.print()
-    say_sentences(console, [*search_reading(figures), *by_metric(figures)])
+    say_sentences(console, [*search_reading(figures), *by_metric(figures), *at_equal_evaluations(figures)])
     print_examples(study.inputs, console)
     say(console, f"\n{figures.layer_calls:,} layer calls in {study.seconds:.0f} s. The study is in {study.out}")
 
