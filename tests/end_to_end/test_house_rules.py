@@ -92,7 +92,13 @@ TESTED_BY = {
         *("reporting/sentences/reading", "reporting/sentences/static"),
     ),
     "reporting/test_terminal": (
-        *("reporting/names", "reporting/terminal/console", "reporting/terminal/inputs", "reporting/terminal/search"),
+        *(
+            "stats/numbers",
+            "reporting/names",
+            "reporting/terminal/console",
+            "reporting/terminal/inputs",
+            "reporting/terminal/search",
+        ),
         *("reporting/terminal/ablation", "reporting/terminal/static"),
     ),
     "reporting/test_page": (

@@ -11,7 +11,7 @@ import pytest
 from skiploop.analysis.ablation import ablate
 from skiploop.analysis.runs import Selection, analyze
 from skiploop.reporting import Report, build, render_page
-from skiploop.reporting.numbers import proper
+from skiploop.stats.numbers import proper
 from skiploop.studies.execution import Execution
 from skiploop.studies.search import Study
 from skiploop.testing.fakes import FakeModel, FakeRunner, fake_task, options

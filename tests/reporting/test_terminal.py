@@ -10,10 +10,10 @@ import pytest
 from rich.console import Console
 
 from skiploop.reporting import build, render_page
-from skiploop.reporting.numbers import plain, shown
 from skiploop.reporting.terminal.inputs import print_input
 from skiploop.reporting.terminal.search import print_study
 from skiploop.reporting.terminal.static import print_static
+from skiploop.stats.numbers import plain, shown
 from skiploop.studies.execution import Execution
 from skiploop.studies.search import Study, search
 from skiploop.tasks import Example, Task

@@ -10,6 +10,7 @@ import pytest
 
 import skiploop
 from skiploop import search, search_static
+from skiploop.stats import numbers
 from skiploop.studies.execution import Execution
 from skiploop.studies.html import safe
 from skiploop.studies.static.settings import StaticSettings
@@ -62,7 +63,7 @@ def test_a_search_shows_its_accuracies(tmp_path: Path) -> None:
         ("oracle accuracy, random chains", figures.peers["random"].oracle_accuracy.value),
         ("accuracy by acc_mutual_info", figures.base_by_metric["acc_mutual_info"].value),
     ):
-        assert value is not None and f"{name}{value:.1%} (" in text
+        assert value is not None and f"{name}{numbers.share(value)} (95" in text
     assert "excess over the control" in text and "isn't an accuracy" in text
 
 
@@ -82,11 +83,12 @@ def test_an_evaluation_shows_every_metric(tmp_path: Path) -> None:
     found = skiploop.evaluate("nano", "nano", limit=5, chain="0-6", out=tmp_path / "e")
     text = shown(found._repr_html_())
     value = found.figures.metrics["accuracy"].identity.value
-    assert value is not None and f"accuracy{value:.1%} (" in text and "the chain 0-6" in text
+    assert value is not None and f"accuracy{numbers.share(value)} (95" in text and "the chain 0-6" in text
 
 
 @pytest.mark.parametrize(
-    ("given", "wanted"), [("a<b", "a&lt;b"), ('"', "&quot;"), ("x\u200by\n", "x[U+200B]y[U+000A]")]
+    ("given", "wanted"),
+    [("a<b", "a&lt;b"), ('"', "&quot;"), ("x\u200by\n", "x[U+200B]y[U+000A]"), ("6.0\u00a0%", "6.0\u00a0%")],
 )
 def test_text_is_made_safe(given: str, wanted: str) -> None:
     assert safe(given) == wanted

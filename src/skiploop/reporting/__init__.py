@@ -6,7 +6,6 @@
 build       from folders to a report
 run_folder  the folder of one run, as sections read it
 parts       what a report is made of: sections, tables, figures
-numbers     numbers and foreign text as they are written
 names       what people read for arms, spaces, transitions
 canvas      figures drawn by matplotlib, their colours
 charts      the kinds of charts

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from skiploop.stats.measured import Measured
+from skiploop.stats.numbers import Kind
 from skiploop.stats.shares import wilson
 from skiploop.studies.paired import PairedDifference
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
-
-Kind = Literal["text", "share", "points", "number", "fine", "count", "p", "chain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +21,7 @@ class Column:
 
     Attributes:
         title: its heading.
-        kind: how its cells are written: text and chain as they are, share in percent, points as a difference of
-            shares with its sign, number with two decimals and fine with three, count as a whole number, p as a p-value.
+        kind: how its cells are written.
     """
 
     title: str

@@ -4,4 +4,5 @@ shares         intervals of shares and of their differences, paired tests, Holm'
 bootstrap      intervals and tests by resampling inputs
 correlations   Spearman's rank correlation
 measured       a value with its interval
+numbers        how values and their intervals are written
 """

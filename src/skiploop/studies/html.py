@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from skiploop.stats import numbers
 from skiploop.stats.measured import Measured
 from skiploop.studies.figures import SearchFigures
 from skiploop.studies.paired import PairedDifference
@@ -20,15 +21,15 @@ def search_html(figures: SearchFigures, place: object) -> str:
     head = f"{figures.model} on {figures.task}: {figures.searcher}, space {figures.space}, budget {budget}{state}"
     oracle = {"search": figures.oracle_accuracy}
     oracle |= {f"{name} chains": peer.oracle_accuracy for name, peer in figures.peers.items()}
-    rows: list[Row] = [("accuracy of the identity", [share(figures.base_accuracy)])]
+    rows: list[Row] = [("accuracy of the identity", [numbers.share_of(figures.base_accuracy)])]
     rows += [
-        (f"accuracy by {name}", [share(found)])
+        (f"accuracy by {name}", [numbers.share_of(found)])
         for name, found in figures.base_by_metric.items()
         if name != figures.metric
     ]
-    rows += [(f"oracle accuracy, {name}", [share(found)]) for name, found in oracle.items()]
+    rows += [(f"oracle accuracy, {name}", [numbers.share_of(found)]) for name, found in oracle.items()]
     if figures.control.inputs:
-        rows.append(("excess over the control", [points(figures.control.excess)]))
+        rows.append(("excess over the control", [numbers.points_of(figures.control.excess)]))
     note = "An oracle accuracy isn't an accuracy: it takes the gold answer to pick the chain."
     return page(head, ("", f"{figures.inputs:,} inputs"), rows, (note, f"{place}"))
 
@@ -46,36 +47,20 @@ def _line(cells: Sequence[str], kind: str) -> str:
 
 def safe(text: object) -> str:
     """Escaped, and what isn't seen but acts (turns the direction of text, say) as its code."""
-    return escape("".join(each if each.isprintable() else f"[U+{ord(each):04X}]" for each in str(text)))
+    return escape("".join(each if _is_seen(each) else f"[U+{ord(each):04X}]" for each in str(text)))
 
 
-def share(found: Measured) -> str:
-    """With its interval."""
-    return _with_ends(found, "{:.1%}", "{:.0%} to {:.0%}")
-
-
-def points(found: Measured) -> str:
-    """A difference of shares, with its interval."""
-    if found.value is None:
-        return ""
-    ends = "" if found.interval is None else "{:+.1f} to {:+.1f}".format(*(100 * end for end in found.interval))
-    return f"{100 * found.value:+.1f} points" + (f" ({ends})" if ends else "")
+def _is_seen(letter: str) -> bool:
+    return letter.isprintable() or letter == "\u00a0"  # the unbreakable space that figures have before their unit
 
 
 def gap(found: PairedDifference | None) -> str:
     """A paired difference, nothing for None."""
-    return "" if found is None else points(found.difference)
+    return "" if found is None else numbers.points_of(found.difference)
 
 
 def figure(found: Measured | None) -> str:
-    """A share as such; other numbers (a perplexity, say) as they are."""
+    """A share as such; other numbers (a perplexity, say) as they are; nothing for None."""
     if found is None:
         return ""
-    is_share = found.value is not None and 0 <= found.value <= 1
-    return share(found) if is_share else _with_ends(found, "{:.4g}", "{:.4g} to {:.4g}")
-
-
-def _with_ends(found: Measured, one: str, two: str) -> str:
-    if found.value is None:
-        return ""
-    return one.format(found.value) + ("" if found.interval is None else f" ({two.format(*found.interval)})")
+    return numbers.share_of(found) if numbers.share_or_number(found) == "share" else numbers.figure_of(found)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from skiploop.chains.chain import Chain
 from skiploop.chains.drawing import draw_svg
-from skiploop.reporting import numbers
 from skiploop.reporting.names import ARM_NAMES
 from skiploop.reporting.page.tree import SHOWN, draw_tree, rebuild
 from skiploop.reporting.run_folder import RunFolder
+from skiploop.stats import numbers
 from skiploop.storage.files import Line
 from skiploop.studies.results import TRANSITIONS, ArmResult, InputResult
 

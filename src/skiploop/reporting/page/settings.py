@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from skiploop.reporting import numbers
 from skiploop.reporting.build import Report, RunReport
 from skiploop.reporting.page.paths import without_paths
+from skiploop.stats import numbers
 
 
 def title_of(report: Report) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from skiploop.analysis.figures.ablation import AblationFigures
-from skiploop.reporting import numbers
 from skiploop.reporting.charts import Series, dots
 from skiploop.reporting.names import SPACE_NAMES
 from skiploop.reporting.parts import Cell, Column, Figure, ReportTable, Section, difference, measured
 from skiploop.reporting.run_folder import RunFolder
+from skiploop.stats import numbers
 
 
 def ablation_section(folder: RunFolder) -> Section | None:

@@ -10,10 +10,11 @@ from skiploop.analysis.figures.edits import CorrectedChains, EditEffect, EditFig
 from skiploop.analysis.figures.robustness import NeighbourGroup
 from skiploop.reporting.charts import Series, by_layer, dots
 from skiploop.reporting.names import CHAIN_NAMES, PAIR_NAMES
-from skiploop.reporting.parts import Cell, Column, Figure, Kind, ReportTable, Section, difference, measured
+from skiploop.reporting.parts import Cell, Column, Figure, ReportTable, Section, difference, measured
 from skiploop.reporting.run_folder import RunFolder
 from skiploop.reporting.sentences.analyses import edit_effects
 from skiploop.stats.measured import Measured, measured_mean
+from skiploop.stats.numbers import Kind
 
 _GROUPS = {"all": "all inputs", "base_wrong": "the identity is wrong", "found": "wrong, and some seed found a chain"}
 

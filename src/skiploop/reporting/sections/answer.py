@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from skiploop.analysis.usage import LayerRates, layer_rates
-from skiploop.reporting import numbers
 from skiploop.reporting.charts import Series, arms, skips_and_loops
 from skiploop.reporting.parts import Figure
 from skiploop.reporting.run_folder import RunFolder
@@ -15,6 +14,7 @@ from skiploop.reporting.sections.static import accuracy_figure
 from skiploop.reporting.sentences.controls import excess, options
 from skiploop.reporting.sentences.reading import Reading, Verdict
 from skiploop.reporting.sentences.search import accuracies, lead
+from skiploop.stats import numbers
 from skiploop.stats.measured import measured_share
 from skiploop.studies.search import Study
 

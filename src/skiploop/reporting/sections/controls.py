@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from skiploop.reporting import numbers
 from skiploop.reporting.charts import Level, PlottedLine, Series, dots, lines
 from skiploop.reporting.parts import Cell, Column, Figure, ReportTable, Section, compared, measured
 from skiploop.reporting.run_folder import RunFolder
 from skiploop.reporting.sentences.controls import beside_samples, options
+from skiploop.stats import numbers
 from skiploop.stats.measured import Measured
 from skiploop.studies.controls.rotation_figures import RotationFigures, Survival, SurvivalGroup
 from skiploop.studies.controls.sampling_figures import BesideSearch, SamplingFigures

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from skiploop.reporting.names import ARM_NAMES
-from skiploop.reporting.parts import Cell, Column, Kind, ReportTable, Section, measured
+from skiploop.reporting.parts import Cell, Column, ReportTable, Section, measured
 from skiploop.reporting.run_folder import RunFolder
 from skiploop.reporting.sections.arms import Holds, baselines, having, hit, share, shorter
 from skiploop.stats.measured import measured_mean, measured_share
+from skiploop.stats.numbers import Kind
 from skiploop.studies.figures import SearchFigures
 from skiploop.studies.results import InputResult
 

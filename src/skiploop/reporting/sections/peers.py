@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from skiploop.reporting.names import ARM_NAMES, KIND_NAMES
-from skiploop.reporting.parts import Cell, Column, Kind, ReportTable, Section, difference, measured
+from skiploop.reporting.parts import Cell, Column, ReportTable, Section, difference, measured
 from skiploop.reporting.run_folder import RunFolder
 from skiploop.reporting.sections.arms import Holds, baselines, having, hit, shorter
 from skiploop.reporting.sentences.search import repaired
 from skiploop.stats.measured import measured_difference, measured_mean, measured_share
+from skiploop.stats.numbers import Kind
 from skiploop.stats.shares import mcnemar, paired_counts
 from skiploop.storage.records import as_json
 from skiploop.studies.format_failures import KindFigures

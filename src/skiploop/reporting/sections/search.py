@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from skiploop.analysis.depths import DepthGroup, Transition, depths, transitions
 from skiploop.analysis.hits import Curve, hits
-from skiploop.reporting import numbers
 from skiploop.reporting.charts import Series, curves, dots
 from skiploop.reporting.names import ARM_NAMES, TRANSITION_NAMES
 from skiploop.reporting.parts import Cell, Column, Figure, ReportTable, Section, difference, measured
 from skiploop.reporting.run_folder import RunFolder
 from skiploop.reporting.sections.arms import arm_series
+from skiploop.stats import numbers
 from skiploop.stats.measured import Measured
 from skiploop.storage.records import as_json
 from skiploop.studies.arms import PEERS

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from skiploop.analysis.figures.analyses import without_inputs
 from skiploop.analysis.figures.lens import LensFigures, LensGroup, LetterBias
 from skiploop.analysis.figures.similarity import LayerInfluence, SimilarityFigures
-from skiploop.reporting import numbers
 from skiploop.reporting.charts import Heat, PlottedLine, Series, by_layer, heat_maps, lines
 from skiploop.reporting.names import LENS_NAMES
 from skiploop.reporting.parts import Cell, Column, Figure, ReportTable, Section, difference, measured
 from skiploop.reporting.run_folder import RunFolder
 from skiploop.reporting.sentences.analyses import influence_prior, phases
+from skiploop.stats import numbers
 
 _CURVES = (("identity_right", "ink"), ("corrected_identity", "five"), ("still_wrong_identity", "twenty"))
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from skiploop.reporting import numbers
 from skiploop.reporting.charts import Heat, Level, PlottedLine, Series, bars, dots, heat_maps, lines
 from skiploop.reporting.names import STATIC_NAMES
 from skiploop.reporting.parts import Cell, Column, Figure, ReportTable, Section, compared, counted, measured
 from skiploop.reporting.run_folder import RunFolder
 from skiploop.reporting.sentences.static import equal_accuracy, on_other_inputs
+from skiploop.stats import numbers
 from skiploop.stats.shares import wilson
 from skiploop.storage.records import as_json
 from skiploop.studies.static.figures import ChosenChain, StaticFigures

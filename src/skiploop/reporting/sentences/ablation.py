@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from skiploop.analysis.figures.ablation import AblationFigures, ShareDifference, SpaceDifference
-from skiploop.reporting import numbers
 from skiploop.reporting.names import SPACE_NAMES
+from skiploop.stats import numbers
 
 _FINDS = {
     "oracle_accuracy": "finds right chains for {} inputs than",

@@ -11,8 +11,8 @@ from skiploop.analysis.figures.edits import EditFigures
 from skiploop.analysis.figures.lens import LensFigures
 from skiploop.analysis.figures.robustness import RobustnessFigures
 from skiploop.analysis.figures.similarity import SimilarityFigures
-from skiploop.reporting import numbers
 from skiploop.reporting.names import CHAIN_NAMES, LENS_NAMES, PAIR_NAMES
+from skiploop.stats import numbers
 
 
 def study_lines(analyses: Analyses) -> Iterator[str]:

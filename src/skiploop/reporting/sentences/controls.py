@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from skiploop.reporting import numbers
 from skiploop.reporting.sentences.static import compared
+from skiploop.stats import numbers
 from skiploop.studies.controls.rotation_figures import RotationFigures, Survival
 from skiploop.studies.controls.sampling_figures import SamplingFigures
 from skiploop.studies.figures import ControlFigures

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from skiploop.reporting import numbers
 from skiploop.reporting.names import ARM_NAMES
+from skiploop.stats import numbers
 from skiploop.studies.figures import SearchFigures
 from skiploop.studies.format_failures import FormatFigures
 

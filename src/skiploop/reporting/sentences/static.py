@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from skiploop.reporting import numbers
 from skiploop.reporting.names import STATIC_NAMES
+from skiploop.stats import numbers
 from skiploop.stats.measured import Measured
 from skiploop.studies.static.calibration import HALF
 from skiploop.studies.static.figures import ChosenChain, StaticFigures

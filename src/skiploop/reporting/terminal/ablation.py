@@ -7,10 +7,10 @@ from rich.table import Table
 
 from skiploop.analysis.ablation import Ablation
 from skiploop.analysis.figures.ablation import AblationFigures
-from skiploop.reporting import numbers
 from skiploop.reporting.names import SPACE_NAMES
 from skiploop.reporting.sentences.ablation import shown
 from skiploop.reporting.terminal.console import DENSE, make_table, row, say, say_sentences, say_wrapped
+from skiploop.stats import numbers
 
 _LEGEND = (
     "Oracle accuracy and excess (over the control, in points) need the gold answer. The spaces differ in size and "

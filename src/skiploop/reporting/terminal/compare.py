@@ -6,9 +6,8 @@ from rich.console import Console
 from rich.table import Table
 
 from skiploop.folders.compare import ComparedFigure, Comparison
-from skiploop.reporting import numbers
-from skiploop.reporting.parts import Kind
 from skiploop.reporting.terminal.console import DENSE, make_table, row, say, say_wrapped
+from skiploop.stats import numbers
 
 
 def print_comparison(found: Comparison, console: Console) -> None:
@@ -35,8 +34,8 @@ def _table(found: Comparison, *, dense: bool) -> Table:
 
 
 def _cells(figure: ComparedFigure) -> list[str]:
-    kind: Kind = "number" if figure.mcnemar_p is None else "share"
-    gap: Kind = "number" if figure.mcnemar_p is None else "points"
+    kind: numbers.Kind = "number" if figure.mcnemar_p is None else "share"
+    gap: numbers.Kind = "number" if figure.mcnemar_p is None else "points"
     return [
         numbers.value(figure.first.value, kind),
         numbers.value(figure.second.value, kind),

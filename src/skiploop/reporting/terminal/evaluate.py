@@ -5,9 +5,8 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from skiploop.reporting import numbers
-from skiploop.reporting.parts import Kind
 from skiploop.reporting.terminal.console import DENSE, make_table, row, say, say_wrapped
+from skiploop.stats import numbers
 from skiploop.stats.measured import Measured
 from skiploop.studies.evaluate.figures import EvaluateFigures, MetricFigures, Spent
 from skiploop.studies.evaluate.study import Evaluated
@@ -49,8 +48,7 @@ def _cells(metric: MetricFigures) -> list[str]:
 
 
 def _measured(found: Measured) -> list[str]:
-    """A share as such; other numbers (a perplexity, say) as they are."""
-    kind: Kind = "share" if found.value is not None and 0 <= found.value <= 1 else "number"
+    kind = numbers.share_or_number(found)
     return [numbers.value(found.value, kind), numbers.interval(found.interval, kind)]
 
 

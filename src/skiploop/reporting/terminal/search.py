@@ -5,11 +5,11 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from skiploop.reporting import numbers
 from skiploop.reporting.sentences.reading import search_reading
 from skiploop.reporting.sentences.search import at_equal_evaluations, by_metric, spent
 from skiploop.reporting.terminal.console import DENSE, make_table, row, say, say_sentences, say_wrapped
 from skiploop.reporting.terminal.inputs import print_examples
+from skiploop.stats import numbers
 from skiploop.studies.arms import PEERS
 from skiploop.studies.figures import GroupFigures, InputFigures, SearchFigures
 from skiploop.studies.search import Study

@@ -5,10 +5,10 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from skiploop.reporting import numbers
 from skiploop.reporting.names import STATIC_NAMES
 from skiploop.reporting.sentences import static
 from skiploop.reporting.terminal.console import DENSE, make_table, row, say, say_sentences, say_wrapped
+from skiploop.stats import numbers
 from skiploop.studies.static.figures import ChosenChain, StaticFigures
 from skiploop.studies.static.study import StaticStudy
 

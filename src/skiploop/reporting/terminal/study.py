@@ -8,13 +8,13 @@ from rich.console import Console
 from rich.table import Table
 
 from skiploop.folders.full import FullStudy, PartFigures
-from skiploop.reporting import numbers
 from skiploop.reporting.names import ARM_NAMES
 from skiploop.reporting.sentences.controls import beside_samples
 from skiploop.reporting.sentences.reading import full_reading
 from skiploop.reporting.sentences.search import by_metric
 from skiploop.reporting.terminal.console import DENSE, make_table, row, say, say_sentences, say_wrapped
 from skiploop.reporting.terminal.inputs import print_examples
+from skiploop.stats import numbers
 from skiploop.stats.measured import Measured
 from skiploop.studies.paired import PairedDifference
 from skiploop.studies.search import load_study

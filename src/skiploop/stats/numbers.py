@@ -1,12 +1,16 @@
-"""Numbers and foreign text as they are written, in a terminal and in a report."""
+"""Numbers and foreign text as they are written: in a terminal, a report, and a notebook."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Literal
 
-from skiploop.reporting.parts import Kind
 from skiploop.stats.measured import Measured
+
+Kind = Literal["text", "share", "points", "number", "fine", "count", "p", "chain"]
+"""How a value is written: text and chain as they are, share in percent, points as a difference of shares with its sign,
+number with two decimals and fine with three, count as a whole number, p as a p-value."""
 
 NONE = "–"
 _MINUS = "−"
@@ -83,6 +87,11 @@ def figure_of(found: Measured, digits: int = 2) -> str:
         return text
     low, high = found.interval
     return f"{text} (95{_SPACE}%: {_fixed(low, digits)} to {_fixed(high, digits)})"
+
+
+def share_or_number(found: Measured) -> Kind:
+    """How a figure is written that is a share with some metrics and not with others: a perplexity is none."""
+    return "share" if found.value is not None and 0 <= found.value <= 1 else "number"
 
 
 def bare(found: float | None, kind: Kind) -> str:
