@@ -13,14 +13,14 @@
 #   MODEL=smollm2      any model; DEPTH=30: its layers; SHOTS=5 before each question, but none in the search
 #   STEPS="..."        only these, in this order
 #   SIZE=small         tiny: to try the recipe out, in a few minutes
-#   PYTHON=python      with skiploop[report] installed; the step lm-eval needs skiploop[eval]
+#   PYTHON=python      with skiploop[report] installed; the steps lm-eval and parity need skiploop[eval]
 set -euo pipefail
 
 out=${1:-runs/smollm2-study}
 python=${PYTHON:-python}
 model=${MODEL:-smollm2}
 read -r -a steps <<< "${STEPS:-static-arc-easy search-arc-easy evaluate-arc-easy evaluate-svamp evaluate-gsm8k \
-  search-arc-challenge static-arc-challenge evaluate-arc-challenge static-svamp lm-eval report}"
+  search-arc-challenge static-arc-challenge evaluate-arc-challenge static-svamp lm-eval parity report}"
 mkdir -p "$out"
 
 # Sizes: inputs to choose on and to report on, distinct chains, inputs and evaluations of the search, inputs evaluated.
@@ -68,6 +68,14 @@ evaluate() {
   skiploop evaluate --model "$model" --task "$task" --shots "${SHOTS:-5}" --out "$out/$name" "$@"
 }
 
+model_folder() { # what the harness's own model opens
+  if [ "$model" != smollm2 ]; then
+    echo "$model"
+  else
+    "$python" -c "from skiploop.models.loading import smollm2_folder; print(smollm2_folder())"
+  fi
+}
+
 lm_eval() { # the first rows by lm-evaluation-harness itself, and by skiploop with the harness's own sampler of shots
   local name=$1 file=$2 here=$out/lm-eval
   if [ -z "$file" ]; then
@@ -89,13 +97,18 @@ doc_to_choice: "{{choices.text}}"
 metric_list: [{metric: acc}, {metric: acc_norm}]
 YAML
   local folder
-  folder=$("$python" -c "from skiploop.models.loading import smollm2_folder; print(smollm2_folder())")
-  [ "$model" = smollm2 ] || folder=$model
+  folder=$(model_folder)
   if [ ! -d "$here/$name" ]; then
     "$python" -m lm_eval run --model hf --model_args "pretrained=$folder,dtype=float32" --tasks "first_$name" \
       --include_path "$here" --num_fewshot 5 --device cpu --batch_size 1 --output_path "$here/$name" > /dev/null
   fi
   evaluate "lm-eval/evaluate-$name" "$name:$here/$name.jsonl" --shots-order each
+}
+
+parity() { # the first verdicts of an evaluation beside those of the harness's own model
+  local folder
+  folder=$(model_folder)
+  "$python" "$(dirname "$0")/smollm2/parity.py" "$out/$1" "$2" --shots "${SHOTS:-5}" --model "$folder" "${@:3}"
 }
 
 for step in "${steps[@]}"; do
@@ -113,6 +126,12 @@ for step in "${steps[@]}"; do
     lm-eval)
       lm_eval arc-easy "${ARC_EASY:-}"
       lm_eval arc-challenge "${ARC_CHALLENGE:-}"
+      ;;
+    parity)
+      parity evaluate-arc-easy "$easy" --rows "$rows"
+      parity evaluate-arc-challenge "$challenge" --rows $((rows / 2))
+      parity evaluate-svamp "$svamp" --rows $((rows / 2)) --max-new-tokens 16
+      parity evaluate-gsm8k "$gsm8k" --rows 4 # texts of up to 256 tokens
       ;;
     report)
       for name in search static; do
