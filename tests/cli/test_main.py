@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 import skiploop
 from skiploop.cli.call import Tools
 from skiploop.cli.main import app
+from skiploop.cli.model import _told
 from skiploop.cli.values import set_threads
 from skiploop.testing.fakes import LAYERS, FakeModel, FakeRunner, fake_task
 
@@ -202,11 +203,33 @@ def test_ctrl_c_says_how_to_resume(tmp_path: Path) -> None:
 def test_check_says_what_it_looked_at() -> None:
     looked = json.loads(call("check", "nano", "--json").stdout)
     assert (looked["model_class"], looked["num_layers"], looked["dtype"]) == ("LlamaForCausalLM", 8, "float32")
-    assert looked["ends"] == ["<eos>"] and looked["chat_template"] is False and looked["not_obeyed"] == {}
+    assert (looked["ends"], looked["end_ids"]) == (["<eos>"], [2])
+    assert looked["chat_template"] is False and looked["not_obeyed"] == {}
     assert looked["batched"] == {"score": True, "packed": True, "generate": True}
     assert looked["tensors"] > 70 and looked["parameters"] > 10**6
     lines = call("check", "nano").stdout.splitlines()
     assert [line.split(":")[0] for line in lines] == ["model", "weights", "texts", "chains", "batches"]
+
+
+def test_what_check_tells_of_a_model_that_keeps_to_less() -> None:
+    told = _told(
+        {
+            "model": "m", "model_class": "M", "num_layers": 30, "tensors": 3, "parameters": 5000, "complete": False,
+            "dtype": "bfloat16", "device": "cpu", "attention": "eager", "ends": [], "end_ids": [],
+            "chat_template": True, "not_obeyed": {"num_beams": 4}, "cached_generation": False,
+            "chains": [" ".join(map(str, reversed(range(30)))), "0x3"],
+            "batched": {"score": True, "packed": False, "generate": False},
+        }
+    )  # fmt: skip
+    assert told["weights"] == (
+        "3 tensors, 5,000 parameters, random where the checkpoint lacks them; bfloat16 on cpu, attention eager"
+    )
+    assert told["texts"] == "no end token is known: they end at their limit; a chat template"
+    assert told["chains"] == "exact, without a cache only; tried 29 28 ... 1 0, 0x3"
+    assert told["decoding"] == "greedy; the checkpoint asks for num_beams=4, which is not obeyed"
+    assert told["batches"] == (
+        "exact for single answers; one by one, as a batch isn't exact: options packed into one sequence, generation"
+    )
 
 
 def test_generate_uses_the_model() -> None:

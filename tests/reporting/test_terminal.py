@@ -13,7 +13,7 @@ from skiploop.reporting import build, render_page
 from skiploop.reporting.terminal.inputs import print_input
 from skiploop.reporting.terminal.search import print_study
 from skiploop.reporting.terminal.static import print_static
-from skiploop.stats.numbers import plain, shown
+from skiploop.stats.numbers import plain
 from skiploop.studies.execution import Execution
 from skiploop.studies.search import Study, search
 from skiploop.tasks import Example, Task
@@ -42,13 +42,6 @@ def acting(tmp_path: Path) -> Study:
     ]
     task = Task(f"task {ACTING}", tuple(examples), "exact", max_new_tokens=8)
     return search(RoomyModel(), task, out=tmp_path / "s", execution=Execution(NullRunner()), budget=6)
-
-
-def test_text_that_acts_is_shown_as_escapes_and_letters_stay() -> None:
-    assert shown("\x1b[2J\x07\r") == r"\x1b[2J\x07\x0d"
-    assert shown("\u202eabc\u2066\U000e0041\ud800") == r"\u202eabc\u2066\U000e0041\ud800"
-    kept = "a\nb\tü 数 العربية \u200d👩\u200d🔬 [red]x[/red] 1\u00a0%"
-    assert shown(kept) == kept
 
 
 def test_no_prompt_acts_on_a_terminal_or_hides_in_the_page(acting: Study) -> None:

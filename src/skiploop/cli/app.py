@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from skiploop.errors import InvalidInput, UnsupportedModel
+from skiploop.foreign_text import shown
 from skiploop.studies.progress import Interrupted
 
 app = typer.Typer(
@@ -60,6 +61,11 @@ def print_json(value: dict[str, Any]) -> None:
     typer.echo(jsonlib.dumps(value, indent=2))
 
 
+def tell(text: str) -> None:
+    """On stdout, without effects of what comes from elsewhere (`--json` has it as it is)."""
+    typer.echo(shown(text))
+
+
 def say(text: str) -> None:
     """On stderr."""
-    typer.echo(text, err=True)
+    typer.echo(shown(text), err=True)

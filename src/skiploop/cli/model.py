@@ -6,12 +6,18 @@ from typing import Annotated, Any
 
 import typer
 
-from skiploop.cli.app import print_json
+from skiploop.cli.app import print_json, tell
 from skiploop.cli.call import Call, Model, ShowPrompt
 from skiploop.cli.flags import Only, command
 from skiploop.studies.settings import EngineSettings
 from skiploop.tasks.options import TaskOptions
 
+_KINDS = {
+    "score": "single answers",
+    "packed": "options packed into one sequence",
+    "generate": "generation",
+}
+_LONGEST = 24  # characters of a chain in a list of them
 Opening = Annotated[EngineSettings, Only("dtype", "device", "trust_remote_code", "allow_missing")]
 
 
@@ -30,7 +36,7 @@ def check(
         print_json(looked)
         return
     for name, said in _told(looked).items():
-        typer.echo(f"{name + ':':<10} {said}")
+        tell(f"{name + ':':<10} {said}")
 
 
 def _looked_at(opened: Any, report: Any) -> dict[str, Any]:
@@ -49,6 +55,7 @@ def _looked_at(opened: Any, report: Any) -> dict[str, Any]:
         "device": str(opened.device),
         "attention": opened.attn_implementation,
         "ends": [] if tokenizer is None else tokenizer.convert_ids_to_tokens(list(opened.eos_ids)),
+        "end_ids": list(opened.eos_ids),
         "chat_template": bool(getattr(tokenizer, "chat_template", None)),
         "not_obeyed": beyond_greedy(opened.hf) if generates else {},
         "chains": list(report.chains),
@@ -66,26 +73,33 @@ def _batched(opened: Any) -> dict[str, bool]:
 def _told(looked: dict[str, Any]) -> dict[str, str]:
     """The same for people, a line each."""
     cached = "with and without a cache alike" if looked["cached_generation"] else "without a cache only"
-    ends = ", ".join(map(repr, looked["ends"])) or "none is known: texts end at their limit"
+    ends = ", ".join(f"{token!r} ({at})" for token, at in zip(looked["ends"], looked["end_ids"], strict=False))
     origin = "all from the checkpoint" if looked["complete"] else "random where the checkpoint lacks them"
     template = "a chat template" if looked["chat_template"] else "no chat template"
     lines = {
         "model": f"{looked['model']}: {looked['model_class']}, {looked['num_layers']} layers",
         "weights": f"{looked['tensors']} tensors, {looked['parameters']:,} parameters, {origin}; "
         f"{looked['dtype']} on {looked['device']}, attention {looked['attention'] or 'its own'}",
-        "texts": f"end at {ends}; {template}",
-        "chains": f"exact, {cached}; tried {', '.join(looked['chains'])}",
+        "texts": f"{f'end at {ends}' if ends else 'no end token is known: they end at their limit'}; {template}",
+        "chains": f"exact, {cached}; tried {', '.join(map(_shortened, looked['chains']))}",
     }
     if looked["not_obeyed"]:
         asked = ", ".join(f"{name}={value}" for name, value in looked["not_obeyed"].items())
         lines["decoding"] = f"greedy; the checkpoint asks for {asked}, which is not obeyed"
     if looked["batched"]:
-        exact = [name for name, holds in looked["batched"].items() if holds]
-        alone = [name for name, holds in looked["batched"].items() if not holds]
-        lines["batches"] = f"exact for {', '.join(exact) or 'nothing'}" + (
-            f"; one by one: {', '.join(alone)}" if alone else ""
+        exact, alone = (
+            ", ".join(_KINDS[name] for name, holds in looked["batched"].items() if holds is wanted)
+            for wanted in (True, False)
         )
+        said = [f"exact for {exact}" if exact else "", f"one by one, as a batch isn't exact: {alone}" if alone else ""]
+        lines["batches"] = "; ".join(filter(None, said))
     return lines
+
+
+def _shortened(chain: str) -> str:
+    """A chain, its middle left out where it is a long list of layers."""
+    parts = chain.split()
+    return chain if len(chain) <= _LONGEST or len(parts) < 5 else f"{' '.join(parts[:2])} ... {' '.join(parts[-2:])}"
 
 
 @command
@@ -119,7 +133,7 @@ def generate(
         print_json({"model": opened.name, "chain": layers.to_json(), "notation": str(layers), "outputs": outputs})
         return
     for text in texts:
-        typer.echo(text)
+        tell(text)
 
 
 def _sent(prompts: list[str], asked: TaskOptions, opened: Any) -> list[str]:
@@ -140,7 +154,7 @@ def _show(sent: list[str], opened: Any, call: Call) -> None:
         print_json({"model": opened.name, "prompts": lines})
         return
     for line in lines:
-        typer.echo(f"{line['prompt']}\n({line['tokens']} tokens)")
+        tell(f"{line['prompt']}\n({line['tokens']} tokens)")
 
 
 def _open(model: str, engine: EngineSettings, call: Call) -> Any:

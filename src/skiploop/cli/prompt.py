@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import typer
-
-from skiploop.cli.app import print_json
+from skiploop.cli.app import print_json, tell
 from skiploop.studies.settings import EngineSettings
 from skiploop.tasks import Task
 
@@ -31,4 +29,4 @@ def show_prompt(model: Any, task: Task, engine: EngineSettings, *, limit: int | 
         print_json(shown)
         return
     for line in shown_lines(shown):
-        typer.echo(line)
+        tell(line)

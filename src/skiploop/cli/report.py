@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from skiploop.cli.app import print_json
+from skiploop.cli.app import print_json, tell
 from skiploop.cli.flags import command
 from skiploop.cli.values import check_new, write_file
 from skiploop.errors import InvalidInput
@@ -46,7 +46,7 @@ def report(
         print_json(found.to_json() | written)
         return
     for run in found.runs:
-        typer.echo(f"{run.name}: {run.reading.verdict}")
+        tell(f"{run.name}: {run.reading.verdict}")
     if files:
-        typer.echo(f"{len(files)} figure files are in {figures}")
-    typer.echo(f"The report is in {place}")
+        tell(f"{len(files)} figure files are in {figures}")
+    tell(f"The report is in {place}")

@@ -1,4 +1,4 @@
-"""Numbers and foreign text as they are written: in a terminal, a report, and a notebook."""
+"""Numbers as they are written: in a terminal, a report, and a notebook."""
 
 from __future__ import annotations
 
@@ -15,12 +15,6 @@ number with two decimals and fine with three, count as a whole number, p as a p-
 NONE = "–"
 _MINUS = "−"
 _SPACE = "\u00a0"
-# What acts on a terminal or hides in a text: controls but for line breaks and tabs, controls of the direction of text,
-# marks without width (not the joiners, which scripts need), tags, and halves of characters.
-_UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff"
-    "\ufff9-\ufffb\U000e0000-\U000e007f]"
-)
 
 
 def value(found: float | str | None, kind: Kind) -> str:
@@ -110,15 +104,6 @@ def ends(found: Measured) -> tuple[float, float]:
     return found.interval
 
 
-def shown(text: str) -> str:
-    """Text from a prompt, an answer or a name, with escapes in place of characters that act or hide.
-
-    Colours, window titles, deleted lines and reversed writing come out as `\\x1b[31m` or `\\u202e`; line breaks, tabs
-    and all letters stay.
-    """
-    return _UNSEEN.sub(_escape, text)
-
-
 def plain(text: str) -> str:
     """A sentence for a terminal, which may know neither a minus sign, nor an unbreakable space, nor a dash."""
     return text.replace(_MINUS, "-").replace(_SPACE, " ").replace(NONE, "-")
@@ -132,11 +117,6 @@ def proper(text: str) -> str:
 def plural(number: int, word: str) -> str:
     """`1 input`, `2 inputs`."""
     return f"{number:,} {word}" + ("" if number == 1 else "s")
-
-
-def _escape(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def _fixed(number: float, digits: int) -> str:

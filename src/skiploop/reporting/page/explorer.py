@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from skiploop.chains.chain import Chain
 from skiploop.chains.drawing import draw_svg
+from skiploop.foreign_text import shown
 from skiploop.reporting.names import ARM_NAMES
 from skiploop.reporting.page.tree import SHOWN, draw_tree, rebuild
 from skiploop.reporting.run_folder import RunFolder
@@ -96,13 +97,13 @@ def _view(folder: RunFolder, result: InputResult, lines: Sequence[Line]) -> Inpu
     example = result.example
     said = result.text if result.text is not None else result.answer
     return InputView(
-        id=numbers.shown(example["id"]),
-        level="-" if example["level"] is None else numbers.shown(str(example["level"])),
-        family=numbers.shown(example["family"] or ""),
+        id=shown(example["id"]),
+        level="-" if example["level"] is None else shown(str(example["level"])),
+        family=shown(example["family"] or ""),
         transition=result.transition(),
-        prompt=numbers.shown(example["prompt"]),
-        gold=numbers.shown(example["answer"]),
-        said="(no answer)" if said is None else numbers.shown(said),
+        prompt=shown(example["prompt"]),
+        gold=shown(example["answer"]),
+        said="(no answer)" if said is None else shown(said),
         right=result.base_right,
         arms=tuple(_arm(name, arm, result.depth) for name, arm in result.arms.items()),
         tree=_tree(folder, lines),
@@ -125,7 +126,7 @@ def _arm(name: str, arm: ArmResult, depth: int) -> Drawn:
 
 
 def _short(text: str, most: int = 60) -> str:
-    line = numbers.shown(" ".join(text.split()))
+    line = shown(" ".join(text.split()))
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 

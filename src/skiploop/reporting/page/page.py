@@ -18,6 +18,7 @@ from typing import Any
 from skiploop._version import __version__
 from skiploop.chains.drawing.style import stylesheet
 from skiploop.errors import InvalidInput
+from skiploop.foreign_text import shown
 from skiploop.reporting.build import Report, RunReport
 from skiploop.reporting.canvas import COLOURS, DARK, FORMATS, figure_files, inline_svg, require_matplotlib
 from skiploop.reporting.names import TRANSITION_BADGES, TRANSITION_NAMES
@@ -133,7 +134,7 @@ def shown_cell(cell: Cell, column: Column) -> tuple[str, str]:
     value, ends = numbers.value(cell.value, kind), numbers.interval(cell.interval, kind)
     if kind == column.kind == "share":  # the heading has the unit
         value = value.replace("\u00a0%", "")
-    value = numbers.shown(without_paths(value)) if kind == "text" else value
+    value = shown(without_paths(value)) if kind == "text" else value
     return value, ends.replace(" to ", "–") if kind == "share" else ends
 
 

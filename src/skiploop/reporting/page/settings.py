@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from skiploop.foreign_text import shown
 from skiploop.reporting.build import Report, RunReport
 from skiploop.reporting.page.paths import without_paths
 from skiploop.stats import numbers
@@ -20,7 +21,7 @@ def title_of(report: Report) -> str:
 def what(run: RunReport) -> str:
     """Model and task."""
     record = run.folder.run
-    return numbers.shown(without_paths(f"{record['model']['name']} on {record['task']['name']}"))
+    return shown(without_paths(f"{record['model']['name']} on {record['task']['name']}"))
 
 
 def subtitle(run: RunReport) -> str:
@@ -57,4 +58,4 @@ def setting(value: Any) -> str:
         return ", ".join(f"{key} {setting(each)}" for key, each in value.items()) or "none"
     if isinstance(value, float):
         return f"{value:g}"
-    return numbers.shown(without_paths(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)))
+    return shown(without_paths(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)))

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from skiploop.foreign_text import shown
 from skiploop.stats import numbers
 
 DENSE = 95  # columns of a terminal below which tables are printed without room around
@@ -25,13 +26,13 @@ def make_console() -> Console:
 
 def say(console: Console, text: str) -> None:
     """A line, whatever is in it; long ones are left to the terminal."""
-    console.print(Text(numbers.shown(text)), soft_wrap=True)
+    console.print(Text(shown(text)), soft_wrap=True)
 
 
 def say_wrapped(console: Console, text: str, *, bullet: str = "") -> None:
     """A sentence, broken between words."""
     lines = textwrap.wrap(
-        numbers.shown(text), console.width, initial_indent=bullet, subsequent_indent=" " * len(bullet),
+        shown(text), console.width, initial_indent=bullet, subsequent_indent=" " * len(bullet),
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
     say(console, numbers.plain("\n".join(lines)))
@@ -45,7 +46,7 @@ def say_sentences(console: Console, sentences: Sequence[str]) -> None:
 
 def say_field(console: Console, name: str, value: str) -> None:
     """A name and what belongs to it."""
-    console.print(Text(f"  {name:<9}", style="dim"), Text(numbers.shown(value)), soft_wrap=True)
+    console.print(Text(f"  {name:<9}", style="dim"), Text(shown(value)), soft_wrap=True)
 
 
 def make_table(columns: Sequence[tuple[str, bool]], *, dense: bool) -> Table:
@@ -58,4 +59,4 @@ def make_table(columns: Sequence[tuple[str, bool]], *, dense: bool) -> Table:
 
 def row(*cells: str) -> list[Text]:
     """The cells of a row, in which nothing is markup."""
-    return [Text(numbers.plain(numbers.shown(cell))) for cell in cells]
+    return [Text(numbers.plain(shown(cell))) for cell in cells]
