@@ -272,3 +272,12 @@ def test_what_is_saved_or_copied_under_a_chain_is_the_model_itself(tmp_path: Pat
     assert torch.equal(type(hf).from_pretrained(tmp_path).eval()(input_ids=ids).logits, own)
     stored.seek(0)
     assert torch.equal(torch.load(stored, weights_only=False)(input_ids=ids).logits, own)
+
+
+def test_an_unknown_token_that_is_unknown_itself_is_refused(tmp_path: Path) -> None:
+    for file in (*Path(nano_folder()).glob("*.json"), *Path(nano_folder()).glob("*.safetensors")):
+        shutil.copy(file, tmp_path)
+    place = tmp_path / "tokenizer_config.json"
+    place.write_text(json.dumps(json.loads(place.read_text()) | {"unk_token": ""}))
+    with pytest.raises(InvalidInput, match="unknown token '', which isn't in its vocabulary; correct unk_token"):
+        LayeredModel.from_pretrained(str(tmp_path))

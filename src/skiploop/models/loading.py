@@ -101,7 +101,7 @@ def load(name: str, opening: Opening | None = None) -> Loaded:
     if not opening.trust_remote_code:
         check_architecture(name, config, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
     model = _model(name, folder, config, opening, common)
-    tokenizer = _read(name, "the tokenizer's files", AutoTokenizer.from_pretrained, folder, **common)
+    tokenizer = _read(name, "the tokenizer's files", _tokenizer, folder, **common)
     commit = (
         getattr(model.config, "_commit_hash", None) or opening.revision or ("local" if Path(place).exists() else "main")
     )
@@ -117,6 +117,23 @@ def _check_files(name: str, folder: str, opening: Opening) -> None:
         path = _read(name, file, find_file, folder, file, opening.revision)
         if path is not None:
             _read(name, file, check_types, name, path)
+
+
+def _tokenizer(folder: str, **common: Any) -> Any:
+    """The tokenizer, if all its special tokens have ids.
+
+    Raises:
+        InvalidInput: its unknown token has none, for which transformers looks up the unknown token, and so on for ever.
+    """
+    tokenizer = AutoTokenizer.from_pretrained(folder, **common)
+    try:
+        tokenizer.all_special_ids  # noqa: B018 - it computes them
+    except RecursionError as error:
+        raise InvalidInput(
+            f"the tokenizer of {folder!r} has the unknown token {tokenizer.unk_token!r:.60}, which isn't in its "
+            "vocabulary; correct unk_token in tokenizer_config.json"
+        ) from error
+    return tokenizer
 
 
 def _model(name: str, folder: str, config: Any, opening: Opening, common: dict[str, Any]) -> PreTrainedModel:
