@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +63,11 @@ def process(how: str, *words: object) -> list[str]:
 def test_help_answers_without_torch() -> None:
     code = "import sys\nfrom skiploop.cli.main import app\ntry:\n    app(['--help'])\nexcept SystemExit as stop:\n"
     code += "    assert stop.code == 0\nassert not {'torch', 'transformers', 'numpy'} & set(sys.modules)"
-    begun = time.monotonic()
+    begun = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=ENVIRONMENT, text=True)
     assert done.returncode == 0, done.stderr
-    assert "search" in done.stdout and time.monotonic() - begun < 5  # half a second on an idle machine
+    seconds = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - begun
+    assert "search" in done.stdout and seconds < 5, "half a second of the processor's time, however busy it is"
 
 
 def test_version() -> None:

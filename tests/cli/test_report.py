@@ -11,8 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from skiploop.cli.main import app
-from skiploop.studies.search import Study
-from tests.reporting.studies import static_study
+from tests.reporting.studies import fake_study, static_study
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +40,14 @@ def test_a_page_is_replaced_only_by_force(run: Path, tmp_path: Path) -> None:
 
 
 def test_json_prints_the_numbers_and_writes_nothing(
-    nano: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    study = fake_study(tmp_path_factory.mktemp("runs") / "fake")
     monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(app, ["report", str(nano.out), "--json"])
+    done = CliRunner().invoke(app, ["report", str(study.out), "--json"])
     found = json.loads(done.stdout)
     assert done.exit_code == 0 and list(tmp_path.iterdir()) == []
-    assert found["runs"][0]["summary"]["oracle_accuracy"] == nano.figures.oracle_accuracy.to_json()
+    assert found["runs"][0]["summary"]["oracle_accuracy"] == study.figures.oracle_accuracy.to_json()
     assert {"transitions", "depths", "layer-usage", "budget"} <= set(found["runs"][0]["sections"])
 
 

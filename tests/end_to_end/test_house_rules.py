@@ -261,4 +261,4 @@ def test_public_names_are_the_same_for_python_and_for_type_checkers() -> None:
 
 def test_importing_skiploop_imports_neither_torch_nor_numpy() -> None:
     code = "import sys, skiploop; assert not {'torch', 'numpy', 'typer'} & sys.modules.keys(); skiploop.Space"
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -8,14 +8,14 @@ They are older than the guide: with `--guide none`, journals are what they were.
 from __future__ import annotations
 
 import hashlib
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from skiploop import LayeredModel, search
+from skiploop.cli.main import app
 from skiploop.studies.execution import Execution
 from skiploop.testing.fakes import FakeModel, FakeRunner, fake_task
 
@@ -90,8 +90,8 @@ def on_this_machine() -> str:
 
 
 def run(out: Path, *arguments: str) -> None:
-    command = [sys.executable, "-m", "skiploop", *arguments, "--out", str(out), "--threads", "1"]
-    subprocess.run(command, check=True, capture_output=True, timeout=600)
+    done = CliRunner().invoke(app, [*arguments, "--out", str(out), "--threads", "1"])
+    assert done.exit_code == 0, done.output
 
 
 def digests(out: Path, names: dict[str, str]) -> dict[str, str]:

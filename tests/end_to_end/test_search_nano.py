@@ -12,7 +12,7 @@ from skiploop import Study, search
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    return search("nano", "nano", limit=10, budget=12, out=tmp_path_factory.mktemp("runs") / "auto")
+    return search("nano", "nano", limit=5, budget=8, out=tmp_path_factory.mktemp("runs") / "auto")
 
 
 def rewards(study: Study) -> list[tuple[str, str, tuple[int, ...], float]]:
@@ -21,26 +21,26 @@ def rewards(study: Study) -> list[tuple[str, str, tuple[int, ...], float]]:
 
 
 def test_the_engine_finds_what_one_chain_after_another_finds(study: Study, tmp_path: Path) -> None:
-    plain = search("nano", "nano", limit=10, budget=12, engine="plain", out=tmp_path / "plain")
+    plain = search("nano", "nano", limit=5, budget=8, engine="plain", out=tmp_path / "plain")
     assert rewards(plain) == rewards(study)
     assert plain.figures == study.figures
 
 
 def test_two_runs_with_one_seed_are_equal_and_with_another_are_not(study: Study, tmp_path: Path) -> None:
-    again = search("nano", "nano", limit=10, budget=12, out=tmp_path / "again")
+    again = search("nano", "nano", limit=5, budget=8, out=tmp_path / "again")
     assert (again.out / "journal.jsonl").read_bytes() == (study.out / "journal.jsonl").read_bytes()
-    other = search("nano", "nano", limit=10, budget=12, seed=1, out=tmp_path / "other")
+    other = search("nano", "nano", limit=5, budget=8, seed=1, out=tmp_path / "other")
     assert rewards(other) != rewards(study)
 
 
 def test_the_summary_has_what_reports_need(study: Study) -> None:
     figures = study.figures
-    assert figures.inputs == 10
-    assert figures.evaluations == 10 * 12
+    assert figures.inputs == 5
+    assert figures.evaluations == 5 * 8
     assert 0 <= (figures.base_accuracy.value or 0.0) <= (figures.oracle_accuracy.value or 0.0) <= 1
     assert figures.peers["random"].oracle_accuracy.value is not None
     assert {row.group for row in figures.by_level} == {1, 2, 3, 4, 5}
-    assert figures.transitions.right + figures.transitions.wrong == 10
+    assert figures.transitions.right + figures.transitions.wrong == 5
     assert None not in (figures.shorter_share.value, figures.corrected_share.value, figures.control.excess.value)
     assert figures.mean_base_depth == 8 and figures.mean_best_depth and figures.layer_calls and study.seconds
 

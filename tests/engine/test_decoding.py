@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -113,13 +114,20 @@ def test_memory_limits_change_nothing(nano: LayeredModel, requests: list[Request
 
 
 @pytest.mark.filterwarnings("ignore")  # the compiler warns about itself
-def test_compiled_layers_give_the_same_results(
-    nano: LayeredModel, requests: list[Request], caplog: pytest.LogCaptureFixture
-) -> None:
-    """Where there is no C++ compiler the engine goes on without, so the results are the same in any case."""
-    scored = [request for request in requests if not request.max_new_tokens][:24]
-    engine = Engine(nano, compile=True)
-    for result, expected in zip(engine.run(scored), Engine(nano).run(scored), strict=True):
+def test_compiled_layers_give_the_same_results(requests: list[Request], caplog: pytest.LogCaptureFixture) -> None:
+    """Where there is no C++ compiler the engine goes on without, so the results are the same in any case.
+
+    Two layers do, for each is compiled by itself.
+    """
+    model = LayeredModel.from_pretrained("nano")
+    del model.hf.model.layers[2:]
+    model.hf.config.num_hidden_layers = 2
+    model = LayeredModel(model.hf, model.tokenizer)
+    chains = [model.identity, Chain([1], 2), Chain([0, 0, 1, 1], 2)]
+    verdicts, options = requests[::24], requests[2::24]
+    scored = [replace(request, chain=chain) for request in (*verdicts, *options) for chain in chains]
+    engine = Engine(model, compile=True)
+    for result, expected in zip(engine.run(scored), Engine(model).run(scored), strict=True):
         assert result.matched == expected.matched
         assert result.loglikelihoods == pytest.approx(expected.loglikelihoods, rel=1e-4, abs=1e-4)
     if shutil.which("g++") and sys.platform == "linux":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,11 +12,13 @@ from skiploop import Study, search
 from skiploop.reporting import Report, build, render_page
 from tests.reporting.studies import deep_study, hostile_study
 
+DOCS = Path(__file__).parents[2] / "docs" / "report.md"
+
 
 @pytest.fixture(scope="session")
 def nano(tmp_path_factory: pytest.TempPathFactory) -> Study:
     out = tmp_path_factory.mktemp("runs") / "nano10"
-    return search("nano", "nano", searcher="cola", limit=10, budget=20, out=out)  # a searcher with a tree
+    return search("nano", "nano", searcher="cola", limit=10, budget=12, out=out)  # a searcher with a tree
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +29,20 @@ def nano_report(nano: Study) -> Report:
 @pytest.fixture(scope="session")
 def nano_page(nano_report: Report) -> str:
     return render_page(nano_report)
+
+
+@pytest.fixture(scope="session")
+def documented(nano: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the Python of docs/report.md was run: a page, and the figures of the study on nano."""
+    place = tmp_path_factory.mktemp("documented")
+    shutil.copytree(nano.out, place / "runs" / "nano")
+    blocks = re.findall(r"```python\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) == 3
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        for block in blocks:
+            exec(compile(block, str(DOCS), "exec", dont_inherit=True), {"__name__": "docs"})  # as a reader would run it
+    return place
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,7 @@ class NullRunner(FakeRunner):
 def null_study(out: Path) -> Study:
     examples = [Example(f"e{i}", f"L1 number {i}=", f"answer {i % 4}", level=1) for i in range(40)]
     task = Task("null", tuple(examples), "verbatim", max_new_tokens=16)
-    return search(FakeModel(), task, out=out, execution=Execution(NullRunner()), budget=4)
+    return search(FakeModel(), task, out=out, execution=Execution(NullRunner()), searcher="random", budget=4)
 
 
 def hostile_study(out: Path, count: int = 10, budget: int = 20) -> Study:
@@ -47,7 +47,7 @@ def hostile_study(out: Path, count: int = 10, budget: int = 20) -> Study:
         for i in range(count)
     ]
     task = Task(f"hostile {SCRIPT}", tuple(examples), "exact", max_new_tokens=8)
-    return search(RoomyModel(), task, out=out, execution=Execution(NullRunner()), budget=budget)
+    return search(RoomyModel(), task, out=out, execution=Execution(NullRunner()), searcher="cola", budget=budget)
 
 
 class DeepModel(RoomyModel):
@@ -70,9 +70,8 @@ def study_with_paths(out: Path, place: str) -> Study:
     """A model and a task that are called by the folder that they were read from."""
     model, task = FakeModel(), fake_task(6)
     model.name = f"{place}/models/tiny"
-    return search(
-        model, replace(task, name=f"{place}/rows.jsonl"), out=out, execution=Execution(FakeRunner()), budget=8
-    )
+    task = replace(task, name=f"{place}/rows.jsonl")
+    return search(model, task, out=out, execution=Execution(FakeRunner()), searcher="random", budget=8)
 
 
 def fake_study(out: Path, count: int = 10, budget: int = 20, **changes: object) -> Study:

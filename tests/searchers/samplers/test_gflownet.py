@@ -200,7 +200,7 @@ def test_the_global_generator_of_numpy_is_left_alone() -> None:
 
 def test_no_torch_is_imported() -> None:
     code = "import sys, skiploop.searchers; assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize(

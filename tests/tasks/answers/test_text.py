@@ -180,11 +180,11 @@ def test_no_text_breaks_extraction(text: str) -> None:
     ],
 )
 def test_a_model_that_loops_neither_blocks_nor_fills_the_memory(text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     extract_number(text)
     exact_verdict("x", text)
     numeric_verdict("(1,2)", text)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 @pytest.mark.parametrize(
