@@ -173,8 +173,8 @@ def test_a_tree_is_built_again_from_the_journal(tmp_path: Path, changes: dict[st
     for result in folder.study.inputs:
         nodes = rebuild(folder.run, [line for line in folder.lines() if line["input"] == result.example["id"]])
         assert nodes is not None
-        told = {node.chain: node.reward for node in nodes if node.reward is not None}
-        assert told == {str(chain): reward for chain, reward in result.search.evaluations}
+        judged = {node.chain: node.verdict for node in nodes if node.verdict is not None}
+        assert judged == {str(chain): reward for chain, reward in result.search.evaluations}
         shown = most_visited(nodes, 12)
         ids = {node.id for node in shown}
         assert len(ids) == len(shown) <= 12 and 0 in ids

@@ -20,6 +20,7 @@ from skiploop.studies.rounds import least_depth
 from skiploop.studies.settings import StudySettings
 
 SHOWN = 40  # nodes that are drawn
+_KEPT = ("id", "parent", "chain", "visits", "value")  # of what a searcher says of its nodes
 _STEP, _LEVEL, _EDGE = 15.0, 44.0, 14.0  # between leaves, between levels, around
 
 
@@ -32,8 +33,8 @@ class TreeNode:
         parent: the node from which it was reached first; None for the root.
         chain: in notation.
         visits: simulations through it.
-        value: mean reward of these.
-        reward: its own chain's; None where it wasn't evaluated.
+        value: mean reward of these, graded where the search is guided.
+        verdict: 1 where its own chain is right, 0 where it's wrong; None where it wasn't evaluated.
     """
 
     id: int
@@ -41,7 +42,7 @@ class TreeNode:
     chain: str
     visits: int
     value: float
-    reward: float | None
+    verdict: float | None
 
 
 def rebuild(run: Mapping[str, Any], lines: Sequence[Line]) -> list[TreeNode] | None:
@@ -65,6 +66,7 @@ def rebuild(run: Mapping[str, Any], lines: Sequence[Line]) -> list[TreeNode] | N
     shared = settings.search.total_budget is not None  # then the last ask of all may have been for fewer
     least = least_depth(space) if settings.search.stop_early or shared else None
     arm.tell(space.identity, lines[0]["reward"], least, lines[0].get("guide"))
+    verdicts = {str(space.identity): lines[0]["reward"]}  # a guided tree's own rewards are higher where a chain is near
     own = [line for line in lines if line["arm"] == "search"]
     for _, batch in groupby(own, key=lambda line: line["round"]):
         told = list(batch)
@@ -73,8 +75,10 @@ def rebuild(run: Mapping[str, Any], lines: Sequence[Line]) -> list[TreeNode] | N
             return None
         for chain, line in zip(asked, told, strict=True):
             arm.tell(chain, line["reward"], least, line.get("guide"))
-    names = TreeNode.__slots__
-    return [TreeNode(**{name: node[name] for name in names}) for node in searcher.tree()]
+            verdicts[str(chain)] = line["reward"]
+    return [
+        TreeNode(**{name: node[name] for name in _KEPT}, verdict=verdicts.get(node["chain"])) for node in searcher.tree()
+    ]
 
 
 def most_visited(nodes: Sequence[TreeNode], count: int = SHOWN) -> list[TreeNode]:
@@ -85,7 +89,7 @@ def most_visited(nodes: Sequence[TreeNode], count: int = SHOWN) -> list[TreeNode
     by_id = {node.id: node for node in nodes}
     kept: dict[int, TreeNode] = {}
     order = sorted(nodes, key=lambda node: (-node.visits, node.id))
-    right = [node for node in order if node.reward is not None and node.reward >= 1]
+    right = [node for node in order if node.verdict is not None and node.verdict >= 1]
     for node in [*right[: count // 4], *order]:
         line: list[TreeNode] = []
         step: TreeNode | None = node
@@ -119,7 +123,7 @@ def draw_tree(nodes: Sequence[TreeNode], num_layers: int) -> str:
 
 
 def _dot(node: TreeNode, place: tuple[float, float], radius: float, num_layers: int) -> str:
-    kind = "open" if node.reward is None else "hit" if node.reward >= 1 else "miss"
+    kind = "open" if node.verdict is None else "hit" if node.verdict >= 1 else "miss"
     depth = len(Chain.parse(node.chain, num_layers))
     verdict = {"open": "not evaluated", "hit": "right", "miss": "wrong"}[kind]
     words = f"{node.chain} (depth {depth}): {verdict}; {node.visits} visits, mean reward {node.value:.2f}"
