@@ -77,7 +77,8 @@ def rebuild(run: Mapping[str, Any], lines: Sequence[Line]) -> list[TreeNode] | N
             arm.tell(chain, line["reward"], least, line.get("guide"))
             verdicts[str(chain)] = line["reward"]
     return [
-        TreeNode(**{name: node[name] for name in _KEPT}, verdict=verdicts.get(node["chain"])) for node in searcher.tree()
+        TreeNode(**{name: node[name] for name in _KEPT}, verdict=verdicts.get(node["chain"]))
+        for node in searcher.tree()
     ]
 
 
