@@ -27,8 +27,8 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from skiploop.chains.chain import Chain
-from skiploop.routing.memory import Memory, MemorySettings
 from skiploop.searchers import WarmStart, make_searcher
+from skiploop.searchers.memory import Memory, MemorySettings
 from skiploop.studies.arms import seed_for
 from skiploop.testing import chainbench
 from skiploop.testing.chainbench import AnswerTable

@@ -17,7 +17,6 @@ Only chains, requests and errors are imported at once. Everything else is import
     folders/      studies of every kind, read from their folders
     full_study/   a search and everything that has to stand beside it
     reporting/    studies as a page, as figures and as text
-    routing/      a chain for an input without its gold answer
     cli/          the command line
     stats/        shares, resampling, correlations
     storage/      files that survive a kill

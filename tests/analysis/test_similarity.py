@@ -24,13 +24,13 @@ from skiploop.analysis.similarity import (
     prior,
     prompt_matrices,
 )
-from skiploop.analysis.states import states_after_slots
 from skiploop.analysis.subject import open_subject
 from skiploop.chains.chain import Chain
 from skiploop.engine.request import Result
 from skiploop.models.influence import block_influence
 from skiploop.models.layered import LayeredModel
 from skiploop.models.replay import run_chain
+from skiploop.models.states import states_after_slots
 from skiploop.stats.bootstrap import Floats
 from skiploop.studies.search import search
 from skiploop.testing.fakes import fake_task

@@ -14,7 +14,6 @@
     similarity   how alike the states of layers are
     phases       layers as contiguous phases
     lens         the logit lens under chains
-    states       hidden states, recorded
     figures/     what analyses find: a dataclass for each file
     settings     settings of analyses
     subject      what an analysis works with

@@ -35,11 +35,11 @@ from skiploop.analysis.figures.lens import (
 )
 from skiploop.analysis.settings import LensSettings
 from skiploop.analysis.similarity import gold_continuation
-from skiploop.analysis.states import states_after_slots
 from skiploop.analysis.subject import Subject
 from skiploop.chains.chain import Chain
 from skiploop.models.layered import LayeredModel
 from skiploop.models.recorded_calls import head
+from skiploop.models.states import states_after_slots
 from skiploop.stats.measured import Measured, measured_difference, measured_mean
 from skiploop.stats.shares import paired_counts
 from skiploop.studies.results import InputResult

@@ -30,12 +30,12 @@ from torch.nn.functional import normalize
 from skiploop.analysis.figures.similarity import LayerInfluence, Phases, Prior, SimilarityFigures
 from skiploop.analysis.phases import choose_phases, drift_gain, gains
 from skiploop.analysis.settings import SimilaritySettings
-from skiploop.analysis.states import states_after_slots
 from skiploop.analysis.subject import Subject
 from skiploop.chains.chain import Chain
 from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
 from skiploop.models.layered import LayeredModel
+from skiploop.models.states import states_after_slots
 from skiploop.stats.bootstrap import Floats
 from skiploop.stats.measured import RankCorrelation, measured_mean, measured_statistic, rank_correlation
 from skiploop.studies.evaluation import shown_request

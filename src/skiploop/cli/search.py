@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from skiploop.studies.search import Study
     from skiploop.studies.static.study import StaticStudy
 
-_NOT_STATIC = ("limit", "no_random_peer", "no_nearby_peer", "no_control", "stop_early", "total_budget")
+_NOT_STATIC = (
+    "limit",
+    "no_random_peer",
+    "no_nearby_peer",
+    "no_control",
+    "stop_early",
+    "total_budget",
+    "memory",
+    "wave",
+)
 
 
 @command

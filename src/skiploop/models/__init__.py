@@ -10,6 +10,7 @@ chat            a tokenizer's chat template
 check           may chains be run on this model at all?
 replay          `run_chain`: the model's own forward, its layers called in the order of a chain
 recorded_calls  what a forward passes to its layers, kept for later calls
+states          hidden states after each slot, recorded
 slots           keys and values of each slot
 damping         what damped loops and scaled slots do to hidden states
 unroll          a copy of the model whose layers are those of a chain: the yardstick of exactness

@@ -8,6 +8,7 @@ batch may be told in any order, and chains may be told that were never asked, su
     base          what searchers have in common
     registry      the searchers by name, `make_searcher`
     warm          chains that are tried first
+    memory        chains that surprised on earlier inputs
     features      a chain as numbers, for models of rewards
     fronts        Pareto sets and hypervolumes
     trees/        Monte Carlo tree search: CoLa's and its kin

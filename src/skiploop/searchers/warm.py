@@ -1,6 +1,6 @@
 """A warm start: given chains are asked for first, then any searcher goes on.
 
-The chains come from earlier inputs (`skiploop.routing.memory`), from another study, or from somebody who knows the
+The chains come from earlier inputs (`skiploop.searchers.memory`), from another study, or from somebody who knows the
 model. The searcher behind is told their rewards like all others, and learns from them.
 """
 

@@ -12,6 +12,7 @@ arms              who searches for what, on which input, with which seed
 evaluation        what the engine is asked for, and what its answer is worth
 guide             how near a wrong answer came, for searchers alone
 evaluations       pairs of input and chain, each evaluated once and journalled
+recall            chains tried first because of earlier inputs
 total_budget      which inputs are asked where they share a budget
 equal_counts      two arms cut to the same evaluations, where inputs share a budget
 rounds            all arms of all inputs in lock-step

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from skiploop.chains.chain import Chain
 from skiploop.engine.open import open_runner
 from skiploop.engine.request import Runner
+from skiploop.errors import InvalidInput
 from skiploop.studies.opening import StudyModel
 from skiploop.studies.progress import MakeProgress, silent
 from skiploop.studies.settings import EngineSettings
@@ -20,6 +22,10 @@ from skiploop.tasks import Example
 
 CUSTOM = "custom"
 """What run.json calls a runner that was given."""
+
+
+Embed = Callable[[str], Sequence[float]]
+"""A prompt as a vector."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +48,15 @@ class Execution:
     Attributes:
         runner: evaluates; None: what the settings of the engine say.
         progress: makes what receives the progress of a piece of work, given the name of the share that it shows.
+        embed: what a prompt is like, as a vector, for a memory of earlier inputs; None: the model's own state in the
+            middle of its layers, and nothing beside a given runner.
         references: of a search for a static chain; None: the model's own, and none beside a given runner.
     """
 
     runner: Runner | None = None
     progress: MakeProgress = silent
     references: References | None = None
+    embed: Embed | None = None
 
     def engine_name(self, settings: EngineSettings) -> str:
         """What run.json calls what evaluates, where several studies are run with it."""
@@ -58,3 +67,20 @@ class Execution:
         if self.runner is not None:
             return self.runner, CUSTOM
         return open_runner(model, engine=settings.engine, batch_tokens=settings.batch_tokens)
+
+    def open_embed(self, model: StudyModel) -> Embed:
+        """What says how alike prompts are.
+
+        Raises:
+            InvalidInput: nothing does, as a runner was given without it.
+        """
+        if self.embed is not None:
+            return self.embed
+        if self.runner is not None:
+            raise InvalidInput(
+                "a memory needs a vector for each prompt; give Execution(runner, embed=...), or no memory"
+            )
+        from skiploop.models.states import middle_state  # imports torch
+
+        opened: Any = model
+        return lambda prompt: middle_state(opened, prompt)

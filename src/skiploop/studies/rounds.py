@@ -37,6 +37,7 @@ from skiploop.studies.evaluation import (
 from skiploop.studies.guide import guide_of, guide_request
 from skiploop.studies.lines import problem
 from skiploop.studies.progress import Progress
+from skiploop.studies.recall import Recall
 from skiploop.studies.settings import StudySettings
 from skiploop.studies.total_budget import SharedBudget, Turn
 from skiploop.tasks import Example, Task
@@ -74,6 +75,7 @@ class Plan:
         space: the chains.
         settings: of the study.
         dtype: of the model, for a message.
+        recall: what earlier inputs taught; None: every input is searched for itself.
     """
 
     task: Task
@@ -81,6 +83,7 @@ class Plan:
     space: Space
     settings: StudySettings
     dtype: str
+    recall: Recall | None = None
 
 
 class Rounds:
@@ -108,7 +111,9 @@ class Rounds:
         search = plan.settings.search
         stops = search.stop_early or search.total_budget is not None
         self._least_depth = least_depth(plan.space) if stops else None
-        self._shared: SharedBudget | None = None  # after round 0, where the budget is shared
+        self._recall = plan.recall
+        self._waves = [self.states] if plan.recall is None else plan.recall.waves
+        self._shared: list[SharedBudget] = []  # of each wave, after round 0, where the budget is shared
 
     @property
     def total(self) -> int:
@@ -117,8 +122,8 @@ class Rounds:
             arms = 1 + len(self._settings.peers) + self._settings.controls.control
             search = self._settings.search
             return arms * (search.total_budget or len(self.states) * search.budget)
-        if self._shared is not None:
-            return self._shared.most
+        if self._shared:
+            return sum(shared.most for shared in self._shared)
         return sum(arm.used if arm.done else arm.budget for state in self.states for arm in state.arms)
 
     def run(self) -> None:
@@ -127,27 +132,38 @@ class Rounds:
         for part in self._parts([Ask(state, None, identity) for state in self.states]):
             self._run_part(0, part)
         if self._settings.search.total_budget is not None:
-            self._shared = SharedBudget(self.states, self._settings.search, len(self.states))
+            self._shared = [SharedBudget(wave, self._settings.search, len(self.states)) for wave in self._waves]
         number = 1
-        while asks := self._ask():
-            for part in self._parts(asks):
-                self._run_part(number, part)
-            number += 1
+        for place in range(len(self._waves)):
+            number = self._run_wave(place, number)
         if self._recorded:
             raise self._foreign(self._recorded[0][0], "it has evaluations that this study doesn't ask for")
 
-    def _ask(self) -> list[Ask]:
-        """What all arms ask next; nothing once they are done."""
-        while turns := self._turns():
+    def _run_wave(self, place: int, number: int) -> int:
+        """Inputs that are searched at the same time, from round `number` on; the number of the round after them."""
+        begun = len(self.lines)
+        if self._recall is not None:
+            self._recall.begin(self._waves[place])
+        while asks := self._ask(place):
+            for part in self._parts(asks):
+                self._run_part(number, part)
+            number += 1
+        if self._recall is not None:
+            self._recall.keep(self._waves[place], self.lines[begun:])
+        return number
+
+    def _ask(self, place: int) -> list[Ask]:
+        """What all arms of a wave ask next; nothing once they are done."""
+        while turns := self._turns(place):
             if asks := [Ask(turn.state, turn.arm, chain) for turn in turns for chain in turn.arm.ask(turn.most)]:
                 return asks
         return []
 
-    def _turns(self) -> list[Turn]:
-        if self._shared is not None:
-            return self._shared.turns()
+    def _turns(self, place: int) -> list[Turn]:
+        if self._shared:
+            return self._shared[place].turns()
         most = self._settings.search.per_round
-        return [Turn(state, arm, most) for state in self.states for arm in state.arms if not arm.done]
+        return [Turn(state, arm, most) for state in self._waves[place] for arm in state.arms if not arm.done]
 
     def _parts(self, asks: list[Ask]) -> Iterator[list[Ask]]:
         """Parts of about `per_call` asks; those of one input stay together."""

@@ -17,6 +17,7 @@ from skiploop.chains.chain import Chain
 from skiploop.chains.weights import layers_from_json
 from skiploop.engine.request import Runner
 from skiploop.errors import InvalidInput
+from skiploop.spaces.space import Space
 from skiploop.storage.files import Line
 from skiploop.studies.arms import GOLD, WRONG, InputState, wrong_candidates
 from skiploop.studies.clock import Clock
@@ -29,6 +30,7 @@ from skiploop.studies.lines import read_evaluations, read_metrics, read_reruns
 from skiploop.studies.opening import StudyModel, open_model, open_task
 from skiploop.studies.progress import Interrupted, Progress
 from skiploop.studies.prompts import prompt_example
+from skiploop.studies.recall import Recall
 from skiploop.studies.record import default_out, describe
 from skiploop.studies.results import InputResult, collect
 from skiploop.studies.rounds import Plan, Rounds
@@ -130,7 +132,8 @@ def search(
     run["prompt_example"] = prompt_example(chosen, opened)
     candidates = wrong_candidates(pool, chosen.examples, settings.search.seed)
     states = [InputState(*each) for each in zip(chosen.examples, candidates, strict=True)]
-    plan = Plan(chosen, states, space, settings, run["model"]["dtype"])
+    recall = _recall(states, settings.search, space, execution, opened)
+    plan = Plan(chosen, states, space, settings, run["model"]["dtype"], recall)
     place = default_out(run) if out is None else Path(out)
     with StudyFolder(place, run, [_input_line(state) for state in states]) as folder:
         if not folder.complete:
@@ -155,6 +158,14 @@ def _chosen(pool: Task, settings: SearchSettings, given: tuple[Example, ...] | N
     return chosen
 
 
+def _recall(
+    states: Sequence[InputState], settings: SearchSettings, space: Space, execution: Execution, model: StudyModel
+) -> Recall | None:
+    if not settings.memory:
+        return None
+    return Recall(states, settings, space.identity, execution.open_embed(model))
+
+
 def load_study(path: str | Path) -> Study:
     """A study from its folder; one that is still running is read as far as it has come."""
     out = Path(path)
@@ -172,6 +183,8 @@ def load_study(path: str | Path) -> Study:
 def _work(folder: StudyFolder, plan: Plan, runner: Runner, progress: Progress) -> None:
     """Everything between an open folder and its summary."""
     clock = Clock(folder, runner)
+    if plan.recall is not None:
+        plan.recall.embed(folder.embeddings)
     rounds = Rounds(plan, runner=runner, journal=folder.journal, progress=progress, clock=clock, metrics=folder.metrics)
     try:
         with progress:

@@ -51,6 +51,9 @@ class SearchSettings:
         seed: of the searchers. The sample of inputs is the same for every seed.
         per_round: most chains that one searcher is asked for before its rewards are told.
         stop_early: stop an input when nothing better can come: right, at the least depth of the space.
+        memory: chains that the search and its control try first on an input because of earlier, similar inputs, see
+            `skiploop.studies.recall`; 0: every input is searched for itself.
+        wave: with a memory, inputs that are searched at a time; they recall what the waves before them found.
         parquet: also write what was found as Parquet tables when a search is done, see `skiploop.studies.tables`.
         warm_start: chains that the search and its control try first on every input, each a sequence of layers; or
             the file or the study to read them from, see `skiploop.studies.warm_start`.
@@ -76,6 +79,8 @@ class SearchSettings:
     )
     seed: Annotated[int, Flag("Of the searchers; the sample of inputs stays.")] = 0
     per_round: Annotated[int, Flag("Chains asked of a searcher at a time (4; static: 8).", panel=STUDY)] = 4
+    memory: Annotated[int, Flag("Chains to try first that helped on earlier, similar inputs.", panel=SEARCHER)] = 0
+    wave: Annotated[int, Flag("With --memory: inputs searched at a time.", panel=SEARCHER)] = 16
     parquet: Annotated[bool, Flag("Also write Parquet tables when done (skiploop[data]).", panel=STUDY)] = False
     stop_early: Annotated[bool, Flag("Stop at a right chain of the least depth.", panel=STUDY)] = False
     warm_start: Annotated[
@@ -88,7 +93,9 @@ class SearchSettings:
 
         whole_number("budget", self.budget, 1)
         whole_number("per_round", self.per_round, 1)
+        whole_number("wave", self.wave, 1)
         whole_number("seed", self.seed, 0)
+        whole_number("memory", self.memory, 0)
         for name in ("limit", "total_budget"):
             if getattr(self, name) is not None:
                 whole_number(name, getattr(self, name), 1)

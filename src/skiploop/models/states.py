@@ -46,3 +46,13 @@ def states_after_slots(
     with probing(model.hf, run):
         model.hf(input_ids=inputs, use_cache=False)
     return torch.stack(kept)
+
+
+def middle_state(model: LayeredModel, prompt: str) -> list[float]:
+    """The state of the prompt's last token after the first half of the layers, [D]: what an input is like.
+
+    The layers after it aren't run, so this costs half an evaluation of the identity.
+    """
+    half = Chain.unchecked(tuple(range(max(1, model.num_layers // 2))), model.num_layers)
+    found: list[float] = states_after_slots(model, model.encode(prompt), half, [-1])[-1, 0].float().tolist()
+    return found

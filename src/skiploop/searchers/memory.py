@@ -158,6 +158,14 @@ class Memory:
             best = np.maximum(best, rewards[:, pick])
         return found
 
+    def expectations(self, embedding: Embedding, chains: Sequence[Chain]) -> list[float]:
+        """The reward expected of each chain on an input, by the inputs kept that are like it; all 0 without any."""
+        if not self._inputs:
+            return [0.0] * len(chains)
+        rewards = self._rewards([chain.layers for chain in chains])
+        found: list[float] = (self._weights(self._checked(embedding)) @ rewards).tolist()
+        return found
+
     def warm(self, searcher: Asker, embedding: Embedding, n: int) -> WarmStart:
         """The searcher with the n recalled chains in front of it."""
         return WarmStart(searcher, self.recall(embedding, n))

@@ -13,8 +13,8 @@ import pytest
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.routing.memory import Memory, MemorySettings
 from skiploop.searchers import RandomSearcher
+from skiploop.searchers.memory import Memory, MemorySettings
 from skiploop.spaces.named import make_space
 from skiploop.testing import chainbench
 
