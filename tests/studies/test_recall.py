@@ -130,7 +130,9 @@ def test_the_order_of_inputs_follows_the_seed() -> None:
     assert sorted(order(0)) == sorted(order(1))
 
 
-@pytest.mark.parametrize("changes", [{}, {"total_budget": 200, "budget": 40}, {"searcher": "puct"}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"total_budget": 200, "budget": 40}, {"searcher": "puct", "warm_start": [[0, 1, 2, 3]]}]
+)
 @pytest.mark.parametrize("kept", [0.4, 0.9])
 def test_a_resumed_study_recalls_the_same(changes: dict[str, Any], kept: float, tmp_path: Path) -> None:
     run(tmp_path / "whole", **changes)
@@ -161,20 +163,18 @@ def test_puct_ranks_children_by_what_helped_on_similar_inputs() -> None:
     assert Memory(LAYERS).expectations(embed("b"), [HELPFUL]) == [0.0]
 
 
-def test_puct_is_given_the_prior(tmp_path: Path) -> None:
-    inputs = states(2)
+@pytest.mark.parametrize("first", [[], [Chain((0, 1, 2, 3), LAYERS)]])
+def test_puct_is_given_the_prior(first: list[Chain], tmp_path: Path) -> None:
+    inputs, tree = states(2), PuctSearcher(SPACE)
     for state in inputs:
-        state.arms[0].searcher = PuctSearcher(SPACE)
+        state.arms[0].searcher = WarmStart(tree, first) if first else tree  # type: ignore[assignment]
     recall = recall_of(inputs, tmp_path)
     (earlier,), (later,) = recall.waves
     recall.keep([earlier], [line(earlier, "search", HELPFUL, 1.0), line(earlier, "search", MISLEADING, 0.0)])
-    tree = later.arms[0].searcher
-    assert isinstance(tree, PuctSearcher)
+    assert tree.prior is few_slots
     recall.begin([later])
-    children = [HELPFUL, MISLEADING]
-    assert tree.prior is not few_slots
-    first, second = tree.prior(SPACE.identity, children)
-    assert first > second > 0
+    helpful, misleading = tree.prior(SPACE.identity, [HELPFUL, MISLEADING])
+    assert helpful > misleading > 0
 
 
 def test_a_given_runner_needs_an_embedding_for_a_memory(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ class WarmStart:
     """
 
     def __init__(self, searcher: Asker, chains: Iterable[Chain]) -> None:
-        self.searcher = searcher
+        self.searcher, self.space = searcher, searcher.space
         self._first = [chain for chain in dict.fromkeys(chains) if chain in searcher.space][::-1]
         self._asked: set[tuple[int, ...]] = set()  # from the list; unknown to the searcher until told
         self._told: set[tuple[int, ...]] = set()

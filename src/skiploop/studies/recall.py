@@ -20,12 +20,13 @@ kept in the study's folder. So a study that is resumed recalls the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from skiploop.chains.chain import Chain
 from skiploop.chains.weights import layers_from_json
 from skiploop.searchers import WarmStart
 from skiploop.searchers.memory import Memory
-from skiploop.searchers.trees.puct import PuctSearcher, few_slots
+from skiploop.searchers.trees.puct import Prior, PuctSearcher, few_slots
 from skiploop.storage.files import Line
 from skiploop.storage.journal import Journal
 from skiploop.studies.arms import GOLD, PEERS, Arm, InputState, seed_for
@@ -33,6 +34,7 @@ from skiploop.studies.guide import guided_reward
 from skiploop.studies.settings import SearchSettings
 
 _DIGITS = 6  # kept of an embedding's numbers
+_LEAST = 0.1  # of a tree's prior for a chain that is expected to give nothing
 
 
 class Recall:
@@ -77,16 +79,13 @@ class Recall:
                     self._prepare(arm, memory, self._embeddings[state.example.id])
 
     def _prepare(self, arm: Arm, memory: Memory, embedding: Sequence[float]) -> None:
-        searcher = arm.searcher
-        if isinstance(searcher, PuctSearcher):
-            searcher.prior = lambda chain, children: [
-                small * expected
-                for small, expected in zip(
-                    few_slots(chain, children), memory.expectations(embedding, children), strict=True
-                )
-            ]
+        """Gives an arm what its memory recalls; a searcher may stand behind a warm start already."""
+        searcher: Any = arm.searcher
+        tree = searcher.searcher if isinstance(searcher, WarmStart) else searcher
+        if isinstance(tree, PuctSearcher):
+            tree.prior = _prior(memory, embedding)
         if recalled := memory.recall(embedding, self._most):
-            arm.searcher = WarmStart(searcher, recalled)  # type: ignore[arg-type]
+            arm.searcher = WarmStart(searcher, recalled)
 
     def keep(self, wave: Sequence[InputState], lines: Sequence[Line]) -> None:
         """Adds a wave that is done, whose lines of the journal these are, to the memories."""
@@ -116,6 +115,16 @@ class Recall:
                 value = max(0.0, 1 - len(chain) / layers) if line["reward"] >= 1 else 0.0
             found.append((chain, value))
         return found
+
+
+def _prior(memory: Memory, embedding: Sequence[float]) -> Prior:
+    """Small edits whose chains helped on inputs like this one; what never helped is unlikely, but not ruled out."""
+
+    def prior(chain: Chain, children: Sequence[Chain]) -> list[float]:
+        expected = memory.expectations(embedding, children)
+        return [small * (_LEAST + value) for small, value in zip(few_slots(chain, children), expected, strict=True)]
+
+    return prior
 
 
 def _learners(state: InputState) -> list[Arm]:
