@@ -130,8 +130,7 @@ def search(
     runner, engine = execution.open_runner(opened, settings.engine)
     run = describe(opened, pool, space, kind="search", settings=settings.to_json(), engine=engine)
     run["prompt_example"] = prompt_example(chosen, opened)
-    candidates = wrong_candidates(pool, chosen.examples, settings.search.seed)
-    states = [InputState(*each) for each in zip(chosen.examples, candidates, strict=True)]
+    states = _states(pool, chosen, settings.search.seed)
     recall = _recall(states, settings.search, space, execution, opened)
     plan = Plan(chosen, states, space, settings, run["model"]["dtype"], recall)
     place = default_out(run) if out is None else Path(out)
@@ -158,9 +157,15 @@ def _chosen(pool: Task, settings: SearchSettings, given: tuple[Example, ...] | N
     return chosen
 
 
+def _states(pool: Task, chosen: Task, seed: int) -> list[InputState]:
+    candidates = wrong_candidates(pool, chosen.examples, seed)
+    return [InputState(*each) for each in zip(chosen.examples, candidates, strict=True)]
+
+
 def _recall(
     states: Sequence[InputState], settings: SearchSettings, space: Space, execution: Execution, model: StudyModel
 ) -> Recall | None:
+    """What earlier inputs teach later ones, where the settings want a memory."""
     if not settings.memory:
         return None
     return Recall(states, settings, space.identity, execution.open_embed(model))
