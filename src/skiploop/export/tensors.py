@@ -1,0 +1,139 @@
+"""Copies a checkpoint's tensors with its layers in the chain's order, one shard in memory at a time.
+
+The files' own names are kept, whatever transformers makes of them when it loads: only the number of the layer in
+them changes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from skiploop.chains.chain import Chain
+from skiploop.errors import UnsupportedModel
+
+SHARD_BYTES = 2 * 2**30
+"""The largest size of a file of weights."""
+
+_SIZES = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "U32": 4, "F16": 2, "BF16": 2, "I16": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One tensor to write.
+
+    Attributes:
+        file, name: where it is read.
+        target: the name it gets.
+        size: bytes.
+    """
+
+    file: Path
+    name: str
+    target: str
+    size: int
+
+
+def plan_copies(files: Iterable[Path], stack: str, chain: Chain, *, once: bool = False) -> list[Copy]:
+    """What is read and written for a chain.
+
+    Args:
+        files: the safetensors files of the base.
+        stack: the path of the stack in the model, such as `model.layers`.
+        chain: the layers.
+        once: write each layer for its first slot only, where the others share its weights.
+
+    Raises:
+        UnsupportedModel: the files don't number the layers as the model does.
+    """
+    found = [(file, name, size) for file in files for name, size in _tensors(file)]
+    pattern = _numbered([name for _, name, _ in found], stack, chain.num_layers)
+    slots: dict[int, list[int]] = defaultdict(list)
+    for slot, layer in enumerate(chain.layers):
+        if not (once and slots[layer]):
+            slots[layer].append(slot)
+    copies = []
+    for file, name, size in found:
+        match = pattern.match(name)
+        if match is None:
+            copies.append(Copy(file, name, name, size))
+            continue
+        for slot in slots[int(match[2])]:
+            copies.append(Copy(file, name, f"{match[1]}{slot}{name[match.end(2) :]}", size))
+    return copies
+
+
+def write_copies(copies: list[Copy], folder: Path, *, shard_bytes: int = SHARD_BYTES) -> None:
+    """Writes the tensors as `model.safetensors`, or as shards with an index."""
+    shards = list(_shards(copies, shard_bytes))
+    index: dict[str, str] = {}
+    for number, shard in enumerate(shards, 1):
+        file = "model.safetensors" if len(shards) == 1 else f"model-{number:05}-of-{len(shards):05}.safetensors"
+        save_file(_read(shard), folder / file, metadata={"format": "pt"})
+        index.update({copy.target: file for copy in shard})
+    if len(shards) > 1:
+        whole = {"metadata": {"total_size": sum(copy.size for copy in copies)}, "weight_map": index}
+        (folder / "model.safetensors.index.json").write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
+
+
+def _read(shard: list[Copy]) -> dict[str, torch.Tensor]:
+    """The tensors of a shard by their new names, each with a storage of its own."""
+    tensors: dict[str, torch.Tensor] = {}
+    by_file: dict[Path, list[Copy]] = defaultdict(list)
+    for copy in shard:
+        by_file[copy.file].append(copy)
+    for file, copies in by_file.items():
+        with safe_open(file, framework="pt") as opened:
+            tensors.update({copy.target: opened.get_tensor(copy.name) for copy in copies})
+    return {copy.target: tensors[copy.target] for copy in shard}
+
+
+def _shards(copies: list[Copy], shard_bytes: int) -> Iterator[list[Copy]]:
+    shard: list[Copy] = []
+    for copy in copies:
+        if shard and sum(each.size for each in shard) + copy.size > shard_bytes:
+            yield shard
+            shard = []
+        shard.append(copy)
+    yield shard
+
+
+def _tensors(file: Path) -> Iterator[tuple[str, int]]:
+    """Names and sizes in bytes, from the header alone."""
+    with safe_open(file, framework="pt") as opened:
+        for name in opened.keys():  # noqa: SIM118 - no mapping
+            view = opened.get_slice(name)
+            elements = 1
+            for length in view.get_shape():
+                elements *= length
+            yield name, elements * _SIZES.get(view.get_dtype(), 1)
+
+
+def _numbered(names: list[str], stack: str, num_layers: int) -> re.Pattern[str]:
+    """A pattern of the names of layers' tensors: what is before the number, and the number.
+
+    Files may leave out the first parts of a path ("h.3" for "transformer.h.3"), or have older ones in their place.
+    """
+    last = stack.rpartition(".")[2]
+    prefixes: dict[str, set[int]] = defaultdict(set)
+    for name in names:
+        if match := re.match(rf"((?:.*?\.)?{re.escape(last)}\.)(\d+)\.", name):
+            prefixes[match[1]].add(int(match[2]))
+    whole = [prefix for prefix, numbers in prefixes.items() if numbers.issuperset(range(num_layers))]
+    exact = [prefix for prefix in whole if stack == prefix[:-1] or stack.endswith(f".{prefix[:-1]}")]
+    chosen = exact if len(exact) == 1 else whole
+    if len(chosen) != 1:
+        raise UnsupportedModel(
+            f"the checkpoint's files don't number the layers of {stack} from 0 to {num_layers - 1} "
+            f"(found: {', '.join(sorted(prefixes)) or 'nothing'}); write the form `chain`, which skiploop runs on the "
+            "base"
+        )
+    return re.compile(rf"({re.escape(chosen[0])})(\d+)(?=\.)")
