@@ -6,6 +6,7 @@ draw       `skiploop draw`
 search     `skiploop search`
 study      `skiploop study`
 evaluate   `skiploop evaluate`
+export     `skiploop export`
 show       `skiploop show`
 analyze    `skiploop analyze`
 compare    `skiploop compare`

@@ -1,11 +1,13 @@
 """A chain as a folder that other tools load.
 
-export    writes a chain in one of four forms, loads it back and compares
-config    the configuration of a model whose stack is a chain; what can't be said in one is refused
-tensors   copies a checkpoint's tensors, layer by layer in the chain's order, shard by shard
-tied      the code of a model whose repeated slots share their weights
-gguf      a GGUF file with its blocks in the chain's order
-verify    the exported model against the chain on its base
-card      the model card
-place     a folder that is there whole or not at all
+run         `export_chain`: plans, writes, loads back, compares
+settings    the forms of an export
+flat        a stock checkpoint whose layers are the chain
+config      the configuration of a model whose layers are a chain; what can't be said in one is refused
+tensors     copies a checkpoint's tensors, layer by layer in the chain's order, shard by shard
+checkpoint  the files of the base
+verify      the exported model against the chain on its base
+figures     the chain of a study, and what was measured of it
+card        the model card
+place       a folder that is there whole or not at all
 """

@@ -9,6 +9,7 @@ Before anything is written both models are therefore built without weights, and 
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 import torch
@@ -20,17 +21,21 @@ from skiploop.errors import InvalidInput, UnsupportedModel
 from skiploop.models.replay import find_layers
 
 _OF_ITS_SLOT = ("layer_idx", "layer_id", "layer_index")
+_NOT_PER_LAYER = re.compile(r"_token_ids?$|^architectures$|tokens$")  # lists that may have as many entries by chance
 
 
-def chain_config(model: PreTrainedModel, chain: Chain) -> PreTrainedConfig:
+def config_of_chain(model: PreTrainedModel, base: PreTrainedConfig, chain: Chain) -> PreTrainedConfig:
     """The configuration of a stock model of `model`'s architecture whose layers are `chain`.
+
+    Args:
+        model: the base, loaded.
+        base: its configuration as the checkpoint has it: loading adds to that of `model`.
+        chain: plain, without damped loops.
 
     Raises:
         UnsupportedModel: no configuration of this architecture says it; the message names slot and difference.
     """
-    config = copy.deepcopy(model.config)
-    for name in ("quantization_config", "_pre_quantization_dtype"):
-        config.__dict__.pop(name, None)
+    config = copy.deepcopy(base)
     _pick(config.get_text_config(), chain)
     _require_same_layers(model, config, chain)
     return config
@@ -42,7 +47,7 @@ def _pick(config: PreTrainedConfig, chain: Chain) -> None:
         kinds = config.attention_layers
         config.attention_types = [[[kinds[layer] for layer in chain.layers], 1]]
     for name, value in config.__dict__.items():
-        if isinstance(value, list | tuple) and len(value) == chain.num_layers and not isinstance(value[0], list | dict):
+        if isinstance(value, list | tuple) and len(value) == chain.num_layers and not _NOT_PER_LAYER.search(name):
             config.__dict__[name] = type(value)(value[layer] for layer in chain.layers)
     config.num_hidden_layers = len(chain)
 

@@ -9,8 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from skiploop.errors import InvalidInput
+from skiploop.models.chain_config import FILE
 
 _MARK = ".unfinished-"
+_ALL_ELSE = 2**26
+"""Bytes of tokenizer, card and settings, at most."""
 
 
 @contextmanager
@@ -21,13 +24,12 @@ def finished_folder(out: Path, *, replace: bool = False) -> Iterator[Path]:
 
     Args:
         out: the place.
-        replace: may what is there be replaced?
+        replace: may an export that is there be replaced?
 
     Raises:
         InvalidInput: there is something at `out`, or nothing can be written beside it.
     """
-    if out.exists() and not replace and (out.is_file() or any(out.iterdir())):
-        raise InvalidInput(f"{out} is there already; give another folder, or --force to replace it")
+    require_free(out, replace=replace)
     unfinished = out.parent / f".{out.name}{_MARK}{os.getpid()}"
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -39,20 +41,29 @@ def finished_folder(out: Path, *, replace: bool = False) -> Iterator[Path]:
         yield unfinished
         if out.is_dir():
             shutil.rmtree(out)
-        elif out.exists():
-            out.unlink()
         unfinished.rename(out)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def require_space(folder: Path, needed: int) -> None:
-    """Raises InvalidInput where fewer than `needed` bytes are free on the disk of `folder`."""
+def require_free(out: Path, *, replace: bool) -> None:
+    """Raises InvalidInput where there is something at `out` that may not be replaced."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    if not (out / FILE).is_file():
+        raise InvalidInput(f"{out} holds something else than an export, which is never replaced; give another folder")
+    if not replace:
+        raise InvalidInput(f"{out} holds an export already; give another folder, or --force to replace it")
+
+
+def require_space(folder: Path, weights: int) -> None:
+    """Raises InvalidInput where the disk of `folder` has no room for so many bytes of weights, and all else."""
+    needed = weights + _ALL_ELSE
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise InvalidInput(
-            f"the export needs {needed / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are free at {folder.parent}; "
-            "give a folder on another disk, or the form `tied`, which has each layer once"
+            f"the export needs {needed / 2**30:.2f} GiB and {free / 2**30:.2f} GiB are free at {folder.parent}; "
+            "give a folder on another disk, or the form `chain`, which has no weights"
         )
 
 

@@ -71,6 +71,11 @@ def plan_copies(files: Iterable[Path], stack: str, chain: Chain, *, once: bool =
     return copies
 
 
+def total_size(copies: Iterable[Copy]) -> int:
+    """Bytes of the tensors."""
+    return sum(copy.size for copy in copies)
+
+
 def write_copies(copies: list[Copy], folder: Path, *, shard_bytes: int = SHARD_BYTES) -> None:
     """Writes the tensors as `model.safetensors`, or as shards with an index."""
     shards = list(_shards(copies, shard_bytes))
@@ -80,7 +85,7 @@ def write_copies(copies: list[Copy], folder: Path, *, shard_bytes: int = SHARD_B
         save_file(_read(shard), folder / file, metadata={"format": "pt"})
         index.update({copy.target: file for copy in shard})
     if len(shards) > 1:
-        whole = {"metadata": {"total_size": sum(copy.size for copy in copies)}, "weight_map": index}
+        whole = {"metadata": {"total_size": total_size(copies)}, "weight_map": index}
         (folder / "model.safetensors.index.json").write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
 
 
@@ -91,18 +96,24 @@ def _read(shard: list[Copy]) -> dict[str, torch.Tensor]:
     for copy in shard:
         by_file[copy.file].append(copy)
     for file, copies in by_file.items():
+        seen: set[str] = set()
         with safe_open(file, framework="pt") as opened:
-            tensors.update({copy.target: opened.get_tensor(copy.name) for copy in copies})
+            for copy in copies:
+                tensor = opened.get_tensor(copy.name)  # a view into the file
+                tensors[copy.target] = tensor.clone() if copy.name in seen else tensor
+                seen.add(copy.name)
     return {copy.target: tensors[copy.target] for copy in shard}
 
 
 def _shards(copies: list[Copy], shard_bytes: int) -> Iterator[list[Copy]]:
     shard: list[Copy] = []
+    size = 0
     for copy in copies:
-        if shard and sum(each.size for each in shard) + copy.size > shard_bytes:
+        if shard and size + copy.size > shard_bytes:
             yield shard
-            shard = []
+            shard, size = [], 0
         shard.append(copy)
+        size += copy.size
     yield shard
 
 

@@ -82,7 +82,7 @@ def load(name: str, opening: Opening | None = None) -> Loaded:
         UnsupportedModel: an encoder-decoder.
     """
     opening = opening or Opening()
-    place = _place(name)
+    place = place_of(name)
     adapter = None if Path(place).is_file() else find_adapter(name, place, opening.revision)
     if adapter is not None:
         loaded = load(base_of(name, adapter), replace(opening, revision=None))
@@ -221,7 +221,7 @@ def _is_encoder(config: Any) -> bool:
     return hasattr(config, "is_decoder") and not config.is_decoder and "CausalLM" not in architectures[0]
 
 
-def _place(name: str) -> str:
+def place_of(name: str) -> str:
     """The folder or file of a name; a name of the hub as it is."""
     if name == "nano":
         return nano_folder()
@@ -266,7 +266,7 @@ def _read(name: str, what: str, reader: Any, *given: Any, **settings: Any) -> An
             raise
         known = (
             "the files may be damaged, or made for another version of transformers"
-            if Path(_place(name)).exists()
+            if Path(place_of(name)).exists()
             else "known are: nano, smollm2, a folder written by save_pretrained with safetensors weights, a GGUF file, "
             "or a name on the Hugging Face hub, for which there must be network or a local copy"
         )

@@ -1,0 +1,116 @@
+"""The model card of an exported chain."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from skiploop._version import __version__
+from skiploop.chains.drawing import draw_svg, draw_text
+from skiploop.export.figures import Figures
+from skiploop.models.chain_config import ChainConfig
+from skiploop.stats.measured import Measured
+
+DRAWING = "chain.svg"
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+_HUB_NAMES = {"smollm2": "HuggingFaceTB/SmolLM2-135M-Instruct"}  # of models that have a short name here
+
+_USE = {
+    "flat": """It is a stock checkpoint: everything that loads the base loads it. Layers that run more than once are there more than
+once.
+
+```python
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+model = AutoModelForCausalLM.from_pretrained("{place}")
+tokenizer = AutoTokenizer.from_pretrained("{place}")
+```""",
+    "chain": """It has no weights: skiploop runs the chain on the base.
+
+```python
+from skiploop import LayeredModel
+
+model = LayeredModel.from_pretrained("{place}")
+print(model.generate("Hello"))
+```
+
+Or `skiploop generate --model {place} "Hello"`.""",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What a card says.
+
+    Attributes:
+        form: of the export.
+        config: chain and base.
+        figures: what was measured of the chain; None where nothing was.
+        generates: the model writes text.
+    """
+
+    form: str
+    config: ChainConfig
+    figures: Figures | None
+    generates: bool
+
+    def save(self, folder: Path, name: str) -> None:
+        """Writes README.md and the drawing; `name`: of the folder when it is finished."""
+        (folder / DRAWING).write_text(draw_svg(self.config.chain), encoding="utf-8")
+        (folder / "README.md").write_text(self.text(name), encoding="utf-8")
+
+    def text(self, name: str) -> str:
+        """The card as Markdown, with its metadata in front."""
+        chain, base = self.config.chain, self.config.base_model
+        revision = f", revision `{self.config.revision}`" if self.config.revision else ""
+        parts = [
+            self._metadata(),
+            f"# {name}",
+            f"`{base}`{revision} with its layers in another order: the chain `{chain}`, {chain.depth} layer calls where "
+            f"the base has {chain.num_layers}. The weights are those of the base; nothing was trained.",
+            f"![The chain]({DRAWING})",
+            f"```text\n{draw_text(chain, width=100)}\n```",
+            *self._measured(),
+            "## Use",
+            _USE[self.form].replace("{place}", name),
+            f"Exported by skiploop {__version__}; `chain_config.json` has the chain for programs."
+            + (" Loaded back, it gave the logits and greedy tokens of the chain on its base, bit for bit." * self._checked),
+        ]
+        return "\n\n".join(parts) + "\n"
+
+    @property
+    def _checked(self) -> bool:
+        return self.form != "chain"
+
+    def _metadata(self) -> str:
+        base = _HUB_NAMES.get(self.config.base_model, self.config.base_model)
+        lines = ["---", f"library_name: {'transformers' if self._checked else 'skiploop'}"]
+        if _HUB_NAME.fullmatch(base) and not Path(self.config.base_model).exists():
+            lines += [f"base_model: {base}"]
+        if self.generates:
+            lines += ["pipeline_tag: text-generation"]
+        lines += ["tags:", "- skiploop", "- layer-chain", *(["- looped"] if self.config.chain.looped else []), "---"]
+        return "\n".join(lines)
+
+    def _measured(self) -> list[str]:
+        """The figures as a section; none were measured: a sentence."""
+        if self.figures is None:
+            return ["No accuracy was measured by this export."]
+        told, chain = self.figures, self.config.chain
+        where = "inputs that it was not chosen on" if told.held_out else "inputs it was evaluated on"
+        rows = [f"| this chain | {chain.depth} | {_shown(told.accuracy)} |"]
+        rows += [f"| {name} | {'' if name != 'identity' else chain.num_layers} | {_shown(each)} |"
+                 for name, each in told.opponents.items()]  # fmt: skip
+        return [
+            "## Measured",
+            f"{told.task}, {told.metric}, on the {told.accuracy.count} {where}, with 95 % intervals.",
+            "\n".join(["| | layer calls | " + told.metric + " |", "|---|---:|---|", *rows]),
+        ]
+
+
+def _shown(figure: Measured) -> str:
+    if figure.value is None:
+        return "-"
+    interval = "" if figure.interval is None else f" ({figure.interval[0]:.3f} to {figure.interval[1]:.3f})"
+    return f"{figure.value:.3f}{interval}"

@@ -1,0 +1,101 @@
+"""The chain of a finished study, and what the study has measured of it. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from skiploop.chains.chain import Chain
+from skiploop.errors import InvalidInput
+from skiploop.stats.measured import Measured
+from skiploop.storage.records import as_json
+from skiploop.studies.evaluate.study import Evaluated
+from skiploop.studies.full_record import FILE
+from skiploop.studies.open_folder import open_folder
+from skiploop.studies.static.study import StaticStudy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What was measured of a chain.
+
+    Attributes:
+        task: its name.
+        metric: what a right answer is.
+        accuracy: of the chain, on inputs that it wasn't chosen on (a static study), or on all (an evaluation).
+        opponents: the same on the same inputs, by name: the identity, and chains found in other ways.
+        held_out: whether the inputs are others than those that the chain was chosen on.
+    """
+
+    task: str
+    metric: str
+    accuracy: Measured
+    opponents: Mapping[str, Measured]
+    held_out: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """As in chain_config.json."""
+        line: dict[str, Any] = as_json(self)
+        return line
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A chain of a study.
+
+    Attributes:
+        model: the name of the model that it is for.
+        chain: the chain.
+        figures: what was measured of it.
+    """
+
+    model: str
+    chain: Chain
+    figures: Figures
+
+
+def chain_of_run(folder: str | Path) -> Found:
+    """The chain of a study of static chains, of the static part of a full study, or of an evaluation of a chain.
+
+    Raises:
+        InvalidInput: the study isn't finished, has no one chain for all inputs, or found none but the identity.
+    """
+    place = Path(folder)
+    study = open_folder(place / "static" if (place / FILE).is_file() else place)
+    if isinstance(study, StaticStudy):
+        return _of_static(study)
+    if isinstance(study, Evaluated):
+        return _of_evaluation(study)
+    raise InvalidInput(
+        f"{folder} holds a study with a chain for each input, and a checkpoint has one chain; look for one with "
+        "skiploop search --static, or give --chain"
+    )
+
+
+def _of_static(study: StaticStudy) -> Found:
+    figures = study.figures
+    best = figures.chosen.get("search") or figures.chosen["random"]
+    chain = Chain(best.chain, figures.num_layers)
+    if chain.is_identity:
+        raise InvalidInput(
+            f"the study in {study.out} found no chain better than the model as it is: there is nothing to export; "
+            "give --chain for another one"
+        )
+    opponents = {name: each.test for name, each in figures.chosen.items() if each is not best}
+    measured = Figures(
+        task=figures.task, metric="accuracy", accuracy=best.test, opponents=opponents, held_out=True
+    )  # fmt: skip
+    return Found(figures.model, chain, measured)
+
+
+def _of_evaluation(study: Evaluated) -> Found:
+    figures = study.figures
+    name, metric = next(iter(figures.metrics.items()))
+    if figures.notation is None or metric.chain is None:
+        raise InvalidInput(f"the evaluation in {study.out} is of the model as it is; give --chain")
+    measured = Figures(
+        task=figures.task, metric=name, accuracy=metric.chain, opponents={"identity": metric.identity}, held_out=False
+    )
+    return Found(figures.model, Chain.parse(figures.notation, figures.num_layers), measured)

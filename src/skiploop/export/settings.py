@@ -1,0 +1,32 @@
+"""How a chain is exported. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from skiploop.errors import InvalidInput
+from skiploop.settings.flag import Flag
+
+FORMS = {
+    "flat": "a stock checkpoint; looped layers are copies",
+    "chain": "chain_config.json alone, which skiploop runs on the base",
+}
+"""What an export can be, and what it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportSettings:
+    """How a chain is exported.
+
+    Attributes:
+        form: one of `FORMS`.
+        force: replace an export that is there already.
+    """
+
+    form: Annotated[str, Flag(f"{', '.join(FORMS)}: " + "; ".join(f"{k}: {v}" for k, v in FORMS.items()))] = "flat"
+    force: Annotated[bool, Flag("Replace an export that is there already.")] = False
+
+    def __post_init__(self) -> None:
+        if self.form not in FORMS:
+            raise InvalidInput(f"unknown form {self.form!r} of an export; use one of {', '.join(FORMS)}")

@@ -1,0 +1,138 @@
+"""The exported model against the chain on its base: the same logits and the same greedy tokens, bit for bit.
+
+What the chain gives is computed before the export, so that the base needn't be in memory beside the exported model.
+"""
+
+from __future__ import annotations
+
+import inspect
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from transformers import AutoModel, AutoModelForCausalLM, GenerationConfig, PreTrainedModel
+
+from skiploop.chains.chain import Chain
+from skiploop.errors import UnsupportedModel
+from skiploop.models.ends import own_settings_aside
+from skiploop.models.files import check_weights, first_line
+from skiploop.models.replay import run_chain
+
+TOKENS = 8
+"""Greedy tokens that are compared."""
+_LENGTH, _PADDED = 24, 5
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What a model gives for the inputs of the comparison.
+
+    Attributes:
+        logits: at the real tokens, [n, V]; the last hidden states of a model without a head.
+        tokens: of greedy generation after the prompts, [B, T]; None where the model generates no text.
+    """
+
+    logits: torch.Tensor
+    tokens: torch.Tensor | None
+
+
+def outputs_of(model: PreTrainedModel, chain: Chain | None = None) -> Outputs:
+    """Logits and greedy tokens of two prompts, the second one left-padded; `chain` None: of the model as it is."""
+    batch = _batch(model)
+    running: AbstractContextManager[Any] = nullcontext() if chain is None else run_chain(model, chain)
+    with torch.inference_mode(), running:
+        output = model(**batch)
+        logits = output.logits if hasattr(output, "logits") else output.last_hidden_state
+        tokens = _greedy(model, batch) if model.can_generate() else None
+    return Outputs(logits[batch["attention_mask"].bool()].cpu(), tokens)
+
+
+def _greedy(model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    given = {name: batch[name] for name in ("input_ids", "attention_mask")}
+    settings = GenerationConfig(max_new_tokens=TOKENS, do_sample=False, pad_token_id=0, eos_token_id=None)
+    with own_settings_aside(model, (), 0):
+        whole: torch.Tensor = model.generate(**given, generation_config=settings)
+    return whole[:, _LENGTH:].cpu()
+
+
+def _batch(model: PreTrainedModel) -> dict[str, torch.Tensor]:
+    """Two rows of random tokens, [2, S]; away from the first ids, where special tokens usually are."""
+    vocabulary = model.config.get_text_config().vocab_size
+    generator = torch.Generator().manual_seed(0)
+    ids = torch.randint(min(8, vocabulary - 1), vocabulary, (2, _LENGTH), generator=generator)
+    mask = torch.ones_like(ids)
+    mask[1, :_PADDED] = 0
+    batch = {"input_ids": ids, "attention_mask": mask}
+    if "position_ids" in inspect.signature(model.forward).parameters:
+        batch["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)
+    device = model.get_input_embeddings().weight.device
+    return {name: tensor.to(device) for name, tensor in batch.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How an exported model is loaded back.
+
+    Attributes:
+        dtype, device, attention: those of the base.
+        generates: it has a head for text.
+        trust: its folder brings code.
+        gguf_file: the name of the file, where it is one of llama.cpp.
+    """
+
+    dtype: torch.dtype
+    device: torch.device
+    attention: str
+    generates: bool
+    trust: bool = False
+    gguf_file: str | None = None
+
+
+def require_same(folder: Path, wanted: Outputs, reading: Reading) -> None:
+    """Loads the exported model with plain transformers and compares it.
+
+    Raises:
+        UnsupportedModel: it can't be loaded or run, lacks weights, or gives something else.
+    """
+    try:
+        found = outputs_of(_loaded(folder, reading))
+    except Exception as error:  # whatever transformers raises: the export isn't what it is to be
+        raise UnsupportedModel(_refusal(f"it can't be loaded and run ({first_line(error)})")) from error
+    if wanted.logits.shape != found.logits.shape or not torch.equal(wanted.logits, found.logits):
+        raise UnsupportedModel(_refusal(f"its logits are others ({_distance(wanted.logits, found.logits)})"))
+    if wanted.tokens is not None and (found.tokens is None or not torch.equal(wanted.tokens, found.tokens)):
+        raise UnsupportedModel(_refusal("its logits are the same, but it generates other tokens"))
+
+
+def _loaded(folder: Path, reading: Reading) -> PreTrainedModel:
+    reader = AutoModelForCausalLM if reading.generates else AutoModel
+    settings: dict[str, Any] = {"gguf_file": reading.gguf_file} if reading.gguf_file else {"use_safetensors": True}
+    if reading.attention:
+        settings["attn_implementation"] = reading.attention
+    previous = transformers.logging.get_verbosity()
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    try:
+        model, info = reader.from_pretrained(
+            folder, dtype=reading.dtype, trust_remote_code=reading.trust, output_loading_info=True, **settings
+        )
+    finally:
+        transformers.logging.set_verbosity(previous)
+    check_weights("that was written", model, info)
+    return model.to(reading.device).eval()  # type: ignore[no-any-return]
+
+
+def _distance(wanted: torch.Tensor, found: torch.Tensor) -> str:
+    if wanted.shape != found.shape:
+        return f"of the shape {tuple(found.shape)} in place of {tuple(wanted.shape)}"
+    return f"by up to {(wanted - found).abs().max().item():.2g}"
+
+
+def _refusal(what: str) -> str:
+    return (
+        f"the exported model isn't the chain on its base: {what}; nothing was kept. This architecture decides something "
+        "by a layer's place that no check of its configuration shows; the form `chain` is run on the base"
+    )
