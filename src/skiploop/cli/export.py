@@ -23,7 +23,9 @@ Opening = Annotated[EngineSettings, Only("dtype", "device", "trust_remote_code",
 @command
 def export(
     *,
-    model: Annotated[str | None, typer.Option(help="The base (default: with --run that of the study, else nano).")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="The base (default: with --run that of the study, else nano).")
+    ] = None,
     chain: Annotated[str | None, typer.Option(help='Such as "0-9 12-15x2 16-29".')] = None,
     run: Annotated[Path | None, typer.Option(help="A study of static chains, or an evaluation: its chain.")] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder that is written.")],
@@ -35,13 +37,14 @@ def export(
     from skiploop.export.figures import chain_of_run
     from skiploop.export.run import export_chain
 
-    if (chain is None) == (run is None):
-        raise InvalidInput("give a chain with --chain, or a finished study with --run: one of them")
     found = None if run is None else chain_of_run(run)
+    wanted = chain if found is None else found.chain
+    if wanted is None or (chain is not None and found is not None):
+        raise InvalidInput("give a chain with --chain, or a finished study with --run: one of them")
     base = model or ("nano" if found is None else found.model)
     exported = export_chain(
         call.prepare(base, engine.trust_remote_code),
-        chain if found is None else found.chain,
+        wanted,
         out,
         settings=settings,
         figures=None if found is None else found.figures,
@@ -57,14 +60,9 @@ def export(
 def _told(exported: Exported) -> list[str]:
     """What was written, for people."""
     chain, place = exported.chain, exported.out
-    lines = [
-        f"{place}: {exported.form}, {exported.size / 2**20:.1f} MiB; {chain}, depth {chain.depth} of {chain.num_layers}"
+    size = f"{exported.size / 2**20:.1f} MiB"
+    return [
+        f"{place}: {exported.form}, {size}; {chain}, depth {chain.depth} of {chain.num_layers}",
+        f"loaded back: logits at {exported.compared} tokens and greedy tokens are those of the chain, bit for bit",
+        f'use: AutoModelForCausalLM.from_pretrained("{place}"), or skiploop generate --model {place} "..."',
     ]
-    if exported.compared:
-        lines += [
-            f"loaded back: logits at {exported.compared} tokens and greedy tokens are those of the chain, bit for bit"
-        ]
-    how = f'skiploop generate --model {place} "..."'
-    if exported.form == "flat":
-        how = f'AutoModelForCausalLM.from_pretrained("{place}"), or {how}'
-    return [*lines, f"use: {how}"]

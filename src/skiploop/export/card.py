@@ -16,27 +16,15 @@ DRAWING = "chain.svg"
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _HUB_NAMES = {"smollm2": "HuggingFaceTB/SmolLM2-135M-Instruct"}  # of models that have a short name here
 
-_USE = {
-    "flat": """It is a stock checkpoint: everything that loads the base loads it. Layers that run more than once are there more than
-once.
+_USE = """It is a stock checkpoint: what loads the base loads it. A layer that runs more than once is there
+more than once.
 
 ```python
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 model = AutoModelForCausalLM.from_pretrained("{place}")
 tokenizer = AutoTokenizer.from_pretrained("{place}")
-```""",
-    "chain": """It has no weights: skiploop runs the chain on the base.
-
-```python
-from skiploop import LayeredModel
-
-model = LayeredModel.from_pretrained("{place}")
-print(model.generate("Hello"))
-```
-
-Or `skiploop generate --model {place} "Hello"`.""",
-}
+```"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +32,11 @@ class Card:
     """What a card says.
 
     Attributes:
-        form: of the export.
         config: chain and base.
         figures: what was measured of the chain; None where nothing was.
         generates: the model writes text.
     """
 
-    form: str
     config: ChainConfig
     figures: Figures | None
     generates: bool
@@ -67,25 +53,21 @@ class Card:
         parts = [
             self._metadata(),
             f"# {name}",
-            f"`{base}`{revision} with its layers in another order: the chain `{chain}`, {chain.depth} layer calls where "
-            f"the base has {chain.num_layers}. The weights are those of the base; nothing was trained.",
+            f"`{base}`{revision} with its layers in another order: the chain `{chain}`, {chain.depth} layer calls "
+            f"where the base has {chain.num_layers}. The weights are those of the base; nothing was trained.",
             f"![The chain]({DRAWING})",
             f"```text\n{draw_text(chain, width=100)}\n```",
             *self._measured(),
             "## Use",
-            _USE[self.form].replace("{place}", name),
-            f"Exported by skiploop {__version__}; `chain_config.json` has the chain for programs."
-            + (" Loaded back, it gave the logits and greedy tokens of the chain on its base, bit for bit." * self._checked),
+            _USE.replace("{place}", name),
+            f"Exported by skiploop {__version__}; `chain_config.json` has the chain for programs. Loaded back, it gave "
+            "the logits and greedy tokens of the chain on its base, bit for bit.",
         ]
         return "\n\n".join(parts) + "\n"
 
-    @property
-    def _checked(self) -> bool:
-        return self.form != "chain"
-
     def _metadata(self) -> str:
         base = _HUB_NAMES.get(self.config.base_model, self.config.base_model)
-        lines = ["---", f"library_name: {'transformers' if self._checked else 'skiploop'}"]
+        lines = ["---", "library_name: transformers"]
         if _HUB_NAME.fullmatch(base) and not Path(self.config.base_model).exists():
             lines += [f"base_model: {base}"]
         if self.generates:

@@ -19,7 +19,13 @@ from skiploop.models.replay import find_layers
 _INDEX, _WHOLE = "model.safetensors.index.json", "model.safetensors"
 # What tokenizers and processors of transformers read, with the settings of `generate`.
 _COMPANIONS = (
-    *("generation_config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json"),
+    *(
+        "generation_config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "tokenizer.model",
+        "special_tokens_map.json",
+    ),
     *("added_tokens.json", "chat_template.jinja", "chat_template.json", "vocab.json", "merges.txt", "vocab.txt"),
     *("spiece.model", "sentencepiece.bpe.model", "preprocessor_config.json", "processor_config.json"),
 )
@@ -109,7 +115,8 @@ class Base:
     def stack(self) -> str:
         """The path of the stack of layers in the model."""
         layers = find_layers(self.model.hf)
-        return next(path for path, module in self.model.hf.named_modules() if module is layers)
+        path: str = next(path for path, module in self.model.hf.named_modules() if module is layers)
+        return path
 
 
 @contextmanager

@@ -9,11 +9,11 @@ from typing import Any
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
+from skiploop.folders.full import FullStudy
+from skiploop.folders.open import open_folder
 from skiploop.stats.measured import Measured
 from skiploop.storage.records import as_json
 from skiploop.studies.evaluate.study import Evaluated
-from skiploop.studies.full_record import FILE
-from skiploop.studies.open_folder import open_folder
 from skiploop.studies.static.study import StaticStudy
 
 
@@ -62,8 +62,9 @@ def chain_of_run(folder: str | Path) -> Found:
     Raises:
         InvalidInput: the study isn't finished, has no one chain for all inputs, or found none but the identity.
     """
-    place = Path(folder)
-    study = open_folder(place / "static" if (place / FILE).is_file() else place)
+    study = open_folder(folder)
+    if isinstance(study, FullStudy):
+        study = open_folder(study.out / "static")
     if isinstance(study, StaticStudy):
         return _of_static(study)
     if isinstance(study, Evaluated):

@@ -1,4 +1,4 @@
-"""The flat form: a stock checkpoint whose layers are the chain; layers that run more than once are there more than once."""
+"""The flat form: a stock checkpoint whose layers are the chain; layers that run more than once are copies."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ class FlatPlan:
         """
         if chain.has_weights:
             raise UnsupportedModel(
-                f"the chain {chain} has damped loops or scaled slots, which no stock architecture runs; use --form chain"
+                f"the chain {chain} has damped loops or scaled slots, which no stock architecture runs; run it with "
+                "run_chain"
             )
         model = base.model
         config, stack = config_of_chain(model.hf, base.config, chain), base.stack

@@ -63,7 +63,7 @@ def require_space(folder: Path, weights: int) -> None:
     if free < needed:
         raise InvalidInput(
             f"the export needs {needed / 2**30:.2f} GiB and {free / 2**30:.2f} GiB are free at {folder.parent}; "
-            "give a folder on another disk, or the form `chain`, which has no weights"
+            "give a folder on another disk"
         )
 
 

@@ -34,7 +34,7 @@ class Exported:
         form: of the export.
         chain: the chain.
         size: bytes of all files.
-        compared: tokens whose logits were compared with those of the chain on its base; 0 where there are no weights.
+        compared: tokens whose logits were compared with those of the chain on its base.
     """
 
     out: Path
@@ -85,12 +85,12 @@ def export_chain(
         figures=None if figures is None else figures.to_json(),
     )
     generates = base.model.hf.can_generate()
-    plan = None if settings.form == "chain" else FlatPlan.of(base, layers)
+    plan = FlatPlan.of(base, layers)
     del base  # its memory is free while the exported model is loaded, where the plan doesn't need it
     with finished_folder(place, replace=settings.force) as folder:
-        compared = 0 if plan is None else plan.write(folder)
+        compared = plan.write(folder)
         config.save(folder)
-        Card(form=settings.form, config=config, figures=figures, generates=generates).save(folder, place.name)
+        Card(config=config, figures=figures, generates=generates).save(folder, place.name)
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     return Exported(place, settings.form, layers, size, compared)
 

@@ -8,10 +8,7 @@ from typing import Annotated
 from skiploop.errors import InvalidInput
 from skiploop.settings.flag import Flag
 
-FORMS = {
-    "flat": "a stock checkpoint; looped layers are copies",
-    "chain": "chain_config.json alone, which skiploop runs on the base",
-}
+FORMS = {"flat": "a stock checkpoint; layers that run more than once are copies"}
 """What an export can be, and what it is."""
 
 
@@ -24,7 +21,7 @@ class ExportSettings:
         force: replace an export that is there already.
     """
 
-    form: Annotated[str, Flag(f"{', '.join(FORMS)}: " + "; ".join(f"{k}: {v}" for k, v in FORMS.items()))] = "flat"
+    form: Annotated[str, Flag("; ".join(f"{name}: {what}" for name, what in FORMS.items()))] = "flat"
     force: Annotated[bool, Flag("Replace an export that is there already.")] = False
 
     def __post_init__(self) -> None:

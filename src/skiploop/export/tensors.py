@@ -42,14 +42,13 @@ class Copy:
     size: int
 
 
-def plan_copies(files: Iterable[Path], stack: str, chain: Chain, *, once: bool = False) -> list[Copy]:
+def plan_copies(files: Iterable[Path], stack: str, chain: Chain) -> list[Copy]:
     """What is read and written for a chain.
 
     Args:
         files: the safetensors files of the base.
         stack: the path of the stack in the model, such as `model.layers`.
         chain: the layers.
-        once: write each layer for its first slot only, where the others share its weights.
 
     Raises:
         UnsupportedModel: the files don't number the layers as the model does.
@@ -58,8 +57,7 @@ def plan_copies(files: Iterable[Path], stack: str, chain: Chain, *, once: bool =
     pattern = _numbered([name for _, name, _ in found], stack, chain.num_layers)
     slots: dict[int, list[int]] = defaultdict(list)
     for slot, layer in enumerate(chain.layers):
-        if not (once and slots[layer]):
-            slots[layer].append(slot)
+        slots[layer].append(slot)
     copies = []
     for file, name, size in found:
         match = pattern.match(name)
@@ -144,7 +142,6 @@ def _numbered(names: list[str], stack: str, num_layers: int) -> re.Pattern[str]:
     if len(chosen) != 1:
         raise UnsupportedModel(
             f"the checkpoint's files don't number the layers of {stack} from 0 to {num_layers - 1} "
-            f"(found: {', '.join(sorted(prefixes)) or 'nothing'}); write the form `chain`, which skiploop runs on the "
-            "base"
+            f"(found: {', '.join(sorted(prefixes)) or 'nothing'}); run the chain with run_chain"
         )
     return re.compile(rf"({re.escape(chosen[0])})(\d+)(?=\.)")

@@ -1,7 +1,6 @@
-"""`chain_config.json`: a chain and the model that it is for, in a few hundred bytes, as an adapter is for its base.
+"""`chain_config.json`: a chain and the model that it is for, in a few hundred bytes.
 
-A folder that holds this file and no `config.json` is opened like a model: its base is loaded, and the chain is what
-runs wherever no other chain is given. Beside a `config.json` it only says where the checkpoint came from.
+Beside the `config.json` of an exported checkpoint it says where the checkpoint came from.
 """
 
 from __future__ import annotations

@@ -8,15 +8,17 @@ derives from the layer's place (a sliding window in every other layer, say), whi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 from torch import nn
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from skiploop.chains.chain import Chain
 from skiploop.chains.weights import has_weights
 from skiploop.errors import InvalidInput, UnsupportedModel
+from skiploop.models.files import first_line
 from skiploop.models.replay import find_layers
 
 
@@ -44,21 +46,39 @@ class SaveUnrolled:
         return type(self.model).save_pretrained(self.model, save_directory, **settings)
 
 
-def check_reopening(model: PreTrainedModel) -> None:
-    """Raises UnsupportedModel if a model made from this one's config would have other layers."""
-    config = model.config_class.from_dict(model.config.to_dict())
-    config._attn_implementation = model.config._attn_implementation
-    with torch.device("meta"):
-        again = type(model)(config)
-    pairs = zip(find_layers(model), find_layers(again), strict=True)
-    for slot, (layer, other) in enumerate(pairs):
+def check_reopening(model: PreTrainedModel, config: PreTrainedConfig | None = None) -> None:
+    """Raises UnsupportedModel if a model made from a config would have other layers; None: this model's own config."""
+    layers, name = find_layers(model), type(model).__name__
+    again = _opened_again(model, config or model.config)
+    if len(again) != len(layers):
+        raise UnsupportedModel(
+            f"{name} builds {len(again)} layers where the config has {len(layers)}; run the chain with run_chain"
+        )
+    for slot, (layer, other) in enumerate(zip(layers, again, strict=True)):
         mine, its = _settings(layer), _settings(other)
         if mine != its:
-            name = next(name for name in sorted(mine.keys() | its.keys()) if mine.get(name) != its.get(name))
+            what = next(what for what in sorted(mine.keys() | its.keys()) if mine.get(what) != its.get(what))
             raise UnsupportedModel(
-                f"{type(model).__name__} gives a layer its {name} by its place: slot {slot} has {mine.get(name)!r:.60} "
-                f"in this chain, and {its.get(name)!r:.60} in a checkpoint opened again; run the chain with run_chain"
+                f"{name} gives a layer its {what} by its place: slot {slot} has {mine.get(what)!r:.60} "
+                f"in this chain, and {its.get(what)!r:.60} in a checkpoint opened again; run the chain with run_chain"
             )
+
+
+def _opened_again(model: PreTrainedModel, config: PreTrainedConfig) -> nn.ModuleList:
+    """The layers, without weights, of a model of the same class whose config was written to a file and read."""
+    try:
+        with TemporaryDirectory() as folder:
+            config.save_pretrained(folder)
+            again = model.config_class.from_pretrained(folder)
+        again._attn_implementation = model.config._attn_implementation
+        again.__dict__.pop("quantization_config", None)
+        with torch.device("meta"):
+            return find_layers(type(model)(again))
+    except (ValueError, TypeError, IndexError, KeyError, AttributeError, InvalidInput) as error:
+        raise UnsupportedModel(
+            f"{type(model).__name__} can't be made with the layers of this chain ({first_line(error)}); run the chain "
+            "with run_chain"
+        ) from error
 
 
 def _settings(layer: nn.Module) -> dict[str, Any]:
@@ -67,7 +87,11 @@ def _settings(layer: nn.Module) -> dict[str, Any]:
     for path, module in layer.named_modules():
         found[f"{path} (module)"] = type(module).__name__
         for name, value in module.__dict__.items():
-            if not name.startswith("_") and name != "training" and isinstance(value, _PLAIN):
+            if name.startswith("_") or name == "training":
+                continue
+            if isinstance(value, list) and all(isinstance(member, int | float) for member in value):
+                value = tuple(value)  # JSON has tuples as lists
+            if isinstance(value, _PLAIN):
                 found[f"{path}.{name}".lstrip(".")] = value
     return found
 

@@ -38,11 +38,7 @@ def unroll(model: PreTrainedModel, chain: Chain) -> PreTrainedModel:
     stack = find_layers(clone)
     num_layers = len(stack)
     for config in _configs(clone):
-        _pick_computed(config, chain, num_layers)
-        _pick_per_layer(config.__dict__, chain, num_layers)
-        name = getattr(config, "attribute_map", {}).get("num_hidden_layers", "num_hidden_layers")
-        if config.__dict__.get(name) == num_layers:
-            config.__dict__[name] = len(chain)
+        pick_layers(config, chain)
     decoder = clone.get_decoder() if hasattr(clone, "get_decoder") else clone
     for module in (clone, decoder):
         _pick_per_layer(module.__dict__, chain, num_layers)
@@ -109,10 +105,22 @@ def _configs(model: nn.Module) -> list[Any]:
     return list(configs.values())
 
 
+def pick_layers(config: Any, chain: Chain) -> None:
+    """A config's number of layers and its per-layer lists, in place; those of nested configs are left as they are."""
+    if hasattr(config, "attention_types"):  # GPT-Neo stores pairs of a pattern and how often it is repeated
+        config.attention_types = [[[config.attention_layers[layer] for layer in chain.layers], 1]]
+    _pick_computed(config, chain, chain.num_layers)
+    _pick_per_layer(config.__dict__, chain, chain.num_layers)
+    name = getattr(config, "attribute_map", {}).get("num_hidden_layers", "num_hidden_layers")
+    if config.__dict__.get(name) == chain.num_layers:
+        config.__dict__[name] = len(chain)
+
+
 def _pick_per_layer(attributes: dict[str, Any], chain: Chain, num_layers: int) -> None:
     """Pick each plain list of `num_layers` entries in the chain's order."""
     for name, value in attributes.items():
-        if isinstance(value, list | tuple) and len(value) == num_layers and not any(map(_is_module, value)):
+        of_tokens = name.endswith(("token_id", "token_ids"))  # as many ends of a text as layers, by chance
+        if isinstance(value, list | tuple) and len(value) == num_layers and not of_tokens | any(map(_is_module, value)):
             attributes[name] = type(value)(value[layer] for layer in chain.layers)
 
 
