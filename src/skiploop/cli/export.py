@@ -37,10 +37,10 @@ def export(
     from skiploop.export.figures import chain_of_run
     from skiploop.export.run import export_chain
 
-    found = None if run is None else chain_of_run(run)
-    wanted = chain if found is None else found.chain
-    if wanted is None or (chain is not None and found is not None):
+    if (chain is None) == (run is None):
         raise InvalidInput("give a chain with --chain, or a finished study with --run: one of them")
+    found = None if run is None else chain_of_run(run)
+    wanted = chain or "" if found is None else found.chain
     base = model or ("nano" if found is None else found.model)
     exported = export_chain(
         call.prepare(base, engine.trust_remote_code),

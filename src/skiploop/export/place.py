@@ -30,7 +30,9 @@ def finished_folder(out: Path, *, replace: bool = False) -> Iterator[Path]:
         InvalidInput: there is something at `out`, or nothing can be written beside it.
     """
     require_free(out, replace=replace)
+    out = out.absolute()
     unfinished = out.parent / f".{out.name}{_MARK}{os.getpid()}"
+    replaced = out.parent / f".{out.name}{_MARK}replaced-{os.getpid()}"
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         _clear(out)
@@ -40,10 +42,11 @@ def finished_folder(out: Path, *, replace: bool = False) -> Iterator[Path]:
     try:
         yield unfinished
         if out.is_dir():
-            shutil.rmtree(out)
+            out.rename(replaced)  # whole, and deleted last: killed within a deletion it would look finished
         unfinished.rename(out)
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        for left in (unfinished, replaced):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def require_free(out: Path, *, replace: bool) -> None:

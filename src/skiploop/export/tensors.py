@@ -74,9 +74,9 @@ def total_size(copies: Iterable[Copy]) -> int:
     return sum(copy.size for copy in copies)
 
 
-def write_copies(copies: list[Copy], folder: Path, *, shard_bytes: int = SHARD_BYTES) -> None:
+def write_copies(copies: list[Copy], folder: Path) -> None:
     """Writes the tensors as `model.safetensors`, or as shards with an index."""
-    shards = list(_shards(copies, shard_bytes))
+    shards = list(_shards(copies))
     index: dict[str, str] = {}
     for number, shard in enumerate(shards, 1):
         file = "model.safetensors" if len(shards) == 1 else f"model-{number:05}-of-{len(shards):05}.safetensors"
@@ -103,11 +103,11 @@ def _read(shard: list[Copy]) -> dict[str, torch.Tensor]:
     return {copy.target: tensors[copy.target] for copy in shard}
 
 
-def _shards(copies: list[Copy], shard_bytes: int) -> Iterator[list[Copy]]:
+def _shards(copies: list[Copy]) -> Iterator[list[Copy]]:
     shard: list[Copy] = []
     size = 0
     for copy in copies:
-        if shard and size + copy.size > shard_bytes:
+        if shard and size + copy.size > SHARD_BYTES:
             yield shard
             shard, size = [], 0
         shard.append(copy)
