@@ -16,6 +16,7 @@ Only chains, requests and errors are imported at once. Everything else is import
     analysis/     what a finished study says
     folders/      studies of every kind, read from their folders
     full_study/   a search and everything that has to stand beside it
+    export/       a chain as a folder that other tools load
     reporting/    studies as a page, as figures and as text
     cli/          the command line
     stats/        shares, resampling, correlations

@@ -126,6 +126,11 @@ TESTED_BY = {
         *("reporting/terminal/evaluate", "studies/evaluate/figures", "studies/evaluate/items"),
         "studies/evaluate/settings",
     ),
+    "export/test_flat": ("export/config", "export/verify"),
+    "export/test_run": (
+        *("cli/export", "export/card", "export/checkpoint", "export/figures", "export/settings", "export/tensors"),
+        "models/chain_config",
+    ),
     "folders/test_compare": ("cli/compare", "reporting/terminal/compare", "studies/outcomes"),
     "studies/test_control_target": ("studies/arms", "studies/evaluation"),
     "studies/test_folder": ("storage/journal", "studies/lines", "studies/opening", "studies/record"),
