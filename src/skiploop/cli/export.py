@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from skiploop.cli.app import print_json
+from skiploop.cli.app import print_json, tell
 from skiploop.cli.call import Call
 from skiploop.cli.flags import Only, command
 from skiploop.errors import InvalidInput
@@ -54,7 +54,7 @@ def export(
         print_json(exported.to_json())
         return
     for line in _told(exported):
-        typer.echo(line)
+        tell(line)
 
 
 def _told(exported: Exported) -> list[str]:

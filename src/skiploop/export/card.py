@@ -82,8 +82,8 @@ class Card:
         told, chain = self.figures, self.config.chain
         where = "inputs that it was not chosen on" if told.held_out else "inputs it was evaluated on"
         rows = [f"| this chain | {chain.depth} | {_shown(told.accuracy)} |"]
-        rows += [f"| {name} | {'' if name != 'identity' else chain.num_layers} | {_shown(each)} |"
-                 for name, each in told.opponents.items()]  # fmt: skip
+        for name, each in told.opponents.items():
+            rows += [f"| {name} | {chain.num_layers if name == 'identity' else ''} | {_shown(each)} |"]
         return [
             "## Measured",
             f"{told.task}, {told.metric}, on the {told.accuracy.count} {where}, with 95 % intervals.",

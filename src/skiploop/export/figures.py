@@ -85,9 +85,8 @@ def _of_static(study: StaticStudy) -> Found:
             "give --chain for another one"
         )
     opponents = {name: each.test for name, each in figures.chosen.items() if each is not best}
-    measured = Figures(
-        task=figures.task, metric="accuracy", accuracy=best.test, opponents=opponents, held_out=True
-    )  # fmt: skip
+    task, accuracy = figures.task, best.test
+    measured = Figures(task=task, metric="accuracy", accuracy=accuracy, opponents=opponents, held_out=True)
     return Found(figures.model, chain, measured)
 
 

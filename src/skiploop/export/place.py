@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 from collections.abc import Iterator
@@ -72,7 +73,7 @@ def require_space(folder: Path, weights: int) -> None:
 
 def _clear(out: Path) -> None:
     """Deletes what killed exports to `out` left behind."""
-    for left in out.parent.glob(f".{out.name}{_MARK}*"):
+    for left in out.parent.glob(f".{glob.escape(out.name)}{_MARK}*"):
         process = left.name.rpartition("-")[2]
         if process.isdigit() and not _runs(int(process)):
             shutil.rmtree(left, ignore_errors=True)
