@@ -17,7 +17,9 @@ from skiploop.models.replay import find_layers, run_chain
 from tests.conformance.test_chains import generate, logits
 from tests.conformance.tiny import prompts, tiny_model
 
-# Architectures that build each layer from what its slot of the configuration says, if that varies at all.
+# Architectures that build each layer from what its slot of the configuration says, if that varies at all: first a few
+# that differ in their caches and lists, which are always tried.
+FEW = ("llama", "gemma2", "gpt_neo", "qwen3_next", "mamba", "opt")
 ANY_CHAIN = (
     *("llama", "qwen2", "qwen3", "qwen3_moe", "olmo2", "olmo3", "olmoe", "gemma", "gemma2", "gemma3_text", "mistral"),
     *("ministral", "mixtral", "gpt2", "gptj", "gpt_neox", "gpt_neo", "gpt_bigcode", "opt", "bloom", "falcon", "phi"),
@@ -29,7 +31,11 @@ BY_INDEX = ("jamba", "bamba", "llama4_text")
 LOOPED, SHORTER = [0, 1, 2, 1, 2, 3], [0, 2, 3]
 
 
-@pytest.fixture(scope="module", params=ANY_CHAIN)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(kind, marks=() if kind in FEW else pytest.mark.slow) for kind in ANY_CHAIN],
+    ids=ANY_CHAIN,
+)
 def model(request: pytest.FixtureRequest) -> PreTrainedModel:
     return tiny_model(request.param)
 
