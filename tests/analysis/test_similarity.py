@@ -29,8 +29,6 @@ from skiploop.chains.chain import Chain
 from skiploop.engine.request import Result
 from skiploop.models.influence import block_influence
 from skiploop.models.layered import LayeredModel
-from skiploop.models.replay import run_chain
-from skiploop.models.states import states_after_slots
 from skiploop.stats.bootstrap import Floats
 from skiploop.studies.search import search
 from skiploop.testing.fakes import fake_task
@@ -102,21 +100,7 @@ def test_phases_are_clear_only_above_what_drift_reaches() -> None:
     assert not phase_report(np.array([drift] * 10), np.ones(10), settings).clear
 
 
-# The states
-
-
-def test_states_are_those_under_run_chain_and_the_last_gives_the_logits(model: LayeredModel) -> None:
-    ids = model.encode("calc:12+30=")
-    for text in ("0-7", "0 2 2 3x3 6-7", "7 0"):
-        chain = Chain.parse(text, model.num_layers)
-        states = states_after_slots(model, ids, chain)
-        assert states.shape[:2] == (len(chain) + 1, len(ids))
-        with torch.inference_mode(), run_chain(model.hf, chain):
-            theirs = model.hf(input_ids=torch.tensor([ids]), output_hidden_states=True, use_cache=False).hidden_states
-        for slot in range(len(chain)):  # the model's last one comes after the final norm
-            assert torch.equal(states[slot], theirs[slot][0])
-        picked = states_after_slots(model, ids, chain, positions=[2, 0])
-        assert torch.equal(picked, states[:, [2, 0]])
+# The matrix
 
 
 def test_beside_the_diagonal_is_block_influence(model: LayeredModel) -> None:

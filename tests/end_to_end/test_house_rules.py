@@ -34,7 +34,7 @@ TESTED_BY = {
     "analysis/test_difficulty": ("analysis/figures/difficulty",),
     "analysis/test_edits": ("analysis/figures/edits", "analysis/figures/robustness"),
     "analysis/test_lens": ("analysis/figures/lens",),
-    "analysis/test_similarity": ("analysis/figures/similarity", "analysis/phases", "models/states"),
+    "analysis/test_similarity": ("analysis/figures/similarity", "analysis/phases"),
     "analysis/test_usage_depths_hits": ("analysis/depths", "analysis/hits", "analysis/usage"),
     "chains/drawing/test_svg": ("chains/drawing/geometry", "chains/drawing/metadata", "chains/drawing/style"),
     "chains/drawing/test_text": ("chains/drawing/arrangement", "chains/drawing/listing"),

@@ -18,11 +18,13 @@ from skiploop.storage.files import Line
 from skiploop.storage.journal import JsonlJournal
 from skiploop.studies.arms import InputState, Outcome
 from skiploop.studies.execution import Execution
+from skiploop.studies.progress import Interrupted
 from skiploop.studies.recall import Recall
 from skiploop.studies.settings import SearchSettings, StudySettings
 from skiploop.testing.fakes import LAYERS, FakeModel, FakeRunner, digest, fake_task, options
 
 SPACE = make_space("cola", LAYERS)
+SETTINGS = options(memory=3, wave=4, searcher="evolution")
 HELPFUL, MISLEADING = Chain((0, 2, 3, 4), LAYERS), Chain((0, 1, 1, 2, 3, 4), LAYERS)
 
 
@@ -31,9 +33,8 @@ def embed(prompt: str) -> list[float]:
 
 
 def run(out: Path, **changes: Any) -> list[Line]:
-    settings = options(memory=3, wave=4, searcher="evolution") | changes
     execution = Execution(FakeRunner(), embed=embed)
-    search(FakeModel(), fake_task(12), out=out, execution=execution, **settings)
+    search(FakeModel(), fake_task(12), out=out, execution=execution, **SETTINGS | changes)
     return [line for line in map(json.loads, (out / "journal.jsonl").read_text().splitlines()) if "reward" in line]
 
 
@@ -175,6 +176,24 @@ def test_puct_is_given_the_prior(first: list[Chain], tmp_path: Path) -> None:
     recall.begin([later])
     helpful, misleading = tree.prior(SPACE.identity, [HELPFUL, MISLEADING])
     assert helpful > misleading > 0
+
+
+def test_on_a_model_an_input_is_like_its_hidden_state(tmp_path: Path) -> None:
+    nano = {"limit": 4, "budget": 3, "memory": 2, "wave": 2, "random_peer": False, "nearby_peer": False}
+    study = search("nano", "nano", out=tmp_path / "s", verify=False, **nano)
+    kept = JsonlJournal(tmp_path / "s" / "embeddings.jsonl").lines()
+    assert {line["input"] for line in kept} == {result.example["id"] for result in study.inputs}
+    assert len({len(line["embedding"]) for line in kept}) == 1
+
+
+def test_an_interruption_before_the_first_evaluation_can_be_resumed(tmp_path: Path) -> None:
+    def interrupted(prompt: str) -> list[float]:
+        raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted):
+        execution = Execution(FakeRunner(), embed=interrupted)
+        search(FakeModel(), fake_task(12), out=tmp_path / "s", execution=execution, **SETTINGS)
+    assert run(tmp_path / "s") == run(tmp_path / "whole")
 
 
 def test_a_given_runner_needs_an_embedding_for_a_memory(tmp_path: Path) -> None:

@@ -188,11 +188,11 @@ def load_study(path: str | Path) -> Study:
 def _work(folder: StudyFolder, plan: Plan, runner: Runner, progress: Progress) -> None:
     """Everything between an open folder and its summary."""
     clock = Clock(folder, runner)
-    if plan.recall is not None:
-        plan.recall.embed(folder.embeddings)
     rounds = Rounds(plan, runner=runner, journal=folder.journal, progress=progress, clock=clock, metrics=folder.metrics)
     try:
         with progress:
+            if plan.recall is not None:
+                plan.recall.embed(folder.embeddings)
             rounds.run()
             run, inputs = read_run(folder.path), read_inputs(folder.path)
             results = collect(run, inputs, rounds.lines)
