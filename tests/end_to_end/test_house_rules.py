@@ -129,7 +129,6 @@ TESTED_BY = {
     "export/test_flat": ("export/config", "export/verify"),
     "export/test_run": (
         *("cli/export", "export/card", "export/checkpoint", "export/figures", "export/settings", "export/tensors"),
-        "models/chain_config",
     ),
     "folders/test_compare": ("cli/compare", "reporting/terminal/compare", "studies/outcomes"),
     "studies/test_control_target": ("studies/arms", "studies/evaluation"),

@@ -107,7 +107,9 @@ def generate(
     *,
     prompts: Annotated[list[str], typer.Argument(help="One or more prompts.")],
     model: Model = "nano",
-    chain: Annotated[str | None, typer.Option(help='Such as "0-2 3x2 4-7" (default: the identity).')] = None,
+    chain: Annotated[
+        str | None, typer.Option(help='Such as "0-2 3x2 4-7" (default: that of chain_config.json, else the identity).')
+    ] = None,
     max_new_tokens: Annotated[int, typer.Option(help="Limit of an answer, its end included.")] = 64,
     asked: Annotated[TaskOptions, Only("chat", "system", "stop")],
     show_prompt: ShowPrompt = False,
@@ -120,7 +122,7 @@ def generate(
 
     whole_number("--max-new-tokens", max_new_tokens, 1)
     opened = _open(model, engine, call)
-    layers = Chain.identity(opened.num_layers) if chain is None else Chain.parse(chain, opened.num_layers)
+    layers = opened.chain if chain is None else Chain.parse(chain, opened.num_layers)
     if not layers.is_identity:
         opened.check()
     sent = _sent(prompts, asked, opened)

@@ -65,10 +65,16 @@ class SkiploopLM(TemplateLM):  # type: ignore[misc]
         if settings.get("dtype") == "auto":
             del settings["dtype"]
         model = LayeredModel.from_pretrained(str(settings.pop("pretrained", "nano")), **settings)
+        if model.cache_policy != "own":
+            raise InvalidInput(
+                f"the chain's cache_policy is {model.cache_policy!r} in chain_config.json, and the harness runs chains "
+                "with 'own' only; change it there"
+            )
         model.require_generation()
         model.check()
         runner, _ = open_runner(model, engine=engine, batch_tokens=tokens)
-        return cls(model, read_chain(chain, model.num_layers), runner)
+        asked = model.chain if chain in (None, "") else read_chain(chain, model.num_layers)
+        return cls(model, asked, runner)
 
     @classmethod
     def create_from_arg_string(cls, arg_string: str, additional_config: Mapping[str, Any] | None = None) -> Self:

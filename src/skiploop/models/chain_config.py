@@ -1,6 +1,7 @@
 """`chain_config.json`: a chain and the model that it is for, in a few hundred bytes.
 
-Beside the `config.json` of an exported checkpoint it says where the checkpoint came from.
+In a folder of its own it is opened like a model: the base, run under the chain. Beside the `config.json` of an exported
+checkpoint it says where the checkpoint came from.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from skiploop.chains.chain import Chain
 from skiploop.chains.policy import CachePolicy, checked_policy
 from skiploop.chains.weights import has_loop, layers_to_json
 from skiploop.errors import InvalidInput
+from skiploop.models.files import find_file
 from skiploop.storage.files import Line, read_json, write_json
 
 FILE = "chain_config.json"
+_ADAPTER = "adapter_config.json"
 _FORMAT, _VERSION = "skiploop-chain", 1
 
 
@@ -57,6 +60,23 @@ class ChainConfig:
         """Writes the file into a folder, which is made where there is none."""
         Path(folder).mkdir(parents=True, exist_ok=True)
         write_json(Path(folder) / FILE, self.to_json())
+
+
+def find_chain_config(place: str, revision: str | None) -> ChainConfig | None:
+    """What the file of a folder, or of a repository of the hub, says; None: there is none, or it lies beside a model.
+
+    Raises:
+        InvalidInput: as `load_chain_config`; or an adapter lies beside it.
+    """
+    if find_file(place, "config.json", revision) is not None:
+        return None
+    path = find_file(place, FILE, revision)
+    if path is not None and (path.parent / _ADAPTER).exists():
+        raise InvalidInput(
+            f"{place!r} holds a chain ({FILE}) and an adapter ({_ADAPTER}): which one is meant? Move the chain to "
+            "another folder; its base_model may be the adapter's folder"
+        )
+    return None if path is None else load_chain_config(path.parent)
 
 
 def load_chain_config(folder: str | Path) -> ChainConfig:

@@ -16,7 +16,9 @@ import torch
 from transformers import PreTrainedModel
 
 from skiploop.chains.chain import Chain
+from skiploop.chains.policy import CachePolicy
 from skiploop.errors import InvalidInput, UnsupportedModel
+from skiploop.models.chain_config import ChainConfig
 from skiploop.models.chat import ChatTemplate, chat_template
 from skiploop.models.check import CheckReport, check_model
 from skiploop.models.ends import end_tokens, own_settings_aside, refuse_other_forms
@@ -39,6 +41,8 @@ class LayeredModel:
         tokenizer: its tokenizer, or None (then only token ids can be given).
         num_layers: L.
         name, revision: where it came from.
+        chosen: the chain of a `chain_config.json` that it was opened with; None elsewhere. `generate` and `logits` run
+            it where they are given none.
     """
 
     def __init__(
@@ -54,12 +58,13 @@ class LayeredModel:
         self.num_layers = len(find_layers(hf))
         self.name = name or getattr(hf.config, "_name_or_path", "") or type(hf).__name__
         self.revision = revision
+        self.chosen: ChainConfig | None = None
         if tokenizer is not None and tokenizer.pad_token_id is None:
             tokenizer.pad_token = tokenizer.eos_token
 
     @classmethod
     def from_pretrained(cls, name: str = "nano", **settings: Any) -> LayeredModel:
-        """Load `nano`, a local folder, or a hub model.
+        """Load `nano`, a local folder, or a hub model; of a folder with a `chain_config.json` alone, its base.
 
         Args:
             name: what to load.
@@ -74,7 +79,19 @@ class LayeredModel:
         if unknown := sorted(set(settings).difference(known)):
             raise InvalidInput(f"unknown setting {unknown[0]!r} of opening a model; there are {', '.join(known)}")
         loaded = load(name, Opening(**settings))
-        return cls(loaded.model, loaded.tokenizer, name=loaded.name, revision=loaded.revision)
+        model = cls(loaded.model, loaded.tokenizer, name=loaded.name, revision=loaded.revision)
+        model.chosen = loaded.chosen
+        return model
+
+    @property
+    def chain(self) -> Chain:
+        """The chain that is run where none is given: the one it was opened with, else the identity."""
+        return self.identity if self.chosen is None else self.chosen.chain
+
+    @property
+    def cache_policy(self) -> CachePolicy:
+        """Which keys and values loops leave for later tokens in `generate`: `own`, if it wasn't opened with another."""
+        return "own" if self.chosen is None else self.chosen.cache_policy
 
     @property
     def identity(self) -> Chain:
@@ -242,11 +259,11 @@ class LayeredModel:
     def logits(
         self, input_ids: torch.Tensor, chain: Chain | None = None, *, attention_mask: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Logits [B, T, V] of `input_ids` [B, T] under one chain (None: the identity)."""
+        """Logits [B, T, V] of `input_ids` [B, T] under one chain (None: `chain`)."""
         inputs = {"input_ids": input_ids.to(self.device)}
         if attention_mask is not None:
             inputs["attention_mask"] = attention_mask.to(self.device)
-        with torch.inference_mode(), run_chain(self.hf, chain or self.identity):
+        with torch.inference_mode(), run_chain(self.hf, chain or self.chain):
             return cast(torch.Tensor, self.hf(**inputs, use_cache=False).logits)
 
     def generate(
@@ -262,7 +279,7 @@ class LayeredModel:
 
         Args:
             prompts: one text or several.
-            chain: one for all prompts, or one for each; None is the identity.
+            chain: one for all prompts, or one for each; None: `chain`, the identity unless it was opened with one.
             max_new_tokens: at most this many tokens each.
             stop: texts at which a text ends, see `skiploop.models.stops`.
             **settings: passed on to `generate`, e.g. `num_beams=4` or `do_sample=True, temperature=0.7`.
@@ -274,7 +291,7 @@ class LayeredModel:
         whole_number("max_new_tokens", max_new_tokens, 1)
         texts = [prompts] if isinstance(prompts, str) else list(prompts)
         if chain is None or isinstance(chain, Chain):
-            chains = [chain or self.identity] * len(texts)
+            chains = [chain or self.chain] * len(texts)
         else:
             chains = list(chain)
         if len(chains) != len(texts):
@@ -332,7 +349,8 @@ class LayeredModel:
         mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=self.device)
         if stop:
             settings["stopping_criteria"] = [StopCriteria(self, rows, stop), *settings.get("stopping_criteria", ())]
-        with torch.inference_mode(), run_chain(self.hf, chain), own_settings_aside(self.hf, ends, pad):
+        running = run_chain(self.hf, chain, cache_policy=self.cache_policy)
+        with torch.inference_mode(), running, own_settings_aside(self.hf, ends, pad):
             try:
                 output = self.hf.generate(input_ids=ids, attention_mask=mask, **{"do_sample": False, **settings})
             except Exception as error:

@@ -29,6 +29,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 
 from skiploop.errors import InvalidInput, UnsupportedModel
 from skiploop.models.adapters import base_of, find_adapter, merged
+from skiploop.models.chain_config import FILE, ChainConfig, find_chain_config
 from skiploop.models.files import (
     check_architecture,
     check_config,
@@ -38,6 +39,7 @@ from skiploop.models.files import (
     find_file,
     first_line,
 )
+from skiploop.models.replay import find_layers
 
 DTYPES = ("auto", "float32", "bfloat16", "float16", "float64")
 
@@ -50,6 +52,8 @@ class Loaded:
     tokenizer: Any
     name: str
     revision: str
+    chosen: ChainConfig | None = None
+    """The chain that it is opened with, of a `chain_config.json`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +78,7 @@ class Opening:
 
 
 def load(name: str, opening: Opening | None = None) -> Loaded:
-    """Loads `nano`, `smollm2`, a folder with a checkpoint or an adapter, a GGUF file, or a model of the hub.
+    """Loads `nano`, `smollm2`, a folder with a checkpoint, an adapter or a chain, a GGUF file, or a model of the hub.
 
     Raises:
         InvalidInput: the name leads nowhere, the folder holds no model or a damaged one, weights are missing, a package
@@ -83,6 +87,9 @@ def load(name: str, opening: Opening | None = None) -> Loaded:
     """
     opening = opening or Opening()
     place = place_of(name)
+    chosen = None if Path(place).is_file() else find_chain_config(place, opening.revision)
+    if chosen is not None:
+        return _with_chain(name, chosen, opening)
     adapter = None if Path(place).is_file() else find_adapter(name, place, opening.revision)
     if adapter is not None:
         loaded = load(base_of(name, adapter), replace(opening, revision=None))
@@ -106,6 +113,37 @@ def load(name: str, opening: Opening | None = None) -> Loaded:
         getattr(model.config, "_commit_hash", None) or opening.revision or ("local" if Path(place).exists() else "main")
     )
     return Loaded(_moved(model, opening.device), tokenizer, name, str(commit))
+
+
+def _with_chain(name: str, chosen: ChainConfig, opening: Opening) -> Loaded:
+    """The base of a `chain_config.json`, to be run under its chain.
+
+    Raises:
+        InvalidInput: the base isn't there, is itself no model but a chain, or has another number of layers.
+    """
+    try:
+        loaded = _base_of_chain(chosen, opening)
+    except InvalidInput as error:
+        raise InvalidInput(f"{name!r} holds a chain on the base {chosen.base_model!r}: {error}") from error
+    num_layers = len(find_layers(loaded.model))
+    if chosen.chain.num_layers != num_layers:
+        raise InvalidInput(
+            f"the chain in {name!r} is for a model of {chosen.chain.num_layers} layers, but its base "
+            f"{chosen.base_model!r} has {num_layers}; correct base_model or revision in {FILE}"
+        )
+    return replace(loaded, chosen=chosen)
+
+
+def _base_of_chain(chosen: ChainConfig, opening: Opening) -> Loaded:
+    """The model that a chain is for.
+
+    Raises:
+        InvalidInput: what is named there is a chain, too.
+    """
+    place = place_of(chosen.base_model)
+    if not Path(place).is_file() and find_chain_config(place, chosen.revision) is not None:
+        raise InvalidInput(f"that is a chain, too, no model; name the model in {FILE}")
+    return load(chosen.base_model, replace(opening, revision=chosen.revision))
 
 
 def _check_files(name: str, folder: str, opening: Opening) -> None:
@@ -234,7 +272,7 @@ def place_of(name: str) -> str:
             )
         return str(folder)
     path = Path(name).expanduser()
-    if path.is_dir() and not any((path / file).is_file() for file in ("config.json", "adapter_config.json")):
+    if path.is_dir() and not any((path / file).is_file() for file in ("config.json", "adapter_config.json", FILE)):
         if not any(path.glob("*.gguf")):
             raise InvalidInput(
                 f"the folder {name!r} holds no model: there is no config.json in it; give a folder written by "

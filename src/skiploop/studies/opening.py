@@ -49,10 +49,19 @@ class StudyModel(Encoder, Protocol):
 
 
 def open_model(name: str, settings: EngineSettings) -> Any:
-    """A model by name, checked: chains on it are exact."""
+    """A model by name, checked: chains on it are exact.
+
+    Raises:
+        InvalidInput: the name is that of a chain, which a study would leave aside.
+    """
     from skiploop.models.layered import LayeredModel  # imports torch
 
     model = LayeredModel.from_pretrained(name, **settings.opening)
+    if model.chosen is not None:
+        raise InvalidInput(
+            f"{name!r} holds the chain {model.chain} on the base {model.chosen.base_model!r}, and a study runs its own "
+            f"chains on a base; give --model {model.chosen.base_model}, and the chain where one is asked for"
+        )
     model.require_generation()
     model.check()
     return model
