@@ -13,8 +13,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from skiploop import InvalidInput, LayeredModel, UnsupportedModel
+from skiploop import Chain, InvalidInput, LayeredModel, UnsupportedModel
 from skiploop.models.loading import nano_folder
+from skiploop.models.replay import run_chain
 
 peft = pytest.importorskip("peft")
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -112,3 +113,67 @@ def test_what_is_no_change_of_weights_is_refused(tmp_path: Path) -> None:
     configure(tmp_path, base_model_name_or_path="nano")
     with pytest.raises(UnsupportedModel, match=r"PROMPT_TUNING.*can't be merged"):
         LayeredModel.from_pretrained(str(tmp_path))
+
+
+CHAIN = Chain.parse("0-3 2-3x2 5-7", 8)
+
+
+def looped(base: Any) -> Any:
+    """PEFT's model of `CHAIN`, with adapters for each slot that change nothing yet."""
+    torch.manual_seed(0)
+    settings = {"r": 4, "target_modules": ["q_proj", "v_proj"], "layer_replication": CHAIN.to_layer_replication()}
+    with warnings.catch_warnings(action="ignore"):
+        return peft.get_peft_model(base, peft.LoraConfig(**settings))
+
+
+def test_layer_replication_is_the_chain_bit_for_bit() -> None:
+    base = LayeredModel.from_pretrained("nano")
+    wanted, plain = base.logits(IDS, CHAIN), base.logits(IDS)
+    with torch.inference_mode(), run_chain(base.hf, CHAIN):
+        tokens = base.hf.generate(IDS, max_new_tokens=8, do_sample=False)
+    tuned = looped(base.hf).eval()
+    with torch.inference_mode():
+        found = tuned(input_ids=IDS).logits
+        assert torch.equal(tuned.generate(input_ids=IDS, max_new_tokens=8, do_sample=False), tokens)
+    assert torch.equal(found, wanted) and not torch.equal(found, plain)
+
+
+def test_an_adapter_of_a_looped_model_has_a_change_of_its_own_for_each_slot(tmp_path: Path) -> None:
+    tuned = looped(LayeredModel.from_pretrained("nano").hf)
+    train(tuned)
+    tuned.save_pretrained(tmp_path)
+    configure(tmp_path, base_model_name_or_path="nano")
+    with torch.inference_mode():
+        wanted = tuned.eval()(input_ids=IDS).logits
+    opened = LayeredModel.from_pretrained(str(tmp_path))
+    assert opened.num_layers == len(CHAIN)
+    assert torch.allclose(opened.logits(IDS), wanted, atol=1e-4)
+
+
+def test_an_adapter_is_trained_under_a_chain(tmp_path: Path) -> None:
+    base = LayeredModel.from_pretrained("nano")
+    before = base.logits(IDS, CHAIN)
+    with warnings.catch_warnings(action="ignore"):
+        tuned = peft.get_peft_model(base.hf, peft.LoraConfig(r=4, target_modules=["q_proj", "v_proj"]))
+    with run_chain(tuned.base_model.model, CHAIN):
+        first, last = train(tuned)
+        with torch.inference_mode():
+            wanted = tuned.eval()(input_ids=IDS).logits
+    assert last < first - 0.1, "the loss didn't fall"
+    tuned.save_pretrained(tmp_path)
+    configure(tmp_path, base_model_name_or_path="nano")
+    found = LayeredModel.from_pretrained(str(tmp_path)).logits(IDS, CHAIN)
+    assert torch.allclose(found, wanted, atol=1e-4) and not torch.allclose(found, before, atol=1e-1)
+
+
+def train(tuned: Any, steps: int = 12) -> tuple[float, float]:
+    """Fits some tokens; returns the losses of the first and the last step."""
+    optimizer = torch.optim.AdamW([each for each in tuned.parameters() if each.requires_grad], lr=0.02)
+    losses = []
+    for _ in range(steps):
+        loss = tuned.train()(input_ids=IDS, labels=IDS).loss
+        losses.append(loss.item())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return losses[0], losses[-1]

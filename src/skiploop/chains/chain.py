@@ -20,7 +20,7 @@ layer 12 in a loop of a window of 4 slots that is run 3 times with damping .5.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from skiploop.chains.edits import Edit, LayerEdit, shortest_edits
@@ -31,6 +31,7 @@ from skiploop.chains.notation import (
     length_limit,
     parse_layers,
 )
+from skiploop.chains.replication import from_ranges, to_ranges
 from skiploop.chains.weights import damped_loops, has_weights, indices, layers_to_json
 from skiploop.errors import InvalidInput
 from skiploop.validate import whole_number
@@ -89,6 +90,12 @@ class Chain:
         total = whole_number("num_layers", num_layers, 1)
         return cls(parse_layers(text, total, length_limit(max_length)), total, max_length=max_length)
 
+    @classmethod
+    def from_layer_replication(cls, ranges: Iterable[Sequence[int]], num_layers: int) -> Chain:
+        """The chain that PEFT's `layer_replication` builds: pairs of a first layer and the one after the last."""
+        total = whole_number("num_layers", num_layers, 1)
+        return cls(from_ranges(ranges, total), total)
+
     def __str__(self) -> str:
         return format_layers(self.layers)
 
@@ -124,6 +131,19 @@ class Chain:
     def to_json(self) -> list[int | str]:
         """A list that `Chain(list, num_layers)` reads back: plain chains are lists of layer indices."""
         return layers_to_json(self.layers)
+
+    def to_layer_replication(self) -> list[list[int]]:
+        """The chain for `peft.LoraConfig(layer_replication=...)`, which gives each slot an adapter of its own.
+
+        Raises:
+            InvalidInput: damped loops and scaled slots, which PEFT doesn't have.
+        """
+        if self.has_weights:
+            raise InvalidInput(
+                f"the chain {self} has damped loops or scaled slots, which layer_replication can't say; train under "
+                "run_chain instead"
+            )
+        return to_ranges(self.layers)
 
     @property
     def skipped(self) -> tuple[int, ...]:

@@ -73,6 +73,7 @@ def merged(name: str, base: Any, config: Path, revision: str | None) -> Any:
         raise UnsupportedModel(
             f"the adapter in {name!r} ({getattr(kind, 'value', kind)}) is no change of weights: it can't be merged"
         )
+    _unshare(on_top, config)
     wanted = set(peft.get_peft_model_state_dict(on_top, save_embedding_layers=False))
     for what, keys in (
         (f"lacks weights that its {CONFIG} and its base model ask for", wanted - there),
@@ -81,6 +82,17 @@ def merged(name: str, base: Any, config: Path, revision: str | None) -> Any:
         if keys:
             raise InvalidInput(f"the adapter in {name!r} {what}: {listed(keys)}; is it for another base model?")
     return on_top.merge_and_unload()
+
+
+def _unshare(on_top: Any, config: Path) -> None:
+    """Gives each slot of `layer_replication` weights of its own.
+
+    PEFT has the slots of a layer share theirs: merged there, the change of one slot would be in all of them.
+    """
+    if json.loads(config.read_text(encoding="utf-8")).get("layer_replication") is None:
+        return
+    for weight in on_top.get_base_model().parameters():
+        weight.data = weight.data.clone()
 
 
 _WHOLE = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
