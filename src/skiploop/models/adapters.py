@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import safe_open
+from torch import nn
 
 from skiploop.errors import InvalidInput, UnsupportedModel
 from skiploop.models.files import find_file, first_line, listed
+from skiploop.models.replay import find_layers
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
@@ -91,8 +93,9 @@ def _unshare(on_top: Any, config: Path) -> None:
     """
     if json.loads(config.read_text(encoding="utf-8")).get("layer_replication") is None:
         return
-    for weight in on_top.get_base_model().parameters():
-        weight.data = weight.data.clone()
+    for module in find_layers(on_top.get_base_model()).modules():
+        for name, weight in module.named_parameters(recurse=False):
+            setattr(module, name, nn.Parameter(weight.detach().clone(), requires_grad=weight.requires_grad))
 
 
 _WHOLE = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
