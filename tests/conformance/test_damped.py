@@ -1,7 +1,8 @@
 """The exactness contract for damped loops, scaled slots and cache policies, on the model types of plain chains.
 
 The yardstick is the physically unrolled model, in which weights are hooks; a cache policy is, in the reference, a cache
-whose entries are copied from slot to slot after each forward.
+whose entries are copied from slot to slot after each forward. The reference has rules of its own for which slots these
+are: nothing of `skiploop.chains.policy` decides what it is compared with.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from transformers import PreTrainedModel
 from transformers.cache_utils import Cache, DynamicCache
 
 from skiploop.chains.chain import Chain
-from skiploop.chains.policy import CachePolicy, first_runs, kept_slots
+from skiploop.chains.policy import CachePolicy
 from skiploop.errors import InvalidInput
 from skiploop.models.replay import run_chain
 from skiploop.models.slots import cache_argument
@@ -68,7 +69,7 @@ def by_reference(unrolled: Unrolled, chain: Chain, policy: CachePolicy, ids: tor
     """Greedy tokens of the unrolled model; after each forward the kept slot's entry replaces those it stands for."""
     runner = unrolled(chain)
     cache = DynamicCache(config=runner.config.get_text_config(decoder=True))
-    kept = kept_slots(chain.layers, policy)
+    kept = kept_by(policy, chain)
     found: list[int] = []
     with torch.inference_mode():
         for _ in range(new):
@@ -77,10 +78,22 @@ def by_reference(unrolled: Unrolled, chain: Chain, policy: CachePolicy, ids: tor
             scores[2] = -torch.inf  # `generate` is told not to end
             found.append(int(scores.argmax()))
             if policy == "prefill" and len(found) == 1:
-                runner, cache = unrolled(Chain(first_runs(chain.layers), 4)), only(cache, chain)
-                kept = tuple(range(len(cache.layers)))
+                runner, cache = unrolled(once_each(chain)), only(cache, chain)
+                kept = list(range(len(cache.layers)))
             cache.layers = [copy.deepcopy(cache.layers[slot]) for slot in kept]
     return found
+
+
+def kept_by(policy: CachePolicy, chain: Chain) -> list[int]:
+    """For each slot, the one whose entry later tokens are to find there."""
+    layers = [int(layer) for layer in chain.layers]
+    runs = [[slot for slot, other in enumerate(layers) if other == layer] for layer in layers]
+    return [slot if policy == "own" else same[-1] if policy == "last" else same[0] for slot, same in enumerate(runs)]
+
+
+def once_each(chain: Chain) -> Chain:
+    """Its layers without repeats, in the order of their first runs; none of the chains here scales a slot."""
+    return Chain(list(dict.fromkeys(int(layer) for layer in chain.layers)), chain.num_layers)
 
 
 def only(cache: Cache, chain: Chain) -> DynamicCache:

@@ -53,7 +53,7 @@ TESTED_BY = {
         ),
     ),
     "conformance/test_chains": ("models/check", "models/recorded_calls", "models/slots", "models/unroll"),
-    "conformance/test_damped": ("chains/policy", "models/damping"),
+    "conformance/test_damped": ("models/damping",),
     "conformance/test_engine": (
         "models/memory",
         "engine/decode_calls",
