@@ -33,6 +33,12 @@ _CHOSEN = re.compile(
     r"\b(?:choose|pick|select|go with|going with)\s+(?:the\s+)?(?:option\s+|choice\s+|answer\s+)?", re.IGNORECASE
 )
 
+_WITHDRAWN = re.compile(
+    r"[\s,;(–—-]*(?:(?:which|that|this)\s+(?:is|was|seems)\s+)?(?:wrong|incorrect|false|not\s+(?:right|correct|true))\b"
+    r"|[\s,;]*but\s+\(?[A-Z]\)?\s+(?:is|could|may|might|seems)\b(?!\s+(?:not|wrong|incorrect|false))",
+    re.IGNORECASE,
+)
+
 
 def letters(count: int) -> tuple[str, ...]:
     """Return the letters that name `count` options: A, B, C, ..."""
@@ -119,7 +125,13 @@ def _read(text: str, allowed: str, marked: bool) -> tuple[str | None, str]:
     bracket = bool(opening and re.search(r"[({\[]", opening.group())) or bool(re.match(r"[)\]}]", behind))
     closed = re.sub(r"^[)\]}\"'”’`*_$\\]+", "", behind)
     rest = closed.strip()
-    if _several(rest, allowed) or denied(_clause(rest)) or re.match(r"\.\s*[A-Z]\.", closed):
+    if (
+        _several(rest, allowed)
+        or denied(_clause(rest))
+        or _WITHDRAWN.match(rest)
+        or _lists_options(text, allowed)
+        or re.match(r"\.\s*[A-Z]\.", closed)
+    ):
         return None, ""
     punctuated = bool(re.match(r"\s*(?:$|[.:!](?![\w.])|\([^()]*\)\W*$|[,;—–](?!\w)|-\s)", closed))
     linked = bool(re.match(rf"\s+(?:{_LINKS})\b", closed, re.IGNORECASE))

@@ -10,7 +10,9 @@ import re
 from dataclasses import dataclass
 
 from skiploop.tasks.answers.latex import boxed_spans
+from skiploop.tasks.answers.number_words import SCALES
 from skiploop.tasks.answers.prose import DENIAL, SENTENCE_END, first_sentence
+from skiploop.tasks.answers.units import OTHER_SCALES
 
 # A model that loops may write "answer is" thousands of times; the last few decide.
 _MAX_MARKS = 16
@@ -26,6 +28,12 @@ _OPTION_WORDS = re.compile(
     re.IGNORECASE,
 )
 _EMPHASIS = re.compile(r"(?<![\w)])\*\*|\*\*(?![\w(])|(?<![\w_])__(?=\w)|(?<=\w)__(?![\w_])")
+# The answer of a hypothesis, or of somebody else, isn't the text's own one.
+_NOT_ASSERTED = re.compile(
+    r"\b(?:suppose|supposing|assum(?:e|es|ing)|imagine|pretend|let['’]?s say|if\b(?!.*\bthen)|tempting|naive"
+    r"|initial|previous|student['’]s)\b",
+    re.IGNORECASE,
+)
 _TAGGED = re.compile(r"<answer>((?:(?!<answer>).)*?)</answer>", re.DOTALL | re.IGNORECASE)
 _BETWEEN_BOXES = re.compile(
     r"[\s$,;.\\()\[\]]*(?:(?:and|or|to|\\text\s*\{\s*(?:and|or)\s*\})[\s$\\()\[\]]*)?(?:[a-z]\s*=\s*)?"
@@ -36,6 +44,31 @@ _DENIED_BOX = re.compile(
     re.IGNORECASE,
 )
 _CLAUSE = re.compile(r"[,;:.!?\n]")
+# What makes another answer of what a box holds: 2\boxed{3}, -\boxed{3}, \sqrt{\boxed{3}}, minus \boxed{3} ...
+# Bounds don't: the solutions of MATH box the answer in "at least \boxed{3} widgets" and "x \ge \boxed{3}".
+_CHANGED_BEFORE = re.compile(
+    r"(?:(?<![A-Za-z0-9}\])])[-−]|=\s*[-−]\s*|[0-9A-Za-z)}\]]\s*[+/×÷]\s*|[0-9)}\]]\s*\*\s*|[0-9A-Za-z)}\]][\^_]"
+    r"|[±√≠]\s*|[0-9]|\\(?:pm|mp|times|cdot|div|neq?|log|ln|not)(?![A-Za-z])\s*"
+    r"|\\(?:sqrt|[dt]?frac|log|binom)(?![A-Za-z])(?:\[[^\[\]]*\])?(?:\{[^{}]*\})?\{|[\^_]\{"
+    r"|\b(?:minus|negative|plus|nearly|almost|twice|thrice|half of|either)[\s$\\(\[]*)$",
+    re.IGNORECASE,
+)
+# ... and \boxed{3}x, \boxed{3}^2, \boxed{3}\pi, \boxed{3} thousand, \boxed{3} or 4, \boxed{3} is wrong.
+_TAIL = r"(?:[ \t$]|\\[)\],;! ])*"
+_SCALE_WORDS = "|".join(
+    (*SCALES, *(f"{scale}s" for scale in SCALES), *OTHER_SCALES, "k", "squared", "cubed", "pi", "π")
+)
+_CHANGED_BEHIND = re.compile(
+    r"[A-Za-z0-9]|[.,][0-9]|(?:[ \t]|\\[,;! ])*(?:\^(?!\s*\{?\s*\\circ)|_\{?[0-9A-Za-z]|[-+*/×÷<>≤≥≠]\s*[0-9\\]"
+    r"|[+/×÷]\s*[A-Za-z(]|!(?=\s*\$)|\\(?:pi|sqrt|times|cdot|div|pm|[dt]?frac\s*\{?[0-9]|infty|log|ln)(?![A-Za-z]))"
+    rf"|{_TAIL}(?:\\text\s*\{{\s*)?(?:(?:{_SCALE_WORDS})(?!\w)|(?:or|to|and)\b[\s$(]*(?:[0-9]|\\boxed|[A-Z]\b)|\?"
+    r"|(?P<denial>(?:is|was|can|cannot|does|seems?|would|could|must|may)\b[^.,;:!?\n$]*?"
+    r"\b(?:wrong|incorrect|false|impossible|not|cannot|never)\b|(?:isn|wasn|can|doesn|couldn)['’]t\b))",
+    re.IGNORECASE,
+)
+_BOX_HEAD, _BOX_END = re.compile(r"\\[a-z]+\s*\{?"), re.compile(r"\s*\}?")
+_TAG_BEFORE = re.compile(r"<[/\w][^<>\n]*>\s*$")
+_END_OF_TAIL = re.compile(r"[;!?\n]|[.,:](?![0-9])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +138,42 @@ def _boxes(text: str) -> list[tuple[int, str]]:
     end = -1
     for at, content in boxed_spans(text)[-_MAX_MARKS:]:
         between = text[end:at] if end >= 0 else "\n"
-        end = text.find(content, at) + len(content) + 1
+        head = _BOX_HEAD.match(text, at)
+        end = text.find(content, head.end() if head else at) + len(content)
+        closing = _BOX_END.match(text, end)
+        end = closing.end() if closing else end
         if found and "\n\n" not in between and _BETWEEN_BOXES.fullmatch(between):
             found[-1] = (found[-1][0], f"{found[-1][1]}, {content}")
         else:
             found.append((at, f"not {content}" if _DENIED_BOX.search(text[max(0, at - 80) : at]) else content))
+        spoiled = _with_its_context(text, at, end, found[-1][1])
+        found[-1] = (found[-1][0], spoiled)
     return found
+
+
+def _with_its_context(text: str, at: int, end: int, content: str) -> str:
+    r"""What a box holds, with what stands next to it where that makes another answer of it: `-\boxed{3}` is -3.
+
+    Args:
+        text: the whole of it.
+        at: where the box begins.
+        end: where it ends.
+        content: what it holds.
+    """
+    before = _CHANGED_BEFORE.search(_TAG_BEFORE.sub("", text[max(0, at - 80) : at].rsplit("\n", 1)[-1]))
+    behind = _CHANGED_BEHIND.match(text[end : end + 80])
+    if before:
+        content = f"-{content}" if before.group().rstrip()[-1:] in "-−" else f"{before.group().strip(' $')} {content}"
+    if behind and behind["denial"]:
+        content = f"not {content}"
+    elif behind:
+        rest = text[end : end + 80]
+        content += "?" if behind.group().endswith("?") else _END_OF_TAIL.split(rest, maxsplit=1)[0].rstrip("$ ")
+    return content
 
 
 def _denied_before(text: str, at: int) -> bool:
     """Whether the clause before a mark says that this isn't the answer."""
     before = text[max(0, at - 120) : at]
     clause = _CLAUSE.split(SENTENCE_END.sub("\n", before))[-1]
-    return bool(DENIAL.search(clause))
+    return bool(DENIAL.search(clause) or _NOT_ASSERTED.search(clause))

@@ -27,6 +27,9 @@ _UNCERTAIN = re.compile(
 )
 _PLAIN_WORD = r"(?!(?:sqrt|sin|cos|tan|log|inf|infinity|and)\b)[A-Za-z]{3,}"
 _PROSE = re.compile(rf"(?<=\s){_PLAIN_WORD}(?![A-Za-z(_^])|(?<![\\A-Za-z{{]){_PLAIN_WORD}(?=\s)|\b(?:is|of|isn)\b")
+_PRIMES = re.compile(r"['’′]|\\prime(?![A-Za-z])")
+_TRANSPOSED = re.compile(r"\^\s*\{?\s*(?:T|\\top|\\dagger|\*)(?![A-Za-z])")
+_CAPITALS = re.compile(r"\\(?:Pi|Sigma|Phi|Psi|Omega|Delta|Gamma|Theta|Lambda|Xi)(?![A-Za-z])")
 _DEGREES = re.compile(r"\\circ(?![A-Za-z])|\\degree|°")
 _LEFT_SIDE = re.compile(r"^[A-Za-z](?:\\in|=)")
 _worker = Worker("math")
@@ -62,13 +65,17 @@ def math_equal(gold: str, answer: str) -> bool:
 def _comparable(gold: str, answer: str) -> bool:
     r"""Tell whether math-verify may be asked: not where it is known to see no difference.
 
-    It ignores bases (1011_2), degree signs, the case of variables, and dots; takes 3:1 for 3 and 50\% for 1/2; and
-    calls an interval (1,2) equal to the set of 1 and 2.
+    It ignores bases (1011_2), degree signs, the case of variables, dots, primes and transposes; takes 3:1 for 3 and
+    50\% for 1/2; and calls an interval (1,2) equal to the set of 1 and 2.
     """
     if any(based_number(text) or _UNCERTAIN.search(text) or _PROSE.search(text) for text in (gold, answer)):
         return False
     units = {unit for unit in (trailing_unit(gold)[1], trailing_unit(answer)[1]) if unit}
     if len(units) > 1 or len(_DEGREES.findall(gold)) != len(_DEGREES.findall(answer)):
+        return False
+    if any(len(mark.findall(gold)) != len(mark.findall(answer)) for mark in (_PRIMES, _TRANSPOSED)):
+        return False
+    if {name.lower() for name in _CAPITALS.findall(gold)} ^ {name.lower() for name in _CAPITALS.findall(answer)}:
         return False
     names = [set(re.findall(r"[A-Za-z]", re.sub(r"\\[A-Za-z]+", " ", text))) for text in (gold, answer)]
     if any(name.swapcase() in names[1] and name.swapcase() not in names[0] for name in names[0]):

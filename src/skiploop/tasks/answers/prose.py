@@ -20,7 +20,8 @@ DENIAL = re.compile(
     r"\b(?:not|never|neither|nor|cannot|without|except|unless|doubt|wrong|incorrect|false|mistaken|unlikely|rather than"
     r"|instead of|(?:anything|everything|all) but|worst|least likely|rules? out|ruled out|eliminate[sd]?"
     r"|impossible|unknown|undefined"
-    r"|too (?:small|large|big|low|high)|if (?:it|the answer|that|this|x) (?:is|was|were))\b|n['’]t\b|\bno\b(?! \d)",
+    r"|used to be|too (?:small|large|big|low|high)"
+    r"|if (?:it|the answer|that|this|x) (?:is|was|were))\b|n['’]t\b|\bno\b(?! \d)",
     re.IGNORECASE,
 )
 _CERTAIN = re.compile(r"\bno (?:more|less|doubt|longer|matter|one)\b|\bnot only\b", re.IGNORECASE)
@@ -29,6 +30,7 @@ _BEFORE = word_set(
     "than least most above below under over between either or half twice double triple thrice times plus minus less "
     "more fewer per to by divided multiplied without except square cube root sqrt log maximum minimum max min upto "
     "within nearly almost beyond exceeding fraction ratio sum product difference question problem step option point "
+    "hardly barely scarcely near before after besides beside page chapter exercise hex hexadecimal octal binary "
     "base < ± not × * / ÷ + - ^ x – and from"
 )
 _EQUAL_TO = word_set("equal equals comes amounts up adds evaluates simplifies reduces rounds rounded leads")
@@ -51,7 +53,13 @@ _CHANGED = re.compile(
     r"|^to the (?:power|square|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|nth|[0-9]+[a-z]*)\b"
     r"|^(?:under|short|behind|in debt|in the red)$|^fails?\b"
 )
-_LESS_THAN_NOTHING = re.compile(r"\b(?:loss|deficit|shortfall|debt) of$|\bas (?:many|few|much|little|high|low) as$")
+_LESS_THAN_NOTHING = re.compile(
+    r"\b(?:loss|deficit|shortfall|debt|opposite|negative|reciprocal|inverse|thirds?|quarters?|fourths?|fifths?|tenths?"
+    r"|multiple|factor|divisor|power|logarithm) of$|\bas (?:many|few|much|little|high|low) as$"
+)
+_FAILS = re.compile(r"\b(?:fails?|contradicts?|contradiction)\b")
+_SCALES = "tens|hundreds|thousands|millions|billions|dozens|hex|hexadecimal|octal|binary"
+_SCALED = re.compile(rf"\bin (?:the )?(?:{_SCALES})\b")
 _LONGEST = 2000  # characters of a sentence; one that is longer comes from a model that loops
 _REASON = re.compile(r"\b(?:because|since)\b")
 _VARIABLES = re.compile(r"\b[A-Za-z]\s*=[^=]*?(?:\band\b|\bor\b|[,;])[\s$]*[A-Za-z]\s*=")
@@ -149,8 +157,8 @@ def _behind_equals(sentence: str) -> tuple[list[Word], list[Quantity]]:
 
 
 def _without_asides(sentence: str) -> str:
-    """Drop what stands in brackets behind a word, but not a base or another candidate."""
-    kept = r"(?![^()]*\b(?:or|base|mod|modulo|wrong|incorrect)\b)"
+    """Drop what stands in brackets behind a word, but not a base, a scale or another candidate."""
+    kept = rf"(?![^()]*\b(?:or|base|mod|modulo|wrong|incorrect|{_SCALES})\b)"
     return re.sub(rf"(?<=[\w%$])\s+\({kept}[^()]*[A-Za-z=][^()]*\)", "", sentence)
 
 
@@ -161,8 +169,11 @@ def _clear(words: Sequence[Word], found: Sequence[Quantity], place: int) -> bool
     after = words[chosen.end :]
     nexts = found[place + 1].first - chosen.end if place + 1 < len(found) else None
     share = nexts == 1 and after[0].says == "of" and chosen.number is not None and chosen.number.unit == "percent"
+    ordinal = re.fullmatch(r"[0-9]+th", words[chosen.first].says) and before and before[-1].says in ("a", "an", "one")
     return (
         not share  # 18% of 50
+        and not ordinal  # an 18th
+        and not _SCALED.search(" ".join(word.says for word in words))
         and not _spoils(before, first=not place)
         and not _denies(after, words[chosen.end - 1])
         and (nexts is None or _apart(after[:nexts], words[chosen.end - 1]))
@@ -184,8 +195,8 @@ def _spoils(before: Sequence[Word], *, first: bool) -> bool:
         return True
     if not says:
         return not first and clause is before
-    if not first and clause is before and says[0] == "of":
-        return True
+    if not first and clause is before and (says[0] == "of" or said in ("in", "out of")):
+        return True  # 18% of 50, 1 in 18, 1 out of 18
     if says[-1] == "to" and len(says) > 1 and says[-2] in _EQUAL_TO | {"up", "down", "back"}:
         return says[-2] == "up" and (len(says) == 2 or says[-3] in ("is", "was", "be"))
     return says[-1] in _BEFORE or (len(says) > 1 and says[-1] in ("of", "the", "a") and says[-2] in _BEFORE | {"half"})
@@ -194,14 +205,18 @@ def _spoils(before: Sequence[Word], *, first: bool) -> bool:
 def _denies(after: Sequence[Word], last: Word) -> bool:
     """Whether the words behind a number, to the end of its clause, change or deny it."""
     if last.after.startswith((",", ";", ":")) and after and after[0].says not in ("or", "and"):
-        return bool({"or"} & {word.says for word in after[:1]})
+        said = " ".join(word.says for word in after)
+        return after[0].says in ("which", "wrong", "incorrect") and (denied(said) or bool(_FAILS.search(said)))
     clause: list[str] = []
     for word in after:
         clause.append(word.says or word.before + word.after)
         if word.after.strip("*_").startswith((",", ";", ":")):
             break
     head = clause[:1] if clause and clause[0] not in _LINKS else []
-    single = bool(head) and ((len(head[0]) == 1 and head[0] not in "ai&–") or re.search("[0-9]", head[0]) is not None)
+    imaginary = bool(after) and after[0].written == "i"
+    single = imaginary or (
+        bool(head) and ((len(head[0]) == 1 and head[0] not in "ai&–") or re.search("[0-9]", head[0]) is not None)
+    )
     symbol = bool(head) and not head[0][0].isalnum() and head[0] not in ("&", "–", "(", ")")
     upto = next((at for at, word in enumerate(clause) if word in _LINKS), len(clause))
     said = " ".join(clause)

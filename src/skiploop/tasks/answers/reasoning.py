@@ -16,7 +16,8 @@ _CLOSE = (
     rf"<\s*/\s*{_NAMES}\s*>|\[/{_NAMES}\]|◁/{_NAMES}▷|<\|/{_NAMES}\|>|<unused95>"
     r"|<\|(?:end_of_thought|END_THINKING)\|>"
 )
-_TAG = re.compile(rf"(?P<open>{_OPEN})|(?P<close>{_CLOSE})", re.IGNORECASE)
+# Closing ones first: <|end_of_thought|> has the name of a thought in it, too.
+_TAG = re.compile(rf"(?P<close>{_CLOSE})|(?P<open>{_OPEN})", re.IGNORECASE)
 # Channels: <|channel|>analysis<|message|>... <|channel|>final<|message|>answer<|return|>, or <|channel>thought ...
 _CHANNEL = re.compile(
     r"<\|?channel\|?>\s*(?P<name>\w+)[^<\n]*(?:<\|message\|>|\n|(?=<))|<channel\|>|(?<![A-Za-z])assistantfinal"
@@ -35,6 +36,8 @@ _TAKEN_BACK = re.compile(
     r"|\b(?:that|this|it) (?:isn|wasn)['’]t (?:right|correct|the answer)\b",
     re.IGNORECASE,
 )
+_STRUCK = re.compile(r"~~(?=\S).*?~~|<(s|del|strike)>.*?</\1>", re.IGNORECASE | re.DOTALL)
+_ANSWER_TOKEN = re.compile(r"<\|(?:(?:begin|end)_of_solution|(?:START|END)_RESPONSE)\|>")
 _END_OF_SENTENCE = re.compile(r"^\s*[.,;:!?]+(?=\s)")
 
 
@@ -61,7 +64,7 @@ def final_part(text: str) -> str:
 
     "18. Wait, that's wrong. It should be 20." says 20, and "18? No, that's wrong." says nothing.
     """
-    text = after_reasoning(text)
+    text = _STRUCK.sub("", _ANSWER_TOKEN.sub("", after_reasoning(text)))
     taken_back = list(_TAKEN_BACK.finditer(text))
     return _END_OF_SENTENCE.sub("", text[taken_back[-1].end() :]) if taken_back else text
 

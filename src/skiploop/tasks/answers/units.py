@@ -60,13 +60,18 @@ UNITS = {name: unit for unit, names in _NAMES.items() for name in names.split()}
 # Alone behind a number in a formula these could be variables: 3 m, 5 h.
 _LETTERS = frozenset(name for name in UNITS if len(name) == 1 and name.isalpha())
 # A number with one of these behind it is another number, or none.
-CHANGING = word_set(
+OTHER_SCALES = word_set(
+    "mio mrd mill thou milliard milliards milliarden millionen tausend billones millones wan "
+    "тысяч тысячи тысяча миллион миллиона миллионов миллиард"
+)
+CHANGING = OTHER_SCALES | word_set(
     "squared cubed doubled tripled halved lakhs crores mille ppm ppb bps basis score scores grand mil googol myriad "
     "tens gazillion zillion bajillion kilo mega giga tera milli micro nano hundredweight repeating recurring periodic "
     "factorial pi π tau sqrt root power exponent log ln exp sin cos tan sec csc cot arcsin arccos "
     "arctan cis det lcm gcd mod modulo base remainder r choose hundreds thousands millions billions trillions dozens "
     "gross tenth tenths hundredth hundredths thousandth thousandths millionth millionths half halves third thirds "
     "quarter quarters fourth fourths fifth fifths sixth sixths seventh sevenths eighth eighths ninth ninths twelfths "
+    "bp hex hexadecimal octal binary fold something split "
     "below plus minus times multiplied divided or infinity point"
 )
 _POWERED = re.compile(r"(?P<name>.+?)(?:\^(?P<power>[23]))?")
