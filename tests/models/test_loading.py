@@ -50,6 +50,21 @@ def without_layer(layer: int) -> Callable[[dict[str, torch.Tensor]], dict[str, t
     return lambda weights: {name: each for name, each in weights.items() if f".layers.{layer}." not in name}
 
 
+def test_an_unknown_quantisation_is_refused(folder: Path) -> None:
+    """transformers says so in its log, and takes the packed weights for plain ones."""
+    configure(folder, quantization_config={"quant_method": "squeezed"})
+    with pytest.raises(InvalidInput, match=r"quant_method 'squeezed'.*known are .*gptq"):
+        LayeredModel.from_pretrained(str(folder))
+
+
+@pytest.mark.parametrize("text, said", [('{"eos_token_id": [', "can't be read"), ("[]", "JSON object"), ("", "read")])
+def test_a_damaged_generation_config_is_refused(folder: Path, text: str, said: str) -> None:
+    """transformers goes on without it, and texts no longer end where the model was trained to end them."""
+    (folder / "generation_config.json").write_text(text)
+    with pytest.raises(InvalidInput, match=rf"generation_config\.json .*{said}"):
+        LayeredModel.from_pretrained(str(folder))
+
+
 # Weights
 
 
@@ -79,8 +94,8 @@ def test_weights_of_another_shape_are_refused(folder: Path) -> None:
         LayeredModel.from_pretrained(str(folder))
 
 
-@pytest.mark.parametrize("kind", [torch.int8, torch.bool, torch.int64], ids=str)
-def test_whole_numbers_for_weights_are_refused(folder: Path, kind: torch.dtype) -> None:
+@pytest.mark.parametrize("kind", [torch.int8, torch.bool, torch.int64, torch.complex64], ids=str)
+def test_whole_or_complex_numbers_for_weights_are_refused(folder: Path, kind: torch.dtype) -> None:
     """transformers takes them for the weights themselves."""
     rewrite(folder, lambda weights: {k: (w * 100).to(kind) if "mlp" in k else w for k, w in weights.items()})
     with pytest.raises(InvalidInput, match=r"has the type .* for model\.layers\.0\.mlp"):

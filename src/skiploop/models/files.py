@@ -16,6 +16,7 @@ from typing import Any
 
 from safetensors import safe_open
 from transformers import PreTrainedModel
+from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING
 from transformers.utils import cached_file
 
 from skiploop.errors import InvalidInput
@@ -53,12 +54,39 @@ def check_config(name: str, config: Any, *, trusted: bool) -> None:
                     f"can't load the model {name!r}: {place}{size} in config.json is {value!r:.60}; a whole number "
                     f"from 1 to {largest} is read"
                 )
+    _check_quantisation(name, config, trusted=trusted)
     kernel = config.get("_attn_implementation", config.get("attn_implementation"))
     if isinstance(kernel, str) and "/" in kernel and not trusted:
         raise InvalidInput(
             f"can't load the model {name!r}: its config.json asks for the attention kernel {kernel!r}, which is code "
             "from elsewhere; give attn_implementation, or --trust-remote-code if you trust it"
         )
+
+
+def _check_quantisation(name: str, config: Mapping[str, Any], *, trusted: bool) -> None:
+    """transformers leaves out a method that it doesn't know, and takes the packed weights for plain ones."""
+    quantisation = config.get("quantization_config")
+    method = quantisation.get("quant_method") if isinstance(quantisation, Mapping) else None
+    if isinstance(method, str) and method not in AUTO_QUANTIZATION_CONFIG_MAPPING and not trusted:
+        raise InvalidInput(
+            f"can't load the model {name!r}: its config.json has the quant_method {method!r:.60}, which this version "
+            f"of transformers doesn't know; known are {', '.join(sorted(AUTO_QUANTIZATION_CONFIG_MAPPING))}"
+        )
+
+
+def check_generation_config(name: str, place: str, revision: str | None) -> None:
+    """Raises InvalidInput for a generation_config.json that can't be read.
+
+    transformers goes on without it, and so without the end tokens that often stand nowhere else.
+    """
+    file = "generation_config.json"
+    try:
+        path = find_file(place, file, revision)
+        config = {} if path is None else json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InvalidInput(f"can't load the model {name!r}: {file} can't be read: {first_line(error)}") from error
+    if not isinstance(config, dict):
+        raise InvalidInput(f"can't load the model {name!r}: {file} doesn't hold a JSON object; was it edited?")
 
 
 def check_architecture(name: str, config: Any, classes: Mapping[str, str]) -> None:
@@ -116,14 +144,14 @@ def check_index(name: str, place: str, revision: str | None) -> list[str]:
 
 
 def check_types(name: str, path: Path) -> None:
-    """Raises InvalidInput where a file of a model that isn't quantised has whole numbers for weights.
+    """Raises InvalidInput where a file of a model that isn't quantised has whole or complex numbers for weights.
 
-    transformers would take them for the weights themselves, without the scales that they need.
+    transformers would take them for the weights themselves, without the scales or imaginary parts that they need.
     """
     with safe_open(path, "pt") as file:
         for key in file.keys():  # noqa: SIM118 - it isn't a mapping
             kind = file.get_slice(key).get_dtype()
-            if key.endswith(".weight") and kind.startswith(("I", "U", "BOOL")):
+            if key.endswith(".weight") and kind.startswith(("I", "U", "BOOL", "C")):
                 raise InvalidInput(
                     f"the checkpoint {name!r} has the type {kind} for {key}, but config.json says nothing of a "
                     "quantisation (quantization_config); download it again, or correct config.json"

@@ -33,6 +33,7 @@ from skiploop.models.chain_config import FILE, ChainConfig, find_chain_config
 from skiploop.models.files import (
     check_architecture,
     check_config,
+    check_generation_config,
     check_index,
     check_types,
     check_weights,
@@ -150,6 +151,7 @@ def _check_files(name: str, folder: str, opening: Opening) -> None:
     """What is refused before transformers reads anything but config.json."""
     config = _read(name, "config.json", PreTrainedConfig.get_config_dict, folder, revision=opening.revision)[0]
     check_config(name, config, trusted=opening.trust_remote_code)
+    check_generation_config(name, folder, opening.revision)
     files = check_index(name, folder, opening.revision)
     for file in files if config.get("quantization_config") is None else ():
         path = _read(name, file, find_file, folder, file, opening.revision)
