@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -104,3 +105,16 @@ def test_a_damaged_analysis_is_named(studies: Path, tmp_path: Path) -> None:
     (tmp_path / "s" / "analysis" / "edits.json").write_text('{"version": 1}')
     with pytest.raises(InvalidInput, match=r"edits\.json: EditFigures has no 'name'"):
         build([tmp_path / "s"])
+
+
+@pytest.mark.parametrize("finished", [True, False])
+@pytest.mark.parametrize("file", ["journal.jsonl", "inputs.jsonl"])
+def test_a_file_that_cant_be_read_is_named(studies: Path, tmp_path: Path, file: str, finished: bool) -> None:
+    place = tmp_path / "s"
+    shutil.copytree(studies / "search", place)
+    (place / file).unlink()
+    (place / file).mkdir()
+    if not finished:
+        (place / "summary.json").unlink()
+    with pytest.raises(InvalidInput, match=rf"{file} can't be read: Is a directory"):
+        open_folder(place)

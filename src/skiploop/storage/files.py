@@ -32,6 +32,14 @@ def read_json(path: Path) -> Line:
     return value
 
 
+def bytes_of(path: Path) -> bytes:
+    """The bytes of a file, none where there is no file; InvalidInput where it can't be read."""
+    try:
+        return path.read_bytes() if path.exists() else b""
+    except OSError as error:
+        raise InvalidInput(f"{path} can't be read: {error.strerror or error}") from error
+
+
 def unsealed(path: Path, value: Mapping[str, Any]) -> Line:
     """What was read from a sealed file, without its checksum; InvalidInput where that is another one."""
     rest = {name: member for name, member in value.items() if name != CHECKSUM}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from skiploop.errors import InvalidInput
-from skiploop.storage.files import Line, writing
+from skiploop.storage.files import Line, bytes_of, writing
 
 
 class Journal(Protocol):
@@ -79,7 +79,7 @@ class JsonlJournal:
 
 def raw_lines(path: Path) -> list[bytes]:
     """The lines of a file with their line ends, none where there is no file."""
-    return path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    return bytes_of(path).splitlines(keepends=True)
 
 
 def parse(raw: bytes) -> Line | None:

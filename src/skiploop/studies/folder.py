@@ -25,6 +25,7 @@ from skiploop.errors import InvalidInput
 from skiploop.storage.files import (
     CHECKSUM,
     Line,
+    bytes_of,
     checksum,
     read_json,
     unsealed,
@@ -88,7 +89,7 @@ class StudyFolder:
             write_sealed(self.path / "run.json", {**run, "inputs": _state(place)})
             return
         check_same(self.path, read_run(self.path), run)
-        if not place.exists() or place.read_bytes() != text.encode():
+        if bytes_of(place) != text.encode():
             raise InvalidInput(
                 f"{place} differs from this study's inputs: it was edited, or written by another version of "
                 "skiploop; choose another --out"
@@ -224,5 +225,5 @@ def read_summary(cls: type[Record], path: Path) -> Record:
 
 def _state(path: Path) -> Line:
     """Bytes and checksum of a file; one that isn't there is empty."""
-    data = path.read_bytes() if path.exists() else b""
+    data = bytes_of(path)
     return {"bytes": len(data), "blake2b": checksum(data)}
