@@ -296,3 +296,18 @@ def test_a_repeated_prompt_is_cut_off() -> None:
     assert cut_at_label(text, "Question:") == " 18\n\n"
     assert cut_at_label("The Question: 3", "Question:") == "The Question: 3"
     assert cut_at_label(text, "") == text
+
+
+@pytest.mark.parametrize(
+    ("gold", "text"),
+    [("Paris", "Paris?"), ("A", "A-"), ("A-", "A"), ("5", "5!"), ("Paris", "\\boxed{Paris} or London"),
+     ("Paris", "~~Paris~~ London"), ("Paris", "Suppose the answer is Paris.")],
+)  # fmt: skip
+def test_doubt_about_words_is_wrong(gold: str, text: str) -> None:
+    assert not exact_verdict(gold, text)[0]
+
+
+def test_signs_without_meaning_dont_count_in_words() -> None:
+    assert exact_verdict("well-known", "Well known!")[0]
+    assert exact_verdict("Paris", "- Paris")[0]
+    assert exact_verdict("A-", "The answer is A-.")[0]

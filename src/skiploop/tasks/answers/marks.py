@@ -61,7 +61,7 @@ _SCALE_WORDS = "|".join(
 _CHANGED_BEHIND = re.compile(
     r"[A-Za-z0-9]|[.,][0-9]|(?:[ \t]|\\[,;! ])*(?:\^(?!\s*\{?\s*\\circ)|_\{?[0-9A-Za-z]|[-+*/×÷<>≤≥≠]\s*[0-9\\]"
     r"|[+/×÷]\s*[A-Za-z(]|!(?=\s*\$)|\\(?:pi|sqrt|times|cdot|div|pm|[dt]?frac\s*\{?[0-9]|infty|log|ln)(?![A-Za-z]))"
-    rf"|{_TAIL}(?:\\text\s*\{{\s*)?(?:(?:{_SCALE_WORDS})(?!\w)|(?:or|to|and)\b[\s$(]*(?:[0-9]|\\boxed|[A-Z]\b)|\?"
+    rf"|{_TAIL}(?:\\text\s*\{{\s*)?(?:(?:{_SCALE_WORDS})(?!\w)|or\b|(?:to|and)\b[\s$(]*(?:[0-9]|\\boxed|[A-Z]\b)|\?"
     r"|(?P<denial>(?:is|was|can|cannot|does|seems?|would|could|must|may)\b[^.,;:!?\n$]*?"
     r"\b(?:wrong|incorrect|false|impossible|not|cannot|never)\b|(?:isn|wasn|can|doesn|couldn)['’]t\b))",
     re.IGNORECASE,

@@ -45,7 +45,9 @@ __all__ = [
 _MATH = re.compile(r"\$\$([^$]+)\$\$|\$([^$]+)\$|\\\(((?:(?!\\\().)+?)\\\)|\\\[((?:(?!\\\[).)+?)\\\]", re.DOTALL)
 _JOINED = re.compile(r"\s*(?:,|;|,?\s*(?:and|or))\s*|\s*", re.IGNORECASE)
 _DROPPED = "\"'`“”‘’"
-_SPACED = re.compile(r"[()\[\]{},;!?*_]|(?<![0-9])[:](?![0-9])|-(?![0-9])|\.(?![0-9])|(?<=[0-9]):(?![0-9])")
+_SPACED = re.compile(
+    r"[()\[\]{},;?*_]|(?<![0-9])!|(?<![0-9])[:](?![0-9])|-(?=[^\W\d])|(?<!\w)-(?![0-9])|\.(?![0-9])|(?<=[0-9]):(?![0-9])"
+)
 _TRAILING_OFF = re.compile(r"(?<=[0-9])\s*\.{2,}")  # 0.333... isn't 0.333, and its dots end no sentence
 _WORDS = re.compile(r"[^\W\d_]{2,}(?:[\s'’-]+[^\W\d_]+)*\.?")
 
@@ -53,8 +55,9 @@ _WORDS = re.compile(r"[^\W\d_]{2,}(?:[\s'’-]+[^\W\d_]+)*\.?")
 def normalise(text: str) -> str:
     """Return a text without differences of case, white space and punctuation that carry no meaning.
 
-    A minus sign or a point in front of a digit and a colon between digits stay (`-3` isn't `3`, `3.5` isn't
-    `35`), and so do operators. A text of nothing but punctuation is its own normal form.
+    A minus sign or a point in front of a digit, a colon between digits, and a sign behind a letter or digit stay (`-3`
+    isn't `3`, `3.5` isn't `35`, `A-` isn't `A`, `5!` isn't `5`), and so do operators. A text of nothing but punctuation
+    is its own normal form.
     """
     folded = unicodedata.normalize("NFC", text).replace("−", "-").casefold()
     bare = _SPACED.sub(" ", folded.translate({ord(c): None for c in _DROPPED}))
@@ -104,7 +107,8 @@ def exact_verdict(gold: str, text: str) -> tuple[bool, str | None]:
         candidates = [mark.content] if mark.enclosed else [first_sentence(mark.content), mark.content]
         break
     for candidate in (*candidates, text.strip()):
-        if normalise(_without_wrappers(candidate)) == wanted:
+        asks = candidate.rstrip().endswith("?") and not gold.rstrip().endswith("?")
+        if not asks and normalise(_without_wrappers(candidate)) == wanted:
             return True, candidate
     return False, candidates[0]
 
