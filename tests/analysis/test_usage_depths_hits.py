@@ -150,9 +150,8 @@ def test_where_rewards_dont_depend_on_layers_right_chains_are_like_all_others_th
     class Tall(FakeModel):
         num_layers = 12
 
-    settings = {"searcher": "random", "budget": 60, "verify": False}
     found = layer_rates(
-        search(Tall(), fake_task(80), out=tmp_path / "s", execution=Execution(FakeRunner()), **settings)
+        search(Tall(), fake_task(80), out=tmp_path / "s", execution=Execution(FakeRunner()), budget=60, verify=False)
     )
     rates = [*found.skip, *found.loop]
     assert sum(each.difference.excludes() for each in rates) <= 3, "about one in twenty of 24"
