@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from skiploop.chains.chain import Chain
 from skiploop.engine.request import Request, Result
 from skiploop.studies.execution import Execution
 from skiploop.tasks import Example, Task
@@ -36,6 +37,10 @@ class FakeModel:
     context_length: int | None = 64
     attn_implementation = "none"
     chat: Any = None
+
+    @property
+    def chain(self) -> Chain:
+        return Chain.identity(self.num_layers)
 
     def __init__(self, fingerprint: str = "f00d") -> None:
         self.fingerprint = fingerprint
