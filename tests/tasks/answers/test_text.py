@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from skiploop.errors import InvalidInput
 from skiploop.tasks.answers.latex import extract_boxed, plain_latex
+from skiploop.tasks.answers.marks import boxed_answer
 from skiploop.tasks.answers.numeric import canonical_number, numeric_equal, parse_number
 from skiploop.tasks.answers.text import (
     cut_at_label,
@@ -221,6 +222,19 @@ def test_boxed_content_has_balanced_braces(text: str, content: str | None) -> No
 )
 def test_spellings_of_an_expression(first: str, second: str) -> None:
     assert plain_latex(first) == plain_latex(second)
+
+
+@pytest.mark.parametrize(
+    ("text", "content"),
+    [
+        (r"two points: $\boxed{(10, 0)}$ and $\boxed{(0,0)}.$", "(10, 0), (0,0)"),
+        (r"$\boxed{3}$ or $\boxed{\frac{2}{5}}$", r"3, \frac{2}{5}"),
+        (r"$-\boxed{3}, \boxed{5}^2$", "-3, 5^2"),
+        (r"$\boxed{3}$ or 4", "3$ or 4"),
+    ],
+)
+def test_boxes_side_by_side_are_one_answer(text: str, content: str) -> None:
+    assert boxed_answer(text) == content
 
 
 def test_a_gold_expression_is_compared_as_one() -> None:

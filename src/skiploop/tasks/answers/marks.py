@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from skiploop.tasks.answers.latex import boxed_spans
 from skiploop.tasks.answers.number_words import SCALES
@@ -135,23 +136,31 @@ def _tagged(text: str) -> list[tuple[int, str]]:
 
 def _boxes(text: str) -> list[tuple[int, str]]:
     found: list[tuple[int, str]] = []
-    end = -1
-    for at, content in boxed_spans(text)[-_MAX_MARKS:]:
-        between = text[end:at] if end >= 0 else "\n"
-        head = _BOX_HEAD.match(text, at)
-        end = text.find(content, head.end() if head else at) + len(content)
-        closing = _BOX_END.match(text, end)
-        end = closing.end() if closing else end
-        if found and "\n\n" not in between and _BETWEEN_BOXES.fullmatch(between):
-            found[-1] = (found[-1][0], f"{found[-1][1]}, {content}")
-        else:
-            found.append((at, f"not {content}" if _DENIED_BOX.search(text[max(0, at - 80) : at]) else content))
-        spoiled = _with_its_context(text, at, end, found[-1][1])
-        found[-1] = (found[-1][0], spoiled)
+    spans = [(at, _end_of_box(text, at, content), content) for at, content in boxed_spans(text)[-_MAX_MARKS:]]
+    joined = [_are_joined(text[end:at]) for (_, end, _), (at, _, _) in pairwise(spans)]
+    for (at, end, content), with_last, with_next in zip(spans, [False, *joined], [*joined, False], strict=False):
+        first = at
+        if with_last:
+            first, before = found.pop()
+            content = f"{before}, {content}"
+        elif _DENIED_BOX.search(text[max(0, at - 80) : at]):
+            content = f"not {content}"
+        found.append((first, _with_its_context(text, at, end, content, alone=not with_next)))
     return found
 
 
-def _with_its_context(text: str, at: int, end: int, content: str) -> str:
+def _end_of_box(text: str, at: int, content: str) -> int:
+    head = _BOX_HEAD.match(text, at)
+    end = text.find(content, head.end() if head else at) + len(content)
+    closing = _BOX_END.match(text, end)
+    return closing.end() if closing else end
+
+
+def _are_joined(between: str) -> bool:
+    return "\n\n" not in between and _BETWEEN_BOXES.fullmatch(between) is not None
+
+
+def _with_its_context(text: str, at: int, end: int, content: str, *, alone: bool) -> str:
     r"""What a box holds, with what stands next to it where that makes another answer of it: `-\boxed{3}` is -3.
 
     Args:
@@ -159,9 +168,10 @@ def _with_its_context(text: str, at: int, end: int, content: str) -> str:
         at: where the box begins.
         end: where it ends.
         content: what it holds.
+        alone: whether what stands behind it isn't just another box, joined to it.
     """
     before = _CHANGED_BEFORE.search(_TAG_BEFORE.sub("", text[max(0, at - 80) : at].rsplit("\n", 1)[-1]))
-    behind = _CHANGED_BEHIND.match(text[end : end + 80])
+    behind = _CHANGED_BEHIND.match(text[end : end + 80]) if alone else None
     if before:
         content = f"-{content}" if before.group().rstrip()[-1:] in "-−" else f"{before.group().strip(' $')} {content}"
     if behind and behind["denial"]:
