@@ -40,7 +40,7 @@ from skiploop.tasks import Example, Task, TaskOptions, make_task
 
 GUIDED = ("gp", "evolution", "surrogate", "puct", "hybrid", "cola")
 UNGUIDED = ("gp", "evolution", "surrogate", "puct", "hybrid", "cola", "random", "nearby", "tpe")
-BUDGETS = (10, 20, 50, 100)
+BUDGETS = (5, 10, 20, 50, 100)
 PER_ROUND = 4
 TARGETS = ("gold", "control")
 SAMPLES = 10_000
@@ -147,14 +147,20 @@ def report(lines: Sequence[dict[str, Any]]) -> str:
     inputs = len(lines[0]["gold"])
     rng = np.random.default_rng(0)
     rows = rng.integers(inputs, size=(SAMPLES, inputs))
-    table = ["| arm | " + " | ".join(f"@{b}" for b in BUDGETS) + " | control @100 | excess @50 | excess @100 |"]
-    table.append("|---" * (len(BUDGETS) + 4) + "|")
+    table = ["| arm | " + " | ".join(f"@{b}" for b in BUDGETS) + " | control @50 | @100 | excess @50 | @100 |"]
+    table.append("|---" * (len(BUDGETS) + 5) + "|")
     for line in lines:
-        shares = [mean_error(hits(line, "gold", budget)) for budget in BUDGETS]
-        excess = [interval(hits(line, "gold", b) - hits(line, "control", b), rows) for b in (50, 100)]
-        cells = [f"`{line['arm']}`", *shares, mean_error(hits(line, "control", 100)), *excess]
+        cells = [f"`{line['arm']}`", *(mean_error(hits(line, "gold", b)) if known(line, b) else "" for b in BUDGETS)]
+        cells += [mean_error(hits(line, "control", b)) if known(line, b) else "" for b in (50, 100)]
+        excess = {b: hits(line, "gold", b) - hits(line, "control", b) for b in (50, 100) if known(line, b)}
+        cells += [interval(excess[b], rows) if b in excess else "" for b in (50, 100)]
         table.append("| " + " | ".join(cells) + " |")
     return "\n".join([f"{inputs} inputs", "", *table])
+
+
+def known(line: dict[str, Any], budget: int) -> bool:
+    """Whether the arm went as far as that."""
+    return bool(line["budget"] >= budget)
 
 
 def hits(line: dict[str, Any], kind: str, budget: int) -> np.ndarray:

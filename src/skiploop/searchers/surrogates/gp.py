@@ -11,8 +11,12 @@ with EI(goal) the expected improvement of its reward over a goal (Jones, Schonla
 the expected gain in hypervolume of the front of (reward, shortness), which has this simple form because a candidate's
 depth is known beforehand: a chain as good as the best one, but shorter, is worth finding too.
 
-The process grows by a row with each chain that is asked; every few rewards, and when a new best chain is found, it is
-refitted, with other candidates (`skiploop.searchers.surrogates.posterior`).
+The process grows by a row with each chain that is asked; every few rewards, and when the first right chain is found,
+it is refitted, with other candidates (`skiploop.searchers.surrogates.posterior`).
+
+Rewards of 1 and 0 repeat exactly. Graded ones, such as the guide's, depend on more than a chain's code says, so their
+noise is fitted, too; the best candidates are kept from fit to fit, and the search begins with the smallest edits of the
+identity, whose rewards tell layers apart.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skiploop.chains.chain import Chain
+from skiploop.chains.edits import edited
 from skiploop.searchers.base import LearningSearcher
 from skiploop.searchers.samplers.moves import propose
 from skiploop.searchers.samplers.nearby import NearbySearcher
@@ -36,7 +41,7 @@ _SCALES = (1.0, 2.0, 4.0, 8.0, 16.0)
 _NOISES = (NOISE, 0.03, 0.1, 0.3)  # of graded rewards, which a chain's code explains only in part
 _REFIT = 8  # rewards between two fits; more when many are known, as each then says less
 _BELIEVED = 32  # with more chains pending, what is believed of them outweighs what is known
-_FRESH = 0.2  # share of the candidates that are made anew for a fit where rewards are graded
+_FRESH = 0.125  # share of the candidates that are made anew for a fit where rewards are graded
 _MOST = 192  # rewards that a fit looks at, the best and the latest: its cost grows with their square
 
 
@@ -92,6 +97,7 @@ class GPSearcher(LearningSearcher[GPSettings]):
     def __init__(self, space: Space, *, seed: int = 0, settings: GPSettings | None = None) -> None:
         super().__init__(space, seed=seed, settings=settings)
         self._nearby = NearbySearcher(space, seed=self.seed)
+        self._nearest: list[Layers] | None = None  # one edit from the identity, the next one last
         self._pending: set[Layers] = set()
         self._turns: dict[Layers, int] = {}  # when a chain was asked, or first seen: the order of tells must not matter
         self._unasked: list[Layers] = []  # told without having been asked, since the last ask
@@ -135,8 +141,21 @@ class GPSearcher(LearningSearcher[GPSettings]):
         return len(set(self._rewards.values())) > 1
 
     def _any(self) -> Layers | None:
-        """A chain near the identity that wasn't asked or told."""
+        """A chain near the identity that wasn't asked or told; where rewards are graded, first those nearest to it."""
+        if self._graded:
+            if self._nearest is None:
+                self._nearest = self._one_edit_away()
+            while self._nearest:
+                if (layers := self._nearest.pop()) not in self._seen:
+                    return layers
         return self._unseen(self._nearby)
+
+    def _one_edit_away(self) -> list[Layers]:
+        """Of the identity, in random order, those that change fewest slots last."""
+        base = self.space.identity.layers
+        found = sorted({edited(base, edit) for edit in self.space.edits(self.space.identity)})
+        self._rng.shuffle(found)
+        return sorted(found, key=lambda layers: -abs(len(layers) - len(base)))
 
     def _is_stale(self, fit: _Fit) -> bool:
         enough = len(self._rewards) - fit.told >= max(_REFIT, fit.told // 8)
@@ -147,7 +166,7 @@ class GPSearcher(LearningSearcher[GPSettings]):
     @property
     def _graded(self) -> bool:
         """Whether rewards say more than right and wrong."""
-        return len(set(self._rewards.values())) > 2
+        return not {0.0, 1.0}.issuperset(self._rewards.values())
 
     def _best_by_depth(self) -> Floats:
         """For 1..max_length slots: the best reward of chains with at most that many, else the lowest reward of all."""
