@@ -1,4 +1,4 @@
-"""`skiploop search` on nano with default settings: the engine against `--engine plain`.
+"""`skiploop search` on nano, 50 inputs with a budget of 100: the engine against `--engine plain`.
 
     python benchmarks/search.py
     python benchmarks/search.py --limit 50 --plain-limit 6 --plain-budget 30 --json
@@ -46,8 +46,8 @@ def study(engine: str, limit: int, budget: int, *, total: bool) -> dict[str, Any
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--limit", type=int, default=50, help="inputs for the engine; the command's default")
-    parser.add_argument("--budget", type=int, default=100, help="evaluations; the command's default")
+    parser.add_argument("--limit", type=int, default=50, help="inputs for the engine")
+    parser.add_argument("--budget", type=int, default=100, help="evaluations")
     parser.add_argument("--plain-limit", type=int, default=5)
     parser.add_argument("--plain-budget", type=int, default=30)
     parser.add_argument("--total", action="store_true", help="count the start of Python and loading, too")

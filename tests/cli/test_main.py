@@ -125,6 +125,13 @@ def test_flags_reach_the_study(tmp_path: Path) -> None:
     assert settings["search"]["searcher_settings"]["exploration"] == 2
 
 
+@pytest.mark.parametrize("flags, budget", [([], 20), (["--static", "--train", 4, "--test", 4, "--no-references"], 100)])
+def test_one_chain_for_all_inputs_has_the_larger_budget(flags: list[Any], budget: int, tmp_path: Path) -> None:
+    done = call("search", *flags, "--searcher", "random", "--out", tmp_path / "s", "--json", obj=tools())
+    assert done.exit_code == 0, done.output
+    assert json.loads((tmp_path / "s" / "run.json").read_text())["settings"]["search"]["budget"] == budget
+
+
 def test_show_gives_one_input_in_full(tmp_path: Path) -> None:
     call("search", "--budget", 20, "--out", tmp_path / "s", obj=tools())
     text = call("show", tmp_path / "s", "--input", "e2").stdout

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from skiploop.studies.search import Study
     from skiploop.studies.static.study import StaticStudy
 
+_STATIC_BUDGET = 100  # one search, not one for each input
 _NOT_STATIC = (
     "limit",
     "no_random_peer",
@@ -47,6 +48,8 @@ def search(
 
     if static is not None:
         call.refuse(_NOT_STATIC, "--static")
+        if "budget" not in call.given:
+            study = study.changed(budget=_STATIC_BUDGET)
     whole = call.tools.make_task(task, options)
     opened = call.prepare(model, study.engine.trust_remote_code)
     if show_prompt:

@@ -59,8 +59,8 @@ class SearchSettings:
             the file or the study to read them from, see `skiploop.studies.warm_start`.
     """
 
-    limit: Annotated[int | None, Flag("Size of the sample of inputs; 0: all of them.", default=50, none=0)] = None
-    budget: Annotated[int, Flag("Distinct evaluations per input and arm.")] = 100
+    limit: Annotated[int | None, Flag("Size of the sample of inputs; 0: all of them.", default=250, none=0)] = None
+    budget: Annotated[int, Flag("Distinct evaluations per input and arm (20; static: 100).", default=20)] = 100
     total_budget: Annotated[
         int | None, Flag("Evaluations per arm of all inputs together, spent where it pays.", panel=STUDY)
     ] = None
