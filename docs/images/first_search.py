@@ -39,7 +39,7 @@ def groups(study: Study) -> list[tuple[str, list[Row]]]:
     return [
         (f"Accuracy, {n} inputs", [("plain", "the model as it is", sum(result.base_right for result in results), n)]),
         (
-            "Oracle accuracy: some of 100 chains is right",
+            f"Oracle accuracy: some of {study.figures.budget} chains is right",
             [
                 ("search", "search", found["search"], n),
                 ("chance", "random chains near the identity", found["nearby"], n),
