@@ -48,13 +48,13 @@ SEARCH = {
     "verified.jsonl": "31b8c44601dc4763",
 }
 STUDY = {
-    "controls/options.jsonl": "ea40ccd80c7f89c0",
+    "controls/options.jsonl": "d93503c61cb754b8",
     "controls/sampling.jsonl": "c80f294160fb9d3e",
     "search/inputs.jsonl": "98ad720d22fce384",
     "search/journal.jsonl": "88fa135654735656",
     "search/verified.jsonl": "67dd1fe696004a44",
     "static/inputs.jsonl": "53fcfc9abcd63378",
-    "static/journal.jsonl": "cc5af5d4d236740e",
+    "static/journal.jsonl": "360e8adf199b0400",
 }
 
 

@@ -190,8 +190,7 @@ def test_figures_of_several_runs_dont_replace_each_other(tmp_path: Path) -> None
     static_study(tmp_path / "a" / "run")
     static_study(tmp_path / "b" / "run", seed=1)
     files = write_figures(build([tmp_path / "a" / "run", tmp_path / "b" / "run"]), tmp_path / "figures")
-    # In the second run nothing but the identity was chosen, so that there is no figure of accuracies.
-    assert len({place.name for place in files}) == len(files) == (4 + 3) * 3
+    assert len({place.name for place in files}) == len(files) == (4 + 4) * 3
 
 
 def test_a_static_study_has_a_page_of_its_own(tmp_path: Path) -> None:
