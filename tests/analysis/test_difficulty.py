@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from skiploop.analysis.difficulty import Limits, analyse, first_successes, pairwise_retest, spearman_brown
+from skiploop.analysis.difficulty import SearchLimits, analyse, first_successes, pairwise_retest, spearman_brown
 from skiploop.analysis.settings import DifficultySettings
 from skiploop.analysis.subject import Evaluate, Pair, open_subject
 from skiploop.errors import InvalidInput
@@ -31,7 +31,7 @@ def count(evaluate: Evaluate, budget: int, names: Sequence[str] = NAMES, space: 
     def make(name: str, number: int) -> Searcher:
         return make_searcher("random", space, seed=1000 * number + int(name))
 
-    limits = Limits(seeds=5, budget=budget, per_round=4)
+    limits = SearchLimits(seeds=5, budget=budget, per_round=4)
     found = first_successes(names, make, evaluate, identity=space.identity, limits=limits)
     return np.array([found[name] for name in names], dtype=float)
 

@@ -20,7 +20,7 @@ OF_THE_TERMINAL = {
     "json": "what is printed: `Study.to_json`",
     "yes": "whether is asked",
     "threads": "`torch.set_num_threads`",
-    "show_prompt": "`skiploop.studies.prompts.prompt_example`",
+    "show_prompt": "`skiploop.studies.prompt_example.prompt_example`",
     "static": "another function, `search_static`",
 }
 OTHERWISE_NAMED = {"set": "searcher_settings"}

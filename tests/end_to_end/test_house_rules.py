@@ -9,7 +9,8 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,7 @@ TESTED_BY = {
     "conformance/test_chains": ("models/check", "models/recorded_calls", "models/slots", "models/unroll"),
     "conformance/test_damped": ("models/damping",),
     "conformance/test_engine": (
-        "models/memory",
+        "models/out_of_memory",
         "engine/decode_calls",
         "engine/decode_steps",
         "engine/engine",
@@ -145,7 +146,7 @@ TESTED_BY = {
     ),
     "tasks/answers/test_math": ("tasks/answers/sandbox", "tasks/answers/sandbox_child"),
     "tasks/test_shots": ("tasks/dialogue",),
-    "studies/test_prompts": ("cli/prompt",),
+    "studies/test_prompt_example": ("cli/prompt",),
     "tasks/sources/test_formats": ("tasks/sources/dart", "tasks/sources/hub", "tasks/sources/readers"),
     "tasks/test_make": ("tasks/sample", "tasks/sources/rows"),
     "tasks/test_task": (
@@ -207,6 +208,21 @@ def test_what_is_too_large_is_noticed() -> None:
     assert [*too_large("chains/x", command)] == [("chains/x", "run")]
     assert [*too_large("cli/x", command)] == []
     assert [*too_large("cli/x", command.replace("h)", "h, i)"))] == [("cli/x", "run")]
+
+
+def repeated_classes(sources: Mapping[str, str]) -> dict[str, list[str]]:
+    """The classes that have a namesake, with the modules of each; by module's source."""
+    homes = defaultdict[str, list[str]](list)
+    for module, source in sources.items():
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.ClassDef):
+                homes[node.name].append(module)
+    return {name: modules for name, modules in homes.items() if len(modules) > 1}
+
+
+def test_no_two_classes_share_a_name() -> None:
+    assert repeated_classes({"a": "class X: pass", "b": "def f():\n class X: pass"}) == {"X": ["a", "b"]}
+    assert repeated_classes({module: path.read_text(encoding="utf-8") for module, path in MODULES.items()}) == {}
 
 
 def test_no_module_lies_loose() -> None:

@@ -7,7 +7,7 @@ import torch
 
 from skiploop import Chain, Engine, LayeredModel, Request
 from skiploop.engine.plain import PlainEngine
-from skiploop.engine.rope import Side, Switch, find_switch
+from skiploop.engine.rope import RopeSwitch, Side, find_switch
 from tests.conformance.tiny import tiny_model
 
 LENGTH = 32
@@ -101,7 +101,7 @@ def test_short_sequences_still_share_batches() -> None:
 
 
 def test_sides() -> None:
-    once, always = Switch(32, True), Switch(32, False)
+    once, always = RopeSwitch(32, True), RopeSwitch(32, False)
     assert once.of_sequences([31, 32]) is Side.SHORT
     assert once.of_sequences([32, 33]) is Side.ALONE
     assert once.of_sequences([33, 90]) is Side.LONG
@@ -114,5 +114,5 @@ def test_sides() -> None:
 
 def test_most_models_have_no_switch() -> None:
     assert find_switch(tiny_model("llama").config) is None
-    assert find_switch(longrope().hf.config) == Switch(LENGTH, True)
-    assert find_switch(dynamic().hf.config) == Switch(LENGTH, False)
+    assert find_switch(longrope().hf.config) == RopeSwitch(LENGTH, True)
+    assert find_switch(dynamic().hf.config) == RopeSwitch(LENGTH, False)

@@ -62,7 +62,7 @@ def test_where_there_is_nothing_to_find_the_report_says_that_nothing_was_found(t
     assert low <= 0 <= high
     assert (study.figures.oracle_accuracy.value or 0.0) > 0.3, "a high oracle accuracy by luck alone"
     reading = read_run_out(open_run(tmp_path / "s"))
-    assert reading.verdict.answer == "Nothing was found beyond chance."
+    assert reading.conclusion.answer == "Nothing was found beyond chance."
     assert any("the interval includes 0" in line for line in reading.shows)
     assert any("is an oracle accuracy: picking the chain takes the gold answer" in line for line in reading.limits)
 
@@ -70,7 +70,9 @@ def test_where_there_is_nothing_to_find_the_report_says_that_nothing_was_found(t
 def test_where_right_answers_are_favoured_the_report_says_so(tmp_path: Path) -> None:
     fake_study(tmp_path / "s", 50)
     reading = read_run_out(open_run(tmp_path / "s"))
-    assert reading.verdict.answer == "Beyond chance, chains reach right answers more often than arbitrary wrong ones."
+    assert (
+        reading.conclusion.answer == "Beyond chance, chains reach right answers more often than arbitrary wrong ones."
+    )
     assert any("prefers short chains" in line for line in reading.limits)
     assert any("are unreadable; chains correct" in line for line in reading.limits), "level 5 is unreadable"
 
@@ -78,7 +80,7 @@ def test_where_right_answers_are_favoured_the_report_says_so(tmp_path: Path) -> 
 def test_without_control_or_penalty_or_verification_the_report_claims_none(tmp_path: Path) -> None:
     fake_study(tmp_path / "s", control=False, verify=False, random_peer=False, searcher_settings={"length_penalty": 0})
     reading = read_run_out(open_run(tmp_path / "s"))
-    assert "not tested" in reading.verdict.answer
+    assert "not tested" in reading.conclusion.answer
     text = " ".join(reading.limits)
     assert "were not re-run alone" in text and "no random baseline" in text and "prefers short" not in text
 
@@ -95,7 +97,7 @@ def test_a_study_that_is_still_running_is_reported_as_such(tmp_path: Path) -> No
     assert "Single inputs" in render_page(build([tmp_path / "s"]))
     (tmp_path / "s" / "journal.jsonl").write_text("")
     (run,) = build([tmp_path / "s"]).runs
-    assert str(run.reading.verdict) == "Nothing has been evaluated yet." and run.sections == ()
+    assert str(run.reading.conclusion) == "Nothing has been evaluated yet." and run.sections == ()
 
 
 def test_runs_are_compared_in_pairs_on_the_same_inputs_only(tmp_path: Path) -> None:

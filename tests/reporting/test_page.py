@@ -67,7 +67,7 @@ def test_colours_are_variables_that_light_and_dark_pages_define(nano_page: str) 
 def test_the_page_begins_with_a_verdict_four_sentences_and_two_pictures(nano_report: Report, nano_page: str) -> None:
     answer = nano_report.runs[0].answer
     assert 1 <= len(answer.sentences) <= 4 and [figure.name for figure in answer.figures] == ["headline", "layers"]
-    assert answer.verdict.count(". ") == 0
+    assert answer.conclusion.count(". ") == 0
     before_the_folds = Page(
         nano_page[nano_page.index("<article") : nano_page.index("<details")] + "</section></article>"
     )

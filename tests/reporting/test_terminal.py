@@ -85,4 +85,4 @@ def test_the_static_table_has_the_verdict_of_the_report(tmp_path: Path) -> None:
     console = Console(file=io.StringIO(), width=100, highlight=False)
     print_static(study, console)
     (run,) = build([tmp_path / "s"]).runs
-    assert sentences(console.file.getvalue()) == [plain(str(run.reading.verdict))]  # type: ignore[attr-defined]
+    assert sentences(console.file.getvalue()) == [plain(str(run.reading.conclusion))]  # type: ignore[attr-defined]

@@ -44,7 +44,7 @@ def analyse(subject: Subject, settings: DifficultySettings | None = None) -> Dif
     """The figures of difficulty.json."""
     settings = settings or DifficultySettings()
     study = subject.settings.search
-    limits = Limits(seeds=settings.seeds, budget=settings.budget or study.budget, per_round=study.per_round)
+    limits = SearchLimits(seeds=settings.seeds, budget=settings.budget or study.budget, per_round=study.per_round)
 
     def make(name: str, number: int) -> Searcher:
         seed = seed_for(study.seed + number, "search", name)
@@ -68,7 +68,7 @@ def analyse(subject: Subject, settings: DifficultySettings | None = None) -> Dif
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class SearchLimits:
     """How long is searched.
 
     Attributes:
@@ -99,7 +99,7 @@ class _Hunt:
 
 
 def first_successes(
-    names: Sequence[str], make: MakeSearcher, evaluate: Evaluate, *, identity: Chain, limits: Limits
+    names: Sequence[str], make: MakeSearcher, evaluate: Evaluate, *, identity: Chain, limits: SearchLimits
 ) -> dict[str, list[int]]:
     """Evaluations to the first success of each input, one for each seed; budget + 1 where there is none.
 
@@ -125,7 +125,7 @@ def first_successes(
     return counts
 
 
-def _round(going: Sequence[_Hunt], evaluate: Evaluate, limits: Limits) -> Iterator[_Hunt]:
+def _round(going: Sequence[_Hunt], evaluate: Evaluate, limits: SearchLimits) -> Iterator[_Hunt]:
     """One round of all searches; yields those that go on."""
     asked = [(hunt, hunt.searcher.ask(min(limits.per_round, limits.budget - hunt.used))) for hunt in going]
     rewards = iter(evaluate([(hunt.name, chain) for hunt, chains in asked for chain in chains]))

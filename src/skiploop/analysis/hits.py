@@ -18,7 +18,7 @@ _MOST_POINTS = 200  # of a curve
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class HitCurve:
     """Share of inputs with a hit after k evaluations, the identity included.
 
     Attributes:
@@ -65,7 +65,7 @@ class Hits:
         against_random_p: McNemar's exact test of that.
     """
 
-    curves: tuple[Curve, ...]
+    curves: tuple[HitCurve, ...]
     shares: tuple[HitShare, ...]
     share_difference: Measured | None
     against_random: Measured | None
@@ -100,11 +100,11 @@ def first_hit(arm: ArmResult) -> int | None:
     return next((k for k, (_, reward) in enumerate(arm.evaluations, 1) if reward >= 1), None)
 
 
-def _curve(name: str, arm: str, where: str, inputs: Sequence[InputResult], budget: int) -> Curve:
+def _curve(name: str, arm: str, where: str, inputs: Sequence[InputResult], budget: int) -> HitCurve:
     firsts = [first_hit(each.arms[arm]) for each in inputs]
     points = budgets(budget)
     shares = [measured_share(sum(k is not None and k <= limit for k in firsts), len(firsts)) for limit in points]
-    return Curve(name, arm, where, points, tuple(shares))
+    return HitCurve(name, arm, where, points, tuple(shares))
 
 
 def budgets(most: int) -> tuple[int, ...]:

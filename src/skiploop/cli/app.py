@@ -51,7 +51,7 @@ def errors(json: bool) -> Iterator[None]:
 def _ran_out_of_memory(error: Exception) -> bool:
     if "torch" not in sys.modules:
         return isinstance(error, MemoryError)
-    from skiploop.models.memory import ran_out
+    from skiploop.models.out_of_memory import ran_out
 
     return ran_out(error)
 

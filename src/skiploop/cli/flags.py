@@ -49,7 +49,7 @@ class Only:
 
 
 @dataclass(frozen=True, slots=True)
-class Switch:
+class EnabledBy:
     """A flag without which there are no such settings, and their flags are refused."""
 
     name: str
@@ -104,9 +104,9 @@ def _told(ctx: typer.Context, name: str) -> bool:
 class _Section:
     """A settings dataclass as flags."""
 
-    def __init__(self, kind: Any, *marks: Without | Only | Switch) -> None:
+    def __init__(self, kind: Any, *marks: Without | Only | EnabledBy) -> None:
         self._kind = kind
-        self._switch = next((mark for mark in marks if isinstance(mark, Switch)), None)
+        self._switch = next((mark for mark in marks if isinstance(mark, EnabledBy)), None)
         self._inner: dict[str, _Section] = {}
         self._flags: dict[str, _FieldFlag] = {}
         hints = get_type_hints(kind, include_extras=True)
@@ -196,9 +196,9 @@ def _without_none(kind: Any) -> Any:
     return next(each for each in get_args(kind) if each is not NoneType)
 
 
-def _wanted(name: str, marks: tuple[Without | Only | Switch, ...]) -> bool:
+def _wanted(name: str, marks: tuple[Without | Only | EnabledBy, ...]) -> bool:
     return all(
         name in mark.names if isinstance(mark, Only) else name not in mark.names
         for mark in marks
-        if not isinstance(mark, Switch)
+        if not isinstance(mark, EnabledBy)
     )

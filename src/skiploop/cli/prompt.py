@@ -20,7 +20,7 @@ def show_prompt(model: Any, task: Task, engine: EngineSettings, *, limit: int | 
         json: for machines.
     """
     from skiploop.models.layered import LayeredModel
-    from skiploop.studies.prompts import prompt_example, shown_lines
+    from skiploop.studies.prompt_example import prompt_example, shown_lines
 
     opened = LayeredModel.from_pretrained(model, **engine.opening) if isinstance(model, str) else model
     asked = task.for_model(opened.chat)

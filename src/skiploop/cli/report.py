@@ -46,7 +46,7 @@ def report(
         print_json(found.to_json() | written)
         return
     for run in found.runs:
-        tell(f"{run.name}: {run.reading.verdict}")
+        tell(f"{run.name}: {run.reading.conclusion}")
     if files:
         tell(f"{len(files)} figure files are in {figures}")
     tell(f"The report is in {place}")

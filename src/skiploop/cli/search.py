@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from skiploop.cli.app import print_json
 from skiploop.cli.call import Call, Model, Out, ShowPrompt, TaskName
-from skiploop.cli.flags import Switch, command
+from skiploop.cli.flags import EnabledBy, command
 from skiploop.cli.prompt import show_prompt as print_prompt
 from skiploop.settings.flag import STATIC
 from skiploop.studies.settings import StudySettings
@@ -36,7 +36,9 @@ def search(
     model: Model = "nano",
     task: TaskName = "nano",
     study: StudySettings,
-    static: Annotated[StaticSettings | None, Switch("static", "One chain for all inputs, with a test split.", STATIC)],
+    static: Annotated[
+        StaticSettings | None, EnabledBy("static", "One chain for all inputs, with a test split.", STATIC)
+    ],
     options: TaskOptions,
     show_prompt: ShowPrompt = False,
     out: Out = None,

@@ -24,12 +24,12 @@ from skiploop.chains.weights import steps
 from skiploop.engine.captured_step import BufferSize, Capture, FixedStep, can_be_fixed, release
 from skiploop.engine.cost import Cost
 from skiploop.engine.decode_calls import ScheduledCall, Share, calls_for, entry_of, keep_rows, shares_of
-from skiploop.engine.decode_steps import CallSteps, Memory
+from skiploop.engine.decode_steps import CallSteps, LoopStates
 from skiploop.engine.preamble import Preamble
 from skiploop.engine.prefix import Pass, PrefixCache, PrefixNode
 from skiploop.engine.sampling import draw_token
 from skiploop.models.layered import LayeredModel
-from skiploop.models.memory import ran_out
+from skiploop.models.out_of_memory import ran_out
 from skiploop.models.recorded_calls import Recording, dimensions, head, record, selection, unmistakable
 from skiploop.models.replay import Session, probing
 from skiploop.models.slots import cache_argument, slot_view
@@ -290,7 +290,7 @@ class DecodeBatch:
         beyond = hidden[count:]
         everyone = torch.arange(count, device=self._device) if len(beyond) else None
         hidden = hidden[:count].clone()  # written to from here on
-        memory = Memory.like(hidden) if any(call.steps for call in self._calls) else None
+        memory = LoopStates.like(hidden) if any(call.steps for call in self._calls) else None
         for call in self._calls:
             given = hidden if call.rows is None else hidden.index_select(0, call.rows)
             out = recording.run(call.layer, given, everyone if call.rows is None else call.rows, call.view)

@@ -17,14 +17,14 @@ import torch
 from skiploop.chains.weights import Step
 
 
-class Memory(NamedTuple):
+class LoopStates(NamedTuple):
     """What damped loops remember, for each row of the batch, [R, 1, D]: x_i and g(x_0)."""
 
     base: torch.Tensor
     first: torch.Tensor
 
     @classmethod
-    def like(cls, hidden: torch.Tensor) -> Memory:
+    def like(cls, hidden: torch.Tensor) -> LoopStates:
         """Buffers for states such as `hidden`."""
         return cls(torch.empty_like(hidden), torch.empty_like(hidden))
 
@@ -79,7 +79,7 @@ class CallSteps:
             some([(place, row, step.beta) for place, row, step in every if step.beta is not None]),
         )
 
-    def apply(self, before: torch.Tensor, output: torch.Tensor, memory: Memory) -> torch.Tensor:
+    def apply(self, before: torch.Tensor, output: torch.Tensor, memory: LoopStates) -> torch.Tensor:
         """The states [n, 1, D] after the call, from what its rows were given and what the layer made of it."""
         state = output if self.scales is None else before + self.scales * (output - before)
         if self.opens is not None:

@@ -39,7 +39,7 @@ from skiploop.engine.sharing import KINDS, Sharing, shortest_window
 from skiploop.engine.unconditional import with_unconditional
 from skiploop.errors import InvalidInput
 from skiploop.models.layered import LayeredModel
-from skiploop.models.memory import ran_out
+from skiploop.models.out_of_memory import ran_out
 from skiploop.models.recorded_calls import Caller, call_layer, head
 
 log = logging.getLogger("skiploop")

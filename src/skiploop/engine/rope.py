@@ -28,7 +28,7 @@ class Side(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Switch:
+class RopeSwitch:
     """The length at which a model's rotary embeddings change.
 
     Attributes:
@@ -56,10 +56,10 @@ class Switch:
         return min(padded, self.length) if length <= self.length else padded
 
 
-def find_switch(config: Any) -> Switch | None:
+def find_switch(config: Any) -> RopeSwitch | None:
     """The switch in a model's config; None where its rotary embeddings don't depend on the batch."""
     text = config.get_text_config()
-    found: list[Switch] = []
+    found: list[RopeSwitch] = []
     for parameters in _parameters(getattr(text, "rope_parameters", None)):
         kind = parameters.get("rope_type", parameters.get("type"))
         if kind not in ("longrope", "dynamic"):
@@ -67,7 +67,7 @@ def find_switch(config: Any) -> Switch | None:
         length = parameters.get("original_max_position_embeddings") or getattr(
             text, "original_max_position_embeddings", None
         )
-        found.append(Switch(int(length or text.max_position_embeddings), kind == "longrope"))
+        found.append(RopeSwitch(int(length or text.max_position_embeddings), kind == "longrope"))
     return min(found, key=lambda switch: (switch.once, switch.length), default=None)
 
 

@@ -15,7 +15,7 @@ from skiploop.engine.plain import loglikelihoods
 from skiploop.engine.scoring import Score, ScoringPair
 from skiploop.models.check import probe_chains
 from skiploop.models.layered import LayeredModel
-from skiploop.models.memory import ran_out
+from skiploop.models.out_of_memory import ran_out
 from skiploop.models.replay import run_chain
 
 log = logging.getLogger("skiploop")

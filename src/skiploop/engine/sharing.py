@@ -15,7 +15,7 @@ from skiploop.engine.decoding import ROW_STEP
 from skiploop.engine.packing import Layout, padded_length
 from skiploop.engine.preamble import Preamble
 from skiploop.engine.prefix import PrefixCache
-from skiploop.engine.rope import Switch
+from skiploop.engine.rope import RopeSwitch
 from skiploop.models.layered import LayeredModel
 
 KINDS = {"score": "shared", "packed": "shared packed", "generate": "shared generate"}  # names of the trials
@@ -30,7 +30,7 @@ class Sharing:
         on: False computes every prompt whole.
     """
 
-    def __init__(self, model: LayeredModel, states: PrefixCache, switch: Switch | None) -> None:
+    def __init__(self, model: LayeredModel, states: PrefixCache, switch: RopeSwitch | None) -> None:
         """Nothing is known yet.
 
         Args:

@@ -42,7 +42,7 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class StudyChain:
     """A chain of a study.
 
     Attributes:
@@ -56,7 +56,7 @@ class Found:
     figures: Figures
 
 
-def chain_of_run(folder: str | Path) -> Found:
+def chain_of_run(folder: str | Path) -> StudyChain:
     """The chain of a study of static chains, of the static part of a full study, or of an evaluation of a chain.
 
     Raises:
@@ -75,7 +75,7 @@ def chain_of_run(folder: str | Path) -> Found:
     )
 
 
-def _of_static(study: StaticStudy) -> Found:
+def _of_static(study: StaticStudy) -> StudyChain:
     figures = study.figures
     best = figures.chosen.get("search") or figures.chosen["random"]
     chain = Chain(best.chain, figures.num_layers)
@@ -87,10 +87,10 @@ def _of_static(study: StaticStudy) -> Found:
     opponents = {name: each.test for name, each in figures.chosen.items() if each is not best}
     task, accuracy = figures.task, best.test
     measured = Figures(task=task, metric="accuracy", accuracy=accuracy, opponents=opponents, held_out=True)
-    return Found(figures.model, chain, measured)
+    return StudyChain(figures.model, chain, measured)
 
 
-def _of_evaluation(study: Evaluated) -> Found:
+def _of_evaluation(study: Evaluated) -> StudyChain:
     figures = study.figures
     name, metric = next(iter(figures.metrics.items()))
     if figures.notation is None or metric.chain is None:
@@ -98,4 +98,4 @@ def _of_evaluation(study: Evaluated) -> Found:
     measured = Figures(
         task=figures.task, metric=name, accuracy=metric.chain, opponents={"identity": metric.identity}, held_out=False
     )
-    return Found(figures.model, Chain.parse(figures.notation, figures.num_layers), measured)
+    return StudyChain(figures.model, Chain.parse(figures.notation, figures.num_layers), measured)

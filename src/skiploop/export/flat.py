@@ -13,7 +13,7 @@ from skiploop.export.checkpoint import Base, as_files
 from skiploop.export.config import config_of_chain
 from skiploop.export.place import require_space
 from skiploop.export.tensors import plan_copies, total_size, write_copies
-from skiploop.export.verify import Outputs, Reading, outputs_of, require_same
+from skiploop.export.verify import LoadOptions, Outputs, outputs_of, require_same
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class FlatPlan:
         chain: the layers.
         config: of the checkpoint.
         wanted: what the chain gives on its base.
-        reading: how the checkpoint is loaded back.
+        options: how the checkpoint is loaded back.
     """
 
     base: Base
@@ -34,7 +34,7 @@ class FlatPlan:
     chain: Chain
     config: PreTrainedConfig
     wanted: Outputs
-    reading: Reading
+    options: LoadOptions
 
     @classmethod
     def of(cls, base: Base, chain: Chain) -> FlatPlan:
@@ -52,8 +52,8 @@ class FlatPlan:
         config, stack = config_of_chain(model.hf, base.config, chain), base.stack
         if base.files is not None:
             plan_copies(base.files.weights(), stack, chain)  # refused before the chain is run
-        reading = Reading(model.dtype, model.device, model.attn_implementation, model.hf.can_generate(), base.trust)
-        return cls(base.without_model(), stack, chain, config, outputs_of(model.hf, chain), reading)
+        options = LoadOptions(model.dtype, model.device, model.attn_implementation, model.hf.can_generate(), base.trust)
+        return cls(base.without_model(), stack, chain, config, outputs_of(model.hf, chain), options)
 
     def write(self, folder: Path) -> int:
         """Fills a folder, loads it back and compares; returns how many tokens were compared.
@@ -68,5 +68,5 @@ class FlatPlan:
             write_copies(copies, folder)
             files.copy_companions(folder)
         self.config.save_pretrained(folder)
-        require_same(folder, self.wanted, self.reading)
+        require_same(folder, self.wanted, self.options)
         return len(self.wanted.logits)

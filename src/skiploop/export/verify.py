@@ -96,7 +96,7 @@ def _batch(model: PreTrainedModel) -> dict[str, torch.Tensor]:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class LoadOptions:
     """How an exported model is loaded back.
 
     Attributes:
@@ -112,14 +112,14 @@ class Reading:
     trust: bool = False
 
 
-def require_same(folder: Path, wanted: Outputs, reading: Reading) -> None:
+def require_same(folder: Path, wanted: Outputs, options: LoadOptions) -> None:
     """Loads the exported model with plain transformers and compares it.
 
     Raises:
         UnsupportedModel: it can't be loaded or run, lacks weights, or gives something else.
     """
     try:
-        found = outputs_of(_loaded(folder, reading))
+        found = outputs_of(_loaded(folder, options))
     except Exception as error:  # whatever transformers raises: the export isn't what it is to be
         raise UnsupportedModel(_refusal(f"it can't be loaded and run ({first_line(error)})")) from error
     if wanted.logits.shape != found.logits.shape or not torch.equal(wanted.logits, found.logits):
@@ -128,22 +128,22 @@ def require_same(folder: Path, wanted: Outputs, reading: Reading) -> None:
         raise UnsupportedModel(_refusal("its logits are the same, but it generates other tokens"))
 
 
-def _loaded(folder: Path, reading: Reading) -> PreTrainedModel:
-    reader = AutoModelForCausalLM if reading.generates else AutoModel
+def _loaded(folder: Path, options: LoadOptions) -> PreTrainedModel:
+    reader = AutoModelForCausalLM if options.generates else AutoModel
     settings: dict[str, Any] = {"use_safetensors": True}
-    if reading.attention:
-        settings["attn_implementation"] = reading.attention
+    if options.attention:
+        settings["attn_implementation"] = options.attention
     previous = transformers.logging.get_verbosity()
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     try:
         model, info = reader.from_pretrained(
-            folder, dtype=reading.dtype, trust_remote_code=reading.trust, output_loading_info=True, **settings
+            folder, dtype=options.dtype, trust_remote_code=options.trust, output_loading_info=True, **settings
         )
     finally:
         transformers.logging.set_verbosity(previous)
     check_weights("that was written", model, info)
-    return model.to(reading.device).eval()
+    return model.to(options.device).eval()
 
 
 def _distance(wanted: torch.Tensor, found: torch.Tensor) -> str:

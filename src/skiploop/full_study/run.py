@@ -36,7 +36,7 @@ from skiploop.studies.execution import Execution
 from skiploop.studies.folder import check_place, write_run
 from skiploop.studies.opening import StudyModel, open_model
 from skiploop.studies.progress import Interrupted
-from skiploop.studies.prompts import prompt_example
+from skiploop.studies.prompt_example import prompt_example
 from skiploop.studies.record import default_out, describe
 from skiploop.studies.static.split import split
 from skiploop.studies.warm_start import resolved

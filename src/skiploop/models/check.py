@@ -16,7 +16,7 @@ from transformers import GenerationConfig, PreTrainedModel
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput, UnsupportedModel
-from skiploop.models.memory import ran_out
+from skiploop.models.out_of_memory import ran_out
 from skiploop.models.replay import Session, StackFunction, chain_function, find_layers, probing, run_chain
 
 # Cached and uncached attention multiply the same numbers in different shapes, so they round differently.

@@ -24,7 +24,7 @@ from skiploop.models.check import CheckReport, check_model
 from skiploop.models.ends import end_tokens, own_settings_aside, refuse_other_forms
 from skiploop.models.files import first_line
 from skiploop.models.loading import Opening, fingerprint, load
-from skiploop.models.memory import ran_out
+from skiploop.models.out_of_memory import ran_out
 from skiploop.models.replay import find_layers, run_chain
 from skiploop.models.stops import StopCriteria, cut_at_stop, stop_tokens
 from skiploop.validate import whole_number

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from skiploop.analysis.hits import Curve
+from skiploop.analysis.hits import HitCurve
 from skiploop.reporting.canvas import COLOURS
 from skiploop.stats.measured import Measured
 
@@ -128,7 +128,7 @@ def _plain(share: Measured | None) -> float:
     return 0.0 if share is None or share.value is None else share.value
 
 
-def curves(found: Sequence[Curve], *, axis: str) -> Draw:
+def curves(found: Sequence[HitCurve], *, axis: str) -> Draw:
     """Shares by budget, as steps with a band."""
 
     def draw(canvas: Canvas) -> None:

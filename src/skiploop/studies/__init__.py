@@ -4,7 +4,7 @@ search            `search`, `Study`, `load_study`: chains for each input
 settings          what a study does, apart from model and task
 opening           a model and a task by name, as a study needs them
 execution         what a study is run with: an engine, and what shows its progress
-prompts           what is sent for an input, and what of its answer is judged
+prompt_example    what is sent for an input, and what of its answer is judged
 record            run.json: what a study is about, and whether two are about the same
 folder            a study's folder
 lines             lines of its journals, read and checked

@@ -29,7 +29,7 @@ from skiploop.studies.html import search_html
 from skiploop.studies.lines import read_evaluations, read_metrics, read_reruns
 from skiploop.studies.opening import StudyModel, open_model, open_task
 from skiploop.studies.progress import Interrupted, Progress
-from skiploop.studies.prompts import prompt_example
+from skiploop.studies.prompt_example import prompt_example
 from skiploop.studies.recall import Recall
 from skiploop.studies.record import default_out, describe
 from skiploop.studies.results import InputResult, collect

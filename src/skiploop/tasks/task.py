@@ -33,7 +33,7 @@ from skiploop.tasks.metrics import METRICS, PMI, OptionScores
 from skiploop.tasks.prompts import question_label
 from skiploop.tasks.rotation import rotated
 from skiploop.tasks.sample import balanced_order, first_of_each
-from skiploop.tasks.scorers.choice import Choice
+from skiploop.tasks.scorers.choice import OptionScorer
 from skiploop.tasks.scorers.named import FREE_FORM, OF_OPTIONS, OWN, SCORERS, SCORINGS
 from skiploop.tasks.scorers.protocol import Scorer
 
@@ -239,7 +239,7 @@ class Task:
         return SCORERS[self.scoring] if own is None else own
 
     @property
-    def _options(self) -> Choice:
+    def _options(self) -> OptionScorer:
         """The scorer of options."""
         return OF_OPTIONS[self.scoring]
 

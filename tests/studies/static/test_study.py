@@ -18,9 +18,9 @@ from skiploop.spaces.named import make_space
 from skiploop.studies.execution import Execution, References
 from skiploop.studies.progress import Progress
 from skiploop.studies.search import load_study
-from skiploop.studies.static.choice import best
 from skiploop.studies.static.race import Candidate, Halving, StaticSearch, race
 from skiploop.studies.static.references import answer_batches, gate_chains
+from skiploop.studies.static.selection import best
 from skiploop.studies.static.settings import StaticSettings
 from skiploop.studies.static.split import split
 from skiploop.studies.static.study import StaticStudy, load_static, search_static

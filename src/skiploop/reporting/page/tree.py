@@ -25,7 +25,7 @@ _STEP, _LEVEL, _EDGE = 15.0, 44.0, 14.0  # between leaves, between levels, aroun
 
 
 @dataclass(frozen=True, slots=True)
-class TreeNode:
+class DrawnNode:
     """A node of a search tree.
 
     Attributes:
@@ -45,7 +45,7 @@ class TreeNode:
     verdict: float | None
 
 
-def rebuild(run: Mapping[str, Any], lines: Sequence[Line]) -> list[TreeNode] | None:
+def rebuild(run: Mapping[str, Any], lines: Sequence[Line]) -> list[DrawnNode] | None:
     """The tree of the search arm on one input.
 
     Args:
@@ -77,23 +77,23 @@ def rebuild(run: Mapping[str, Any], lines: Sequence[Line]) -> list[TreeNode] | N
             arm.tell(chain, line["reward"], least, line.get("guide"))
             verdicts[str(chain)] = line["reward"]
     return [
-        TreeNode(**{name: node[name] for name in _KEPT}, verdict=verdicts.get(node["chain"]))
+        DrawnNode(**{name: node[name] for name in _KEPT}, verdict=verdicts.get(node["chain"]))
         for node in searcher.tree()
     ]
 
 
-def most_visited(nodes: Sequence[TreeNode], count: int = SHOWN) -> list[TreeNode]:
+def most_visited(nodes: Sequence[DrawnNode], count: int = SHOWN) -> list[DrawnNode]:
     """The most visited nodes with all their ancestors, at most `count` of them, in the order of their ids.
 
     Up to a quarter of the places are given to right chains first: they are rarely visited often, but looked for.
     """
     by_id = {node.id: node for node in nodes}
-    kept: dict[int, TreeNode] = {}
+    kept: dict[int, DrawnNode] = {}
     order = sorted(nodes, key=lambda node: (-node.visits, node.id))
     right = [node for node in order if node.verdict is not None and node.verdict >= 1]
     for node in [*right[: count // 4], *order]:
-        line: list[TreeNode] = []
-        step: TreeNode | None = node
+        line: list[DrawnNode] = []
+        step: DrawnNode | None = node
         while step is not None and step.id not in kept:
             line.append(step)
             step = None if step.parent is None else by_id[step.parent]
@@ -102,7 +102,7 @@ def most_visited(nodes: Sequence[TreeNode], count: int = SHOWN) -> list[TreeNode
     return [kept[number] for number in sorted(kept)]
 
 
-def draw_tree(nodes: Sequence[TreeNode], num_layers: int) -> str:
+def draw_tree(nodes: Sequence[DrawnNode], num_layers: int) -> str:
     """An SVG element: the root on top, one row per level; size says visits, filled says right, tooltips the rest."""
     shown = most_visited(nodes)
     places = _places(shown)
@@ -123,7 +123,7 @@ def draw_tree(nodes: Sequence[TreeNode], num_layers: int) -> str:
     return f'{head}<path d="{"".join(lines)}"/>{"".join(dots)}</svg>'
 
 
-def _dot(node: TreeNode, place: tuple[float, float], radius: float, num_layers: int) -> str:
+def _dot(node: DrawnNode, place: tuple[float, float], radius: float, num_layers: int) -> str:
     kind = "open" if node.verdict is None else "hit" if node.verdict >= 1 else "miss"
     depth = len(Chain.parse(node.chain, num_layers))
     verdict = {"open": "not evaluated", "hit": "right", "miss": "wrong"}[kind]
@@ -132,7 +132,7 @@ def _dot(node: TreeNode, place: tuple[float, float], radius: float, num_layers: 
     return f'<circle class="{kind}" cx="{x}" cy="{y}" r="{_n(radius)}"><title>{escape(words)}</title></circle>'
 
 
-def _places(shown: Sequence[TreeNode]) -> dict[int, tuple[float, float]]:
+def _places(shown: Sequence[DrawnNode]) -> dict[int, tuple[float, float]]:
     """Leaves side by side, parents above the middle of their children."""
     children: dict[int | None, list[int]] = {}
     for node in shown:

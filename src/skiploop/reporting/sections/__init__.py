@@ -1,6 +1,6 @@
 """Sections of the report, one subject a file.
 
-answer       what comes first: verdict, four sentences, two pictures
+answer       what comes first: conclusion, four sentences, two pictures
 order        which sections there are, in which order and group
 arms         what the arms are called, and what holds in them
 headline     the figures of every arm

@@ -1,4 +1,4 @@
-"""What a report begins with: one verdict, at most four sentences, and two pictures."""
+"""What a report begins with: one conclusion, at most four sentences, and two pictures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from skiploop.reporting.run_folder import RunFolder
 from skiploop.reporting.sections.arms import arm_series, baselines, having, share
 from skiploop.reporting.sections.static import accuracy_figure
 from skiploop.reporting.sentences.controls import excess, options
-from skiploop.reporting.sentences.reading import Reading, Verdict
+from skiploop.reporting.sentences.reading import Conclusion, Reading
 from skiploop.reporting.sentences.search import accuracies, lead
 from skiploop.stats import numbers
 from skiploop.stats.measured import measured_share
@@ -26,29 +26,29 @@ class Answer:
     """The first half page.
 
     Attributes:
-        verdict: one sentence: was anything found beyond chance?
+        conclusion: one sentence: was anything found beyond chance?
         sentences: at most four, with the figures behind it.
         limits: what the run doesn't show; folded on the page.
         figures: the accuracies, and which layers right chains skip or loop, where there is something to draw.
     """
 
-    verdict: str
+    conclusion: str
     sentences: tuple[str, ...]
     limits: tuple[str, ...]
     figures: tuple[Figure, ...]
 
 
 def answer(folder: RunFolder, reading: Reading) -> Answer:
-    """The answer of a run, in short; `reading` has the verdict and the limits."""
-    verdict = reading.verdict
+    """The answer of a run, in short; `reading` has the conclusion and the limits."""
+    conclusion = reading.conclusion
     if folder.static is not None:
-        return Answer(verdict.answer, reading.shows[:4], reading.limits, accuracy_figure(folder.static.figures))
+        return Answer(conclusion.answer, reading.shows[:4], reading.limits, accuracy_figure(folder.static.figures))
     assert folder.study is not None, "a run is one or the other"
     if not folder.study.inputs:
-        return Answer(verdict.answer, (), reading.limits, ())
-    sentences = _sentences(folder.study, verdict)
+        return Answer(conclusion.answer, (), reading.limits, ())
+    sentences = _sentences(folder.study, conclusion)
     figures = (accuracy_dots(folder.study), *layer_figure(folder.study))
-    return Answer(verdict.answer, tuple(sentences)[:4], _limits(folder, reading), figures)
+    return Answer(conclusion.answer, tuple(sentences)[:4], _limits(folder, reading), figures)
 
 
 def _limits(folder: RunFolder, reading: Reading) -> tuple[str, ...]:
@@ -58,13 +58,13 @@ def _limits(folder: RunFolder, reading: Reading) -> tuple[str, ...]:
     return tuple(line for line in reading.limits if line not in elsewhere)
 
 
-def _sentences(study: Study, verdict: Verdict) -> Iterator[str]:
+def _sentences(study: Study, conclusion: Conclusion) -> Iterator[str]:
     figures = study.figures
     yield accuracies(figures)
-    if verdict.against is None:
+    if conclusion.against is None:
         yield from lead(figures)
     yield from excess(figures.control)
-    yield from verdict.rest
+    yield from conclusion.rest
 
 
 # Pictures

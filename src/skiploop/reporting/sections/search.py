@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from skiploop.analysis.depths import DepthGroup, Transition, depths, transitions
-from skiploop.analysis.hits import Curve, hits
+from skiploop.analysis.hits import HitCurve, hits
 from skiploop.reporting.charts import Series, curves, dots
 from skiploop.reporting.names import ARM_NAMES, TRANSITION_NAMES
 from skiploop.reporting.parts import Cell, Column, Figure, ReportTable, Section, difference, measured
@@ -81,7 +81,7 @@ def budget_section(folder: RunFolder) -> Section | None:
     return Section("budget", "Hits and budget", text, (table,), tuple(figures), as_json(found), hint)
 
 
-def _budget_figure(name: str, found: Sequence[Curve], axis: str, where: str) -> Figure:
+def _budget_figure(name: str, found: Sequence[HitCurve], axis: str, where: str) -> Figure:
     return Figure(
         name,
         f"Hits by number of evaluations, {where} ({found[0].shares[0].count}); bands are intervals at each number.",

@@ -18,7 +18,7 @@ MOST = 6  # sentences below a table
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Conclusion:
     """What a run comes to.
 
     Attributes:
@@ -45,18 +45,18 @@ class Reading:
     """The plain-language summary of a run.
 
     Attributes:
-        verdict: what it comes to.
+        conclusion: what it comes to.
         shows: what the figures say.
         limits: what they don't say.
     """
 
-    verdict: Verdict
+    conclusion: Conclusion
     shows: tuple[str, ...]
     limits: tuple[str, ...]
 
     def to_json(self) -> Line:
-        """Ready for JSON; the verdict as one text."""
-        return {"verdict": str(self.verdict), "shows": list(self.shows), "limits": list(self.limits)}
+        """Ready for JSON; the conclusion as one text."""
+        return {"verdict": str(self.conclusion), "shows": list(self.shows), "limits": list(self.limits)}
 
 
 # For a terminal
@@ -84,7 +84,7 @@ def full_reading(parts: PartFigures) -> list[str]:
 
 def _of_parts(parts: PartFigures) -> Iterator[str]:
     if parts.static is not None:
-        yield static.verdict(parts.static)
+        yield static.conclusion(parts.static)
         yield from static.equal_accuracy(parts.static)
         yield from static.on_other_inputs(parts.static)
     if parts.sampling is not None:
@@ -105,20 +105,20 @@ def read_run_out(folder: RunFolder) -> Reading:
     """The reading of either kind of run."""
     if folder.static is not None:
         figures = folder.static.figures
-        return Reading(Verdict(static.verdict(figures)), tuple(static.shows(figures)), static.limits(figures))
+        return Reading(Conclusion(static.conclusion(figures)), tuple(static.shows(figures)), static.limits(figures))
     assert folder.study is not None, "a run is one or the other"
     if not folder.study.figures.inputs:
-        return Reading(Verdict(NOTHING), (), ())
-    return Reading(_verdict(folder), tuple(_shows(folder)), tuple(_limits(folder, folder.study)))
+        return Reading(Conclusion(NOTHING), (), ())
+    return Reading(_conclusion(folder), tuple(_shows(folder)), tuple(_limits(folder, folder.study)))
 
 
-def _verdict(folder: RunFolder) -> Verdict:
-    """The verdict of the search, what stands against it, and the static chain."""
+def _conclusion(folder: RunFolder) -> Conclusion:
+    """The conclusion of the search, what stands against it, and the static chain."""
     parts, figures = folder.figures, _search(folder)
-    return Verdict(
-        search.verdict(figures),
+    return Conclusion(
+        search.conclusion(figures),
         _against(parts) if controls.beyond_chance(figures.control) else None,
-        None if parts.static is None else static.verdict(parts.static),
+        None if parts.static is None else static.conclusion(parts.static),
     )
 
 
@@ -149,7 +149,7 @@ def _shows(folder: RunFolder) -> Iterator[str]:
     yield from search.lead(figures)
     yield from search.at_equal_evaluations(figures)
     if parts.static is not None:
-        yield static.verdict(parts.static)
+        yield static.conclusion(parts.static)
         yield from static.equal_accuracy(parts.static)
         yield from static.on_other_inputs(parts.static)
     if parts.sampling is not None:

@@ -12,7 +12,7 @@ from skiploop.studies.format_failures import FormatFigures
 _FEW = 100  # inputs below which intervals are so wide that it is said
 
 
-def verdict(figures: SearchFigures) -> str:
+def conclusion(figures: SearchFigures) -> str:
     """Was anything found beyond chance?"""
     excess = figures.control.excess
     if excess.interval is None:

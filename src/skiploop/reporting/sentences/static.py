@@ -12,7 +12,7 @@ from skiploop.studies.static.figures import ChosenChain, StaticFigures
 from skiploop.studies.static.wall_clock import WallClock
 
 
-def verdict(figures: StaticFigures) -> str:
+def conclusion(figures: StaticFigures) -> str:
     """Is the chain of the search more accurate than the identity?"""
     row, identity = figures.chosen["search"], figures.chosen["identity"]
     if row.minus_identity is None:

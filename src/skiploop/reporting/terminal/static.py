@@ -29,7 +29,7 @@ def print_static(study: StaticStudy, console: Console) -> None:
         console.print()
     clock = () if study.wall_clock is None else static.seconds(study.wall_clock)
     say_sentences(
-        console, [static.verdict(figures), *static.equal_accuracy(figures), *static.on_other_inputs(figures), *clock]
+        console, [static.conclusion(figures), *static.equal_accuracy(figures), *static.on_other_inputs(figures), *clock]
     )
     say(console, f"\nThe study is in {study.out}")
 

@@ -27,14 +27,14 @@ from skiploop.storage.files import Line
 from skiploop.studies.arms import seed_for
 from skiploop.studies.controls.sampling_figures import (
     BudgetFigures,
-    Choice,
     IdentityFigures,
     Reference,
     SamplingFigures,
     Tested,
+    TunedSampling,
 )
 from skiploop.studies.controls.settings import SamplingSettings
-from skiploop.studies.controls.voting import Curve, Said, Samples, ballot, curve_points, powers
+from skiploop.studies.controls.voting import Said, Samples, VotingCurve, ballot, curve_points, powers
 from skiploop.studies.evaluation import shown_request, shown_verdict
 from skiploop.studies.guide import option_scores
 from skiploop.studies.worklist import Unit, Worklist
@@ -186,7 +186,7 @@ def _said(task: Task, line: Line) -> tuple[Said, ...]:
     return tuple(Said(ballot(task, answer), reward) for answer, reward in pairs)
 
 
-def _choose(tuning: Mapping[float, Sequence[Samples]], most: int) -> dict[str, Choice]:
+def _choose(tuning: Mapping[float, Sequence[Samples]], most: int) -> dict[str, TunedSampling]:
     """On training inputs: the best temperature and size of a vote, and the best temperature for any of all samples.
 
     What is compared is the mean over all groups of k samples: by the first k alone, small votes would win by luck.
@@ -206,19 +206,22 @@ def _choose(tuning: Mapping[float, Sequence[Samples]], most: int) -> dict[str, C
     k, best = max(pairs, key=lambda pair: (accuracy(pair[1], pair[0]), -pair[0], -pair[1]))
     widest = max(tuning, key=lambda temperature: (oracle(temperature), -temperature))
     return {
-        "vote": Choice(k, best, accuracy(best, k)),
-        "vote_all": Choice(most, best, accuracy(best, most)),
-        "any": Choice(most, widest, oracle(widest)),
+        "vote": TunedSampling(k, best, accuracy(best, k)),
+        "vote_all": TunedSampling(most, best, accuracy(best, most)),
+        "any": TunedSampling(most, widest, oracle(widest)),
     }
 
 
-def _curves(samples: Mapping[float, Sequence[Samples]], most: int, num_layers: int, seed: int) -> tuple[Curve, ...]:
+def _curves(
+    samples: Mapping[float, Sequence[Samples]], most: int, num_layers: int, seed: int
+) -> tuple[VotingCurve, ...]:
     return tuple(
-        Curve(temperature, curve_points(inputs, most, num_layers, seed=seed)) for temperature, inputs in samples.items()
+        VotingCurve(temperature, curve_points(inputs, most, num_layers, seed=seed))
+        for temperature, inputs in samples.items()
     )
 
 
-def _budget(name: str, samples: int, choices: Mapping[str, Choice], tested: Tested) -> BudgetFigures:
+def _budget(name: str, samples: int, choices: Mapping[str, TunedSampling], tested: Tested) -> BudgetFigures:
     return BudgetFigures(
         layer_calls=tested.reference.budgets[name],
         samples=samples,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from skiploop.stats.measured import Measured, measured_share
 from skiploop.storage.files import Line
 from skiploop.storage.records import as_json
-from skiploop.studies.controls.voting import Curve, Samples
+from skiploop.studies.controls.voting import Samples, VotingCurve
 from skiploop.studies.paired import BootstrappedDifference, bootstrapped
 from skiploop.tasks import Example
 
@@ -136,8 +136,8 @@ class SamplingFigures:
     samples: int
     capped: bool
     identity: IdentityFigures
-    train_curves: tuple[Curve, ...]
-    test_curves: tuple[Curve, ...]
+    train_curves: tuple[VotingCurve, ...]
+    test_curves: tuple[VotingCurve, ...]
     budgets: dict[str, BudgetFigures]
     kind: str = "sampling"
     cost: str = "layer calls of an input; one pass of the identity is L, the greedy pass included"
@@ -155,7 +155,7 @@ class SamplingFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class TunedSampling:
     """What was chosen on training inputs.
 
     Attributes:
@@ -185,7 +185,7 @@ class Tested:
     reference: Reference
     seed: int
 
-    def vote(self, choice: Choice) -> VoteFigures:
+    def vote(self, choice: TunedSampling) -> VoteFigures:
         """The vote of this many samples."""
         inputs = self.samples[choice.temperature]
         right = [each.vote(choice.samples).reward >= 1 for each in inputs]
@@ -200,7 +200,7 @@ class Tested:
             minus_static=None if static is None else bootstrapped(right, static, seed=self.seed),
         )
 
-    def any(self, choice: Choice, *, beside_search: bool) -> AnyFigures:
+    def any(self, choice: TunedSampling, *, beside_search: bool) -> AnyFigures:
         """Any of this many samples, or the greedy answer."""
         right = {
             example.id: max(said.reward for said in (each.greedy, *each.drawn[: choice.samples])) >= 1

@@ -81,7 +81,7 @@ def powers(most: int) -> list[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class CurvePoint:
+class VotingPoint:
     """A number of samples.
 
     Attributes:
@@ -102,21 +102,21 @@ class CurvePoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class VotingCurve:
     """The vote and any of the samples at a temperature, by number of samples."""
 
     temperature: float
-    points: tuple[CurvePoint, ...]
+    points: tuple[VotingPoint, ...]
 
 
-def curve_points(inputs: Sequence[Samples], most: int, num_layers: int, *, seed: int = 0) -> tuple[CurvePoint, ...]:
+def curve_points(inputs: Sequence[Samples], most: int, num_layers: int, *, seed: int = 0) -> tuple[VotingPoint, ...]:
     """A point for each of `powers`."""
     return tuple(_point(inputs, k, num_layers, seed) for k in powers(most))
 
 
-def _point(inputs: Sequence[Samples], k: int, num_layers: int, seed: int) -> CurvePoint:
+def _point(inputs: Sequence[Samples], k: int, num_layers: int, seed: int) -> VotingPoint:
     drawn, either = ([each.oracle(k, greedy=greedy) for each in inputs] for greedy in (False, True))
-    return CurvePoint(
+    return VotingPoint(
         samples=k,
         layer_calls=(k + 1) * num_layers,
         accuracy=measured_share(sum(each.vote(k).reward >= 1 for each in inputs), len(inputs)),

@@ -26,7 +26,7 @@ from skiploop.studies.evaluation import check_lengths
 from skiploop.studies.folder import StudyFolder, check_place, read_run, read_summary
 from skiploop.studies.opening import open_model, open_task
 from skiploop.studies.progress import Interrupted, Progress
-from skiploop.studies.prompts import prompt_example
+from skiploop.studies.prompt_example import prompt_example
 from skiploop.studies.record import default_out, run_record, task_record
 from skiploop.studies.tables import make_frame
 from skiploop.tasks import Task

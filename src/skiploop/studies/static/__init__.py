@@ -7,7 +7,7 @@ split         training and test inputs
 calibration   other inputs to choose on, as a control
 race          many chains on few inputs, few chains on all
 within_depth  a search among chains of few layer calls
-choice        the best chain, the cheapest one, the best for each number of layer calls
+selection     the best chain, the cheapest one, the best for each number of layer calls
 references    other ways to choose a chain: blocks, Block Influence, gates
 margin        is a chain as accurate as the identity, within a margin?
 figures       what was chosen, and how accurate it is

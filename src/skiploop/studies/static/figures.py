@@ -53,7 +53,7 @@ class BlockMean:
 
 
 @dataclass(frozen=True, slots=True)
-class CurvePoint:
+class FrontPoint:
     """The chain that was chosen among those of at most so many layer calls.
 
     Attributes:
@@ -139,7 +139,7 @@ class StaticFigures:
     block_influence: tuple[float, ...] | None
     max_depth: int | None
     equality: Equality | None
-    curve: tuple[CurvePoint, ...]
+    curve: tuple[FrontPoint, ...]
     swapped: Swapped | None
     kind: str = "static"
 

@@ -30,7 +30,7 @@ from skiploop.studies.execution import Execution, References
 from skiploop.studies.folder import StudyFolder, check_place, read_inputs, read_run, read_summary
 from skiploop.studies.opening import StudyModel, open_model, open_task
 from skiploop.studies.progress import Interrupted
-from skiploop.studies.prompts import prompt_example
+from skiploop.studies.prompt_example import prompt_example
 from skiploop.studies.record import default_out, describe
 from skiploop.studies.static.calibration import Calibration, calibration, calibration_task
 from skiploop.studies.static.figures import StaticFigures

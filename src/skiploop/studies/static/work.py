@@ -15,10 +15,10 @@ from skiploop.studies.execution import References
 from skiploop.studies.paired import paired
 from skiploop.studies.progress import Progress
 from skiploop.studies.static.calibration import Calibration
-from skiploop.studies.static.choice import best, cheapest, front
-from skiploop.studies.static.figures import CurvePoint, StaticFigures, Swapped, chosen_chain, equality
+from skiploop.studies.static.figures import FrontPoint, StaticFigures, Swapped, chosen_chain, equality
 from skiploop.studies.static.race import Candidate, Halving, StaticSearch
 from skiploop.studies.static.references import REFERENCES, Suggested, Training
+from skiploop.studies.static.selection import best, cheapest, front
 from skiploop.studies.static.settings import StaticSettings, StaticStudySettings
 from skiploop.studies.static.split import Splits
 from skiploop.studies.static.within_depth import WithinDepth, shallow
@@ -98,8 +98,8 @@ class Evaluators:
 
 
 @dataclass(slots=True)
-class Found:
-    """What was found on some inputs to choose on.
+class CandidatePool:
+    """The chains to choose from, with their rewards on some inputs.
 
     Attributes:
         training: the inputs.
@@ -131,12 +131,12 @@ def static_figures(work: Work, evaluators: Evaluators, references: References, p
     def tick(reward: float) -> None:
         progress.update(len(evaluators), max(work.total, len(evaluators)), reward)
 
-    found = _found(work, evaluators.main, references, tick)
+    pool = _candidates(work, evaluators.main, references, tick)
     other = _on_other_inputs(work, evaluators.swapped, tick)
-    chosen = _chosen(work, found, other)
+    chosen = _chosen(work, pool, other)
     right = {name: _verdicts(work, evaluators.main, each.chain) for name, each in chosen.items()}
     rows = {name: chosen_chain(each, right[name], right["identity"]) for name, each in chosen.items()}
-    block, influence = found.suggested.get("block"), found.suggested.get("influence")
+    block, influence = pool.suggested.get("block"), pool.suggested.get("influence")
     return StaticFigures(
         model=work.model,
         task=work.task.name,
@@ -145,53 +145,53 @@ def static_figures(work: Work, evaluators: Evaluators, references: References, p
         num_layers=work.space.num_layers,
         train_inputs=len(work.splits[0]),
         test_inputs=len(work.splits[1]),
-        chains=found.chains,
+        chains=pool.chains,
         chosen=rows,
         block_map=None if block is None else block.block_map,
         block_influence=None if influence is None else influence.block_influence,
         max_depth=work.settings.static.max_depth,
         equality=equality(rows, work.settings.static.margin),
-        curve=_curve(work, found, {chosen[name].chain: each for name, each in right.items()}, evaluators.curve),
+        curve=_curve(work, pool, {chosen[name].chain: each for name, each in right.items()}, evaluators.curve),
         swapped=None if work.swapped is None or other is None else _swapped(work.swapped, other, chosen, right),
         evaluations=len(evaluators),
     )
 
 
-def _found(work: Work, evaluate: Evaluations, references: References, tick: Tick) -> Found:
+def _candidates(work: Work, evaluate: Evaluations, references: References, tick: Tick) -> CandidatePool:
     """The chains of the arms, then those of the references, on the training inputs."""
     training = work.training(work.splits[0], evaluate)
-    found = Found(training, training.race([training.identity])[0])
+    pool = CandidatePool(training, training.race([training.identity])[0])
     for arm in work.arms:
-        _search(arm, work, found, tick)
+        _search(arm, work, pool, tick)
     for name in REFERENCES:
         if work.settings.static.references or name == "gates":  # gates are there where they are asked for
             suggested = REFERENCES[name](training, references)
             if suggested is not None:
-                found.suggested[name] = suggested
-                found.add(name, suggested.candidates)
-    return found
+                pool.suggested[name] = suggested
+                pool.add(name, suggested.candidates)
+    return pool
 
 
-def _on_other_inputs(work: Work, evaluate: Evaluations | None, tick: Tick) -> Found | None:
+def _on_other_inputs(work: Work, evaluate: Evaluations | None, tick: Tick) -> CandidatePool | None:
     """The search on the inputs of the control; None where there is none."""
     if work.swapped is None or evaluate is None:
         return None
     training = work.training(work.swapped.examples, evaluate)
-    found = Found(training, training.race([training.identity])[0])
-    _search("search", work, found, tick)
-    return found
+    pool = CandidatePool(training, training.race([training.identity])[0])
+    _search("search", work, pool, tick)
+    return pool
 
 
-def _search(arm: str, work: Work, found: Found, tick: Tick) -> None:
-    """Searches as an arm, which knows the identity already, and keeps what it finds."""
-    settings, training = work.settings.search, found.training
+def _search(arm: str, work: Work, pool: CandidatePool, tick: Tick) -> None:
+    """Searches as an arm, which knows the identity already, and adds what it finds to the pool."""
+    settings, training = work.settings.search, pool.training
     searcher = _searcher(arm, work)
-    searcher.tell(found.base.chain, found.base.mean)
+    searcher.tell(pool.base.chain, pool.base.mean)
     search = StaticSearch(searcher, training.plan, settings.budget, training.evaluate)
     for _ in search.run():
-        tick(best([found.base, *search.complete]).mean)
-    found.chains[arm] = len(search.candidates)
-    found.add(arm, search.complete)
+        tick(best([pool.base, *search.complete]).mean)
+    pool.chains[arm] = len(search.candidates)
+    pool.add(arm, search.complete)
 
 
 def _searcher(arm: str, work: Work) -> Searcher:
@@ -205,17 +205,17 @@ def _searcher(arm: str, work: Work) -> Searcher:
     return WithinDepth(settings.make_searcher(work.space, seed), most)
 
 
-def _chosen(work: Work, found: Found, other: Found | None) -> dict[str, Candidate]:
+def _chosen(work: Work, pool: CandidatePool, other: CandidatePool | None) -> dict[str, Candidate]:
     """The chains that are reported, by what chose them."""
-    chosen = {"identity": found.base}
-    for name, own in found.candidates.items():
+    chosen = {"identity": pool.base}
+    for name, own in pool.candidates.items():
         chosen[name] = _best(name, own, work.settings.static)
     if other is not None:
         chosen[SWAPPED] = _best(SWAPPED, other.candidates["search"], work.settings.static)
     margin = work.settings.static.margin
     if margin is not None:
-        everybody = [each for own in found.candidates.values() for each in own]
-        cheap = cheapest(everybody, found.base.mean - margin)
+        everybody = [each for own in pool.candidates.values() for each in own]
+        cheap = cheapest(everybody, pool.base.mean - margin)
         if cheap is not None:
             chosen[CHEAPEST] = cheap
     return chosen
@@ -231,19 +231,19 @@ def _best(name: str, own: Sequence[Candidate], settings: StaticSettings) -> Cand
 
 
 def _curve(
-    work: Work, found: Found, known: Mapping[Chain, list[bool]], evaluate: Evaluations
-) -> tuple[CurvePoint, ...]:
+    work: Work, pool: CandidatePool, known: Mapping[Chain, list[bool]], evaluate: Evaluations
+) -> tuple[FrontPoint, ...]:
     """The chains of the front on the test inputs; those that somebody chose were run there already."""
-    base = known[found.base.chain]
+    base = known[pool.base.chain]
     points = []
-    for by, each in front(found.candidates, work.settings.static.curve):
+    for by, each in front(pool.candidates, work.settings.static.curve):
         right = known[each.chain] if each.chain in known else _verdicts(work, evaluate, each.chain)
-        points.append(CurvePoint("identity" if each.chain.is_identity else by, chosen_chain(each, right, base)))
+        points.append(FrontPoint("identity" if each.chain.is_identity else by, chosen_chain(each, right, base)))
     return tuple(points)
 
 
 def _swapped(
-    swapped: Calibration, other: Found, chosen: Mapping[str, Candidate], right: Mapping[str, list[bool]]
+    swapped: Calibration, other: CandidatePool, chosen: Mapping[str, Candidate], right: Mapping[str, list[bool]]
 ) -> Swapped:
     same = chosen["search"].chain == chosen[SWAPPED].chain
     return Swapped(

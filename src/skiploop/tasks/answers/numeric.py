@@ -16,7 +16,16 @@ from skiploop.tasks.answers.digits import Number, plain_text, read_digits
 from skiploop.tasks.answers.number_words import SCALES, WORDS, and_a_part, spelled_number
 from skiploop.tasks.answers.units import CHANGING, UNITS, known_unit
 
-__all__ = ["Number", "Quantity", "Word", "canonical_number", "numeric_equal", "parse_number", "quantities", "words_of"]
+__all__ = [
+    "AnswerWord",
+    "Number",
+    "Quantity",
+    "canonical_number",
+    "numeric_equal",
+    "parse_number",
+    "quantities",
+    "words_of",
+]
 
 _LONGEST = 600  # characters of an answer that is a number
 _MAX_UNIT_WORDS = 8
@@ -34,7 +43,7 @@ _OPENING, _CLOSING = "\"'“‘`([{<*_", "\"'”’`)]}>*_.,;:!?"
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class AnswerWord:
     """A word of a plain text: what it says in lower case, as it was written, and the punctuation around it."""
 
     says: str
@@ -52,7 +61,7 @@ class Quantity:
     end: int
 
 
-def words_of(plain: str) -> list[Word]:
+def words_of(plain: str) -> list[AnswerWord]:
     """Split a plain text into words; `=` and hyphens between number words stand between them."""
     words = []
     for piece in re.sub(r"(?<![=!<>])=(?!=)", " = ", plain).split():
@@ -63,7 +72,7 @@ def words_of(plain: str) -> list[Word]:
     return words
 
 
-def quantities(words: Sequence[Word], *, prose: bool = True) -> list[Quantity]:
+def quantities(words: Sequence[AnswerWord], *, prose: bool = True) -> list[Quantity]:
     """Return all quantities among these words, in order.
 
     Args:
@@ -98,7 +107,7 @@ def parse_number(text: str) -> Number | None:
     return quantity.number
 
 
-def harmless(words: Sequence[Word]) -> bool:
+def harmless(words: Sequence[AnswerWord]) -> bool:
     """Tell whether these words behind a number are what is counted, and leave the number as it is."""
     says = [word.says for word in words]
     if len(says) > _MAX_UNIT_WORDS or any(says[at] in CHANGING or says[at] in WORDS for at in range(len(says))):
@@ -121,14 +130,14 @@ def canonical_number(text: str) -> str | None:
     return None if number is None else str(number)
 
 
-def _word(piece: str) -> Word:
+def _word(piece: str) -> AnswerWord:
     inner = piece.lstrip(_OPENING)
     bare = inner.rstrip(_CLOSING)
     after = inner[len(bare) :]
-    return Word(bare.casefold(), bare, piece[: len(piece) - len(inner)], after)
+    return AnswerWord(bare.casefold(), bare, piece[: len(piece) - len(inner)], after)
 
 
-def _quantity(words: Sequence[Word], at: int, prose: bool) -> Quantity | None:
+def _quantity(words: Sequence[AnswerWord], at: int, prose: bool) -> Quantity | None:
     """The quantity that begins with this word, its sign included; None where none does."""
     signed = words[at].says in _SIGNS and at + 1 < len(words) and not words[at].after
     start = at + 1 if signed else at
@@ -141,7 +150,7 @@ def _quantity(words: Sequence[Word], at: int, prose: bool) -> Quantity | None:
     return Quantity(number, at, quantity.end)
 
 
-def _unsigned(words: Sequence[Word], at: int, prose: bool) -> Quantity | None:
+def _unsigned(words: Sequence[AnswerWord], at: int, prose: bool) -> Quantity | None:
     word = words[at]
     if re.match(r"[-+#$]?\.?[0-9]|(?:usd|us|rs\.?|eur|gbp)[0-9]", word.says):
         number, end = _glued(word, prose), at + 1
@@ -162,7 +171,9 @@ def _unsigned(words: Sequence[Word], at: int, prose: bool) -> Quantity | None:
     return _with_scale_and_unit(words, at, end, number, prose)
 
 
-def _with_scale_and_unit(words: Sequence[Word], at: int, end: int, number: Number | None, prose: bool) -> Quantity:
+def _with_scale_and_unit(
+    words: Sequence[AnswerWord], at: int, end: int, number: Number | None, prose: bool
+) -> Quantity:
     says = [word.says for word in _sentence_part(words, at)]
     part = and_a_part(says[end - at :])
     if part is not None:
@@ -178,7 +189,7 @@ def _with_scale_and_unit(words: Sequence[Word], at: int, end: int, number: Numbe
     return Quantity(number, at, end)
 
 
-def _glued(word: Word, prose: bool) -> Number | None:
+def _glued(word: AnswerWord, prose: bool) -> Number | None:
     """The number of one word: `18`, `$18`, `18%`, `18th`, `18cm`, and `2.5k` in prose."""
     match = _GLUED.fullmatch(word.written)
     primed = word.after.startswith(("'", "’", "′")) and not word.before
@@ -191,7 +202,7 @@ def _glued(word: Word, prose: bool) -> Number | None:
     return replace(number, unit=unit[0]) if number is not None and unit is not None else number
 
 
-def _goes_on(words: Sequence[Word], at: int) -> bool:
+def _goes_on(words: Sequence[AnswerWord], at: int) -> bool:
     return at + 1 < len(words) and not words[at].after
 
 
@@ -199,13 +210,13 @@ def _away_from_zero(number: Number, part: Fraction) -> Fraction:
     return number.value - part if number.value < 0 else number.value + part
 
 
-def _sentence_part(words: Sequence[Word], at: int) -> Sequence[Word]:
+def _sentence_part(words: Sequence[AnswerWord], at: int) -> Sequence[AnswerWord]:
     """The words from here to the first that ends in punctuation; more than a number and its unit can have won't do."""
     part = words[at : at + _MAX_WORDS]
     end = next((place for place, word in enumerate(part) if word.after.strip("*_")), len(part))
     return part[: end + 1]
 
 
-def _unit_name(word: Word, prose: bool) -> str:
+def _unit_name(word: AnswerWord, prose: bool) -> str:
     """A unit symbol of one letter counts as it is written: l and L are litres, but M isn't a metre."""
     return word.written if len(word.written) == 1 and word.written != "L" else word.says

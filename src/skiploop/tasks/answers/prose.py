@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 
 from skiploop.tasks.answers.digits import plain_text
-from skiploop.tasks.answers.numeric import Number, Quantity, Word, harmless, quantities, words_of
+from skiploop.tasks.answers.numeric import AnswerWord, Number, Quantity, harmless, quantities, words_of
 from skiploop.tasks.answers.units import CHANGING, word_set
 
 _ABBREVIATION = r"(?<!\bapprox)(?<!\bi\.e)(?<!\be\.g)(?<!\bvs)(?<!\bRs)(?<!\bNo)(?<!\bneg)"
@@ -145,7 +145,7 @@ def denied(text: str) -> bool:
     return bool(DENIAL.search(_CERTAIN.sub("", plain_text(text))))
 
 
-def _behind_equals(sentence: str) -> tuple[list[Word], list[Quantity]]:
+def _behind_equals(sentence: str) -> tuple[list[AnswerWord], list[Quantity]]:
     """The words behind the last `=` that has a number behind it, and their quantities."""
     words = words_of(plain_text(_without_asides(sentence)))
     places = [at for at, word in enumerate(words) if word.says == "="]
@@ -162,7 +162,7 @@ def _without_asides(sentence: str) -> str:
     return re.sub(rf"(?<=[\w%$])\s+\({kept}[^()]*[A-Za-z=][^()]*\)", "", sentence)
 
 
-def _clear(words: Sequence[Word], found: Sequence[Quantity], place: int) -> bool:
+def _clear(words: Sequence[AnswerWord], found: Sequence[Quantity], place: int) -> bool:
     """Tell whether nothing around a quantity makes it another number, one of several, or denied."""
     chosen = found[place]
     before = words[found[place - 1].end if place else 0 : chosen.first]
@@ -180,7 +180,7 @@ def _clear(words: Sequence[Word], found: Sequence[Quantity], place: int) -> bool
     )
 
 
-def _spoils(before: Sequence[Word], *, first: bool) -> bool:
+def _spoils(before: Sequence[AnswerWord], *, first: bool) -> bool:
     """Whether the words in front of a number, back to the one before it, make it a part of something else."""
     clause = before
     for at in range(len(before) - 1, -1, -1):
@@ -202,7 +202,7 @@ def _spoils(before: Sequence[Word], *, first: bool) -> bool:
     return says[-1] in _BEFORE or (len(says) > 1 and says[-1] in ("of", "the", "a") and says[-2] in _BEFORE | {"half"})
 
 
-def _denies(after: Sequence[Word], last: Word) -> bool:
+def _denies(after: Sequence[AnswerWord], last: AnswerWord) -> bool:
     """Whether the words behind a number, to the end of its clause, change or deny it."""
     if last.after.startswith((",", ";", ":")) and after and after[0].says not in ("or", "and"):
         said = " ".join(word.says for word in after)
@@ -226,7 +226,7 @@ def _denies(after: Sequence[Word], last: Word) -> bool:
     return single or symbol or changed or bool(clause[:1] == ["not"]) or bool(verb and denied(verb.group()))
 
 
-def _apart(between: Sequence[Word], last: Word) -> bool:
+def _apart(between: Sequence[AnswerWord], last: AnswerWord) -> bool:
     """Whether a number that follows is said of something else: "18 dollars for 2 days", not "18 or 20"."""
     says = [word.says or word.before + word.after for word in between]
     if not says or set(says) & _BETWEEN or says[-1] in _JOINS:

@@ -7,7 +7,7 @@ from skiploop.tasks.example import Example, Verdict
 from skiploop.tasks.scorers.protocol import Scorer
 
 
-class Choice(Scorer):
+class OptionScorer(Scorer):
     """Options are scored by the log-likelihoods of their texts."""
 
     @property

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from skiploop.tasks.answers.text import letters
 from skiploop.tasks.example import Example
-from skiploop.tasks.scorers.choice import Choice
+from skiploop.tasks.scorers.choice import OptionScorer
 
 
-class Letter(Choice):
+class Letter(OptionScorer):
     """Options are scored by the log-likelihoods of the letters A, B, ... that name them."""
 
     @property

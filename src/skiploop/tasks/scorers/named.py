@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skiploop.tasks.scorers.choice import Choice
+from skiploop.tasks.scorers.choice import OptionScorer
 from skiploop.tasks.scorers.exact import Exact
 from skiploop.tasks.scorers.letter import Letter
 from skiploop.tasks.scorers.math import Mathematics
@@ -16,7 +16,7 @@ FREE_FORM: dict[str, Scorer] = {
     "numeric": Numeric(),
     "math": Mathematics(),
 }
-OF_OPTIONS: dict[str, Choice] = {"choice": Choice(), "letter": Letter()}
+OF_OPTIONS: dict[str, OptionScorer] = {"choice": OptionScorer(), "letter": Letter()}
 SCORERS: dict[str, Scorer] = {**FREE_FORM, **OF_OPTIONS}
 OWN = "gym"
 SCORINGS = (*FREE_FORM, OWN, *OF_OPTIONS)

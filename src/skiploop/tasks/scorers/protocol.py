@@ -8,7 +8,7 @@ from skiploop.tasks.example import Example, Verdict
 
 
 class Scorer(Protocol):
-    """Judges generated text. Scorers that can also judge log-likelihoods of options are subclasses of `Choice`."""
+    """Judges generated text. Those that judge log-likelihoods of options, too, are an `OptionScorer`."""
 
     @property
     def checker(self) -> str | None:

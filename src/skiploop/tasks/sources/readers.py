@@ -10,7 +10,7 @@ from skiploop.tasks.answers.marks import boxed_answer
 from skiploop.tasks.answers.numeric import canonical_number, parse_number
 from skiploop.tasks.answers.text import MAX_OPTIONS, letters
 from skiploop.tasks.example import Example
-from skiploop.tasks.sources.options import nested_options, options_in_columns
+from skiploop.tasks.sources.option_columns import nested_options, options_in_columns
 from skiploop.tasks.sources.rows import Row
 
 

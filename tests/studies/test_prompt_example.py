@@ -14,7 +14,7 @@ from skiploop.analysis.subject import study_task
 from skiploop.cli.main import app
 from skiploop.studies.evaluation import shown_request
 from skiploop.studies.execution import Execution
-from skiploop.studies.prompts import prompt_example, shown_lines
+from skiploop.studies.prompt_example import prompt_example, shown_lines
 from skiploop.tasks import make_task
 from skiploop.testing.fakes import FakeModel, FakeRunner
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skiploop.chains.chain import Chain
-from skiploop.studies.static.choice import cheapest, front
 from skiploop.studies.static.race import Candidate
+from skiploop.studies.static.selection import cheapest, front
 
 
 def candidate(depth: int, right: int, of: int = 10) -> Candidate:
