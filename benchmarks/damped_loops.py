@@ -4,10 +4,12 @@
 
 The data folder holds arc_easy_test.jsonl, arc_challenge_test.jsonl, svamp.json and gsm8k_test.jsonl; `--tasks nano`
 needs none. Prompts are few-shot; the shots are the first rows of each file and never scored. Of each form (plain,
-damped) the loop with the best dense measure on the train inputs is taken. The dense measure of multiple choice is the
-log share of the gold option among the options, else the log-likelihood of the gold text per token. Intervals are paired
-with the identity, 95 %, by bootstrap over inputs. Accuracy is by the option score (whole or per token) with which the
-*identity* is better on train.
+damped with beta .5, damped with beta 0), all over the same windows and numbers of passes, the loop with the best dense
+measure on the train inputs is taken. The dense measure of multiple choice is the log share of the gold option
+among the options, else the log-likelihood of the gold text per token. Intervals are paired with the identity, and for
+damped loops with the plain one, too, 95 %, by bootstrap over inputs. Accuracy of multiple choice is by the option score
+(whole or per token) with which the *identity* is better on train; elsewhere it is the share of inputs on which greedy
+decoding emits the gold text.
 """
 
 from __future__ import annotations
@@ -27,6 +29,10 @@ from skiploop.engine.request import Request, Result
 from skiploop.models.layered import LayeredModel
 from skiploop.stats.measured import Measured, measured_mean
 
+PLAIN = "plain"
+FORMS = {PLAIN: 1.0, "damped, .5": 0.5, "damped, 0": 0.0}
+"""Forms of a loop, with their damping."""
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -39,7 +45,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Of one chain on some inputs: dense measure, and by either option score whether the gold option wins, [N]."""
+    """Of one chain on some inputs: dense measure, and by either option score whether the gold text wins, [N]."""
 
     dense: np.ndarray
     right: np.ndarray  # [2, N]
@@ -95,16 +101,15 @@ def items_of(task: str, folder: Path, shots: int, count: int) -> list[Item]:
 
 
 def candidates(num_layers: int, size: int, most: int) -> dict[str, list[Chain]]:
-    """Windows centred from .3 to .75 of the depth; RYS's loop is K = 2 of the plain form."""
+    """Of each form the same windows, centred from .3 to .75 of the depth; RYS's loop is K = 2 of the plain form."""
     identity = Chain.identity(num_layers)
     centres = (0.3, 0.45, 0.55, 0.6, 0.75)
     starts = sorted({min(max(round(centre * num_layers - size / 2), 0), num_layers - size) for centre in centres})
-    forms: dict[str, list[Chain]] = {"plain": [], "damped": []}
-    for start in starts:
-        for extra in range(1, most):
-            forms["plain"].append(identity.loop(start, size, extra))
-            forms["damped"] += [identity.loop(start, size, extra, damping=beta) for beta in (0.5, 0.0)]
-    return forms
+    loops = [(start, extra) for start in starts for extra in range(1, most)]
+    return {
+        form: [identity.loop(start, size, extra, damping=beta) for start, extra in loops]
+        for form, beta in FORMS.items()
+    }
 
 
 def scores(engine: Engine, chain: Chain, items: Sequence[Item]) -> Scores:
@@ -126,9 +131,11 @@ def dense(item: Item, result: Result) -> float:
 
 
 def best(item: Item, result: Result, per_token: bool) -> bool:
-    """Whether the gold option has the largest score."""
+    """Whether the gold option has the largest score; where there is no other one, whether it is what greedy emits."""
+    if len(item.texts) == 1:
+        return result.greedy[0]
     values = np.array(result.loglikelihoods) / (np.array(result.num_tokens) if per_token else 1)
-    return len(values) > 1 and int(values.argmax()) == item.gold
+    return int(values.argmax()) == item.gold
 
 
 def shown(figure: Measured, digits: int) -> str:
@@ -136,6 +143,11 @@ def shown(figure: Measured, digits: int) -> str:
     value = 0.0 if figure.value is None else figure.value
     low, high = figure.interval or (float("nan"), float("nan"))
     return f"{value:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"
+
+
+def difference(first: np.ndarray, second: np.ndarray, digits: int) -> str:
+    """The first less the second over the same inputs, [N] both."""
+    return shown(measured_mean(list(first.astype(float) - second.astype(float))), digits)
 
 
 def compare(
@@ -146,19 +158,21 @@ def compare(
     identity = Chain.identity(num_layers)
     base_train, base = scores(engine, identity, train), scores(engine, identity, test)
     metric = int(base_train.right[1].mean() > base_train.right[0].mean())
-    choice = len(test[0].texts) > 1
-    share = f"{base.right[metric].mean():.3f}" if choice else "-"
-    print(f"| {task} | identity | {identity} | | {base.dense.mean():.4f} | | {share} | |", flush=True)
+    print(
+        f"| {task} | identity | {identity} | | {base.dense.mean():.4f} | | | {base.right[metric].mean():.3f} | |",
+        flush=True,
+    )
+    plain: Scores | None = None
     for form, chains in candidates(num_layers, options.size, options.most).items():
         gains = {chain: float((scores(engine, chain, train).dense - base_train.dense).mean()) for chain in chains}
         chosen = max(gains, key=lambda chain: gains[chain])
         found = scores(engine, chosen, test)
-        moved = measured_mean(list(found.dense - base.dense))
-        right = measured_mean(list(found.right[metric].astype(float) - base.right[metric].astype(float)))
-        accuracy = f"{found.right[metric].mean():.3f} | {shown(right, 3)}" if choice else "- | -"
+        beside = "" if plain is None else difference(found.dense, plain.dense, 4)
+        plain = found if form == PLAIN else plain
         print(
             f"| {task} | {form} | {chosen} | {gains[chosen]:+.4f} ({np.mean(list(gains.values())):+.4f}) | "
-            f"{found.dense.mean():.4f} | {shown(moved, 4)} | {accuracy} |",
+            f"{found.dense.mean():.4f} | {difference(found.dense, base.dense, 4)} | {beside} | "
+            f"{found.right[metric].mean():.3f} | {difference(found.right[metric], base.right[metric], 3)} |",
             flush=True,
         )
 
@@ -177,10 +191,11 @@ def main() -> None:
     options = parser.parse_args()
     engine = Engine(LayeredModel.from_pretrained(options.model))
     print(f"{options.train} train inputs, {options.test} test inputs, {options.shots} shots; model {engine.model.name}")
-    print(
-        "| task | form | chain | train gain (mean of all) | dense, test | minus identity | accuracy | minus identity |"
-    )
-    print("|---|---|---|---|---|---|---|---|", flush=True)
+    columns = (
+        "task", "form", "chain", "train gain (mean of all)", "dense, test", "minus identity", "minus plain", "accuracy",
+        "minus identity",
+    )  # fmt: skip
+    print(f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|", flush=True)
     for task in options.tasks.split(","):
         items = items_of(task, options.data, options.shots, options.train + options.test)
         compare(engine, task, items[: options.train], items[options.train :], options)
