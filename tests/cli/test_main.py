@@ -19,6 +19,8 @@ from skiploop.cli.call import Tools
 from skiploop.cli.main import app
 from skiploop.cli.model import _told
 from skiploop.cli.values import set_threads
+from skiploop.studies.folder import read_run
+from skiploop.studies.record import default_out, differing
 from skiploop.testing.fakes import LAYERS, FakeModel, FakeRunner, fake_task
 
 # A process of its own, which can be interrupted: with "wait" it works until it is.
@@ -142,9 +144,25 @@ def test_show_gives_one_input_in_full(tmp_path: Path) -> None:
     assert done.exit_code == 2 and "'e99'" in done.stderr and "e0" in done.stderr
 
 
+def test_every_request_has_the_policy_and_a_study_that_says_none_is_one_with_own(tmp_path: Path) -> None:
+    runner = FakeRunner()
+    words = ("search", "--budget", 4, "--searcher", "cola", "--out", tmp_path / "s", "--json")
+    done = call(*words, "--cache-policy", "first", obj=tools()._replace(runner=runner))
+    assert done.exit_code == 0, done.output
+    assert {request.cache_policy for requests in runner.calls for request in requests} == {"first"}
+    run = read_run(tmp_path / "s", "search")
+    own = {**run, "settings": {**run["settings"], "engine": run["settings"]["engine"] | {"cache_policy": "own"}}}
+    unsaid = {name: each for name, each in run["settings"]["engine"].items() if name != "cache_policy"}
+    older = {**run, "settings": {**run["settings"], "engine": unsaid}}
+    assert differing(older, own) == {} and default_out(older) == default_out(own)
+    assert differing(older, run) == {"engine.cache_policy": (None, "first")}
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["--cache-policy", "middle"], "'middle'"),
+        (["--cache-policy", "first", "--space", "skip"], "runs no layer more than once"),
         (["--budget", "0"], "budget=0"),
         (["--per-round", "0"], "per_round=0"),
         (["--gates"], "--gates is for --static"),
@@ -246,16 +264,22 @@ def test_generate_uses_the_model() -> None:
             return None
 
         def generate(
-            self, prompts: list[str], *, chain: object, max_new_tokens: int, stop: tuple[str, ...]
+            self, prompts: list[str], *, chain: object, max_new_tokens: int, stop: tuple[str, ...], cache_policy: str
         ) -> list[str]:
-            return [f"{prompt}|{chain}|{max_new_tokens}" for prompt in prompts]
+            return [f"{prompt}|{chain}|{max_new_tokens}|{cache_policy}" for prompt in prompts]
 
     fakes = tools()._replace(model=lambda name: Opened())
     done = call("generate", "--model", "x", "--chain", "0 1-2x2 4", "a", "b c", obj=fakes)
-    assert done.stdout == "a|0 1-2x2 4|64\nb c|0 1-2x2 4|64\n"
+    assert done.stdout == "a|0 1-2x2 4|64|own\nb c|0 1-2x2 4|64|own\n"
+    words = ("generate", "a", "--chain", "0 1-2x2 4", "--cache-policy", "prefill", "--json")
+    answer = json.loads(call(*words, obj=fakes).stdout)
+    assert answer["outputs"][0]["text"] == "a|0 1-2x2 4|64|prefill" and answer["cache_policy"] == "prefill"
     answer = json.loads(call("generate", "a", "--max-new-tokens", 3, "--json", obj=fakes).stdout)
-    assert answer["chain"] == [0, 1, 2, 3, 4] and answer["outputs"] == [{"prompt": "a", "text": "a|0-4|3"}]
-    for words in (["--chain", "0-9"], ["--chain", ""], ["--max-new-tokens", 0]):
+    assert answer["chain"] == [0, 1, 2, 3, 4] and answer["outputs"] == [{"prompt": "a", "text": "a|0-4|3|own"}]
+    for words in (
+        ["--chain", "0-9"], ["--chain", ""], ["--max-new-tokens", 0], ["--cache-policy", "middle"],
+        ["--cache-policy", "first"],
+    ):  # fmt: skip
         failed = call("generate", "a", *words, obj=fakes)
         assert failed.exit_code == 2 and failed.stderr.startswith("Error: ")
 

@@ -124,6 +124,8 @@ TESTED_BY = {
         *("studies/static/calibration", "studies/static/split"),
     ),
     "studies/evaluate/test_study": (
+        "engine/under_policy",
+        "studies/cache_policy",
         *("reporting/terminal/evaluate", "studies/evaluate/figures", "studies/evaluate/items"),
         "studies/evaluate/settings",
     ),

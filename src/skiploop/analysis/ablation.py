@@ -97,7 +97,7 @@ def ablate(
     studies = {}
     for space in SPACES:
         execution.progress("oracle accuracy").note(f"space {space} ...")
-        own = settings.changed(space=space)
+        own = settings.changed(space=space, **({"cache_policy": "own"} if space == "skip" else {}))  # has no loops
         studies[space] = search(opened, pool, out=place / space, settings=own, execution=execution)
     write_json(place / FILE, compare(studies).to_json())
     return load_ablation(place)

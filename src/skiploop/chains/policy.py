@@ -29,6 +29,11 @@ def checked_policy(policy: str) -> CachePolicy:
     raise InvalidInput(f"unknown cache policy {policy!r}; use one of {', '.join(POLICIES)}")
 
 
+def repeats(layers: tuple[int, ...]) -> bool:
+    """Whether any layer is run more than once; where none is, every policy is the same."""
+    return len(set(map(int, layers))) < len(layers)
+
+
 def kept_slots(layers: tuple[int, ...], policy: CachePolicy) -> tuple[int, ...]:
     """For each slot, the slot whose keys and values later tokens find there, [N]."""
     if policy == "own":

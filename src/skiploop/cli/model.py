@@ -102,6 +102,9 @@ def _shortened(chain: str) -> str:
     return chain if len(chain) <= _LONGEST or len(parts) < 5 else f"{' '.join(parts[:2])} ... {' '.join(parts[-2:])}"
 
 
+Running = Annotated[EngineSettings, Only("dtype", "device", "trust_remote_code", "allow_missing", "cache_policy")]
+
+
 @command
 def generate(
     *,
@@ -113,26 +116,33 @@ def generate(
     max_new_tokens: Annotated[int, typer.Option(help="Limit of an answer, its end included.")] = 64,
     asked: Annotated[TaskOptions, Only("chat", "system", "stop")],
     show_prompt: ShowPrompt = False,
-    engine: Opening,
+    engine: Running,
     call: Call,
 ) -> None:
     """Continue prompts, greedily, under a chain; `--chat auto`: as messages, where there is a chat template."""
     from skiploop.chains.chain import Chain
+    from skiploop.studies.cache_policy import check_policy
     from skiploop.validate import whole_number
 
     whole_number("--max-new-tokens", max_new_tokens, 1)
     opened = _open(model, engine, call)
     layers = opened.chain if chain is None else Chain.parse(chain, opened.num_layers)
+    policy = engine.cache_policy if "cache_policy" in call.given else opened.cache_policy
+    if "cache_policy" in call.given:
+        check_policy(policy, [layers], f"the chain {layers}")
     if not layers.is_identity:
         opened.check()
     sent = _sent(prompts, asked, opened)
     if show_prompt:
         _show(sent, opened, call)
         return
-    texts = opened.generate(sent, chain=layers, max_new_tokens=max_new_tokens, stop=asked.stop or ())
+    texts = opened.generate(
+        sent, chain=layers, max_new_tokens=max_new_tokens, stop=asked.stop or (), cache_policy=policy
+    )
     if call.json:
         outputs = [{"prompt": p, "text": t} for p, t in zip(prompts, texts, strict=True)]
-        print_json({"model": opened.name, "chain": layers.to_json(), "notation": str(layers), "outputs": outputs})
+        ran = {"chain": layers.to_json(), "notation": str(layers), "cache_policy": policy}
+        print_json({"model": opened.name, **ran, "outputs": outputs})
         return
     for text in texts:
         tell(text)

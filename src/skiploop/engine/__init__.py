@@ -21,6 +21,7 @@ call_order      the fewest layer calls for a set of chains
 captured_step   a decoding step that a CUDA graph can replay
 sampling        drawing one token from logits
 open            which engine runs the requests
+under_policy    a cache policy for every generation of a runner
 selftest        is a batched path exact on this model?
 allocator       freed memory that the C library keeps between batches
 """

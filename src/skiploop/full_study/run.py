@@ -32,6 +32,7 @@ from skiploop.full_study.settings import FullSettings
 from skiploop.storage.files import write_sealed, writing
 from skiploop.storage.lock import lock_folder
 from skiploop.storage.records import as_json
+from skiploop.studies.cache_policy import check_space_policy
 from skiploop.studies.execution import Execution
 from skiploop.studies.folder import check_place, write_run
 from skiploop.studies.opening import StudyModel, open_model
@@ -86,6 +87,7 @@ def open_context(
     pool = pool.for_model(opened.chat)
     train, test = split(pool, settings.static.train, settings.static.test)
     space = settings.study.space.make(opened.num_layers)
+    check_space_policy(settings.study.engine.cache_policy, space, pool)
     settings = replace(settings, study=resolved(settings.study, space, (*train, *test)))
     engine = execution.engine_name(settings.study.engine)
     run = describe(opened, pool, space, kind=KIND, settings=settings.to_json(), engine=engine)

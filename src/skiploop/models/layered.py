@@ -16,7 +16,7 @@ import torch
 from transformers import PreTrainedModel
 
 from skiploop.chains.chain import Chain
-from skiploop.chains.policy import CachePolicy
+from skiploop.chains.policy import CachePolicy, checked_policy
 from skiploop.errors import InvalidInput, UnsupportedModel
 from skiploop.models.chain_config import ChainConfig
 from skiploop.models.chat import ChatTemplate, chat_template
@@ -273,6 +273,7 @@ class LayeredModel:
         chain: Chain | Sequence[Chain] | None = None,
         max_new_tokens: int = 64,
         stop: Sequence[str] = (),
+        cache_policy: str | None = None,
         **settings: Any,
     ) -> list[str]:
         """Continue prompts under a chain with the model's stock `generate`; greedy unless `settings` say otherwise.
@@ -282,13 +283,16 @@ class LayeredModel:
             chain: one for all prompts, or one for each; None: `chain`, the identity unless it was opened with one.
             max_new_tokens: at most this many tokens each.
             stop: texts at which a text ends, see `skiploop.models.stops`.
+            cache_policy: which keys and values loops leave for later tokens, see `skiploop.chains.policy`; None:
+                `cache_policy` of the model, `own` unless it was opened with another.
             **settings: passed on to `generate`, e.g. `num_beams=4` or `do_sample=True, temperature=0.7`.
 
         Raises:
-            InvalidInput: numbers of chains and prompts differ, a prompt leaves no room for the answer, or a setting
-                would give something else than one text for each prompt.
+            InvalidInput: numbers of chains and prompts differ, a prompt leaves no room for the answer, there is no
+                such policy, or a setting would give something else than one text for each prompt.
         """
         whole_number("max_new_tokens", max_new_tokens, 1)
+        policy = checked_policy(self.cache_policy if cache_policy is None else cache_policy)
         texts = [prompts] if isinstance(prompts, str) else list(prompts)
         if chain is None or isinstance(chain, Chain):
             chains = [chain or self.chain] * len(texts)
@@ -308,7 +312,8 @@ class LayeredModel:
             for start in range(0, len(members), _GENERATE_BATCH):
                 batch = members[start : start + _GENERATE_BATCH]
                 limits = {"max_new_tokens": max_new_tokens, "stop": tuple(stop)}
-                generated = self._generate([texts[row] for row in batch], wanted, limits | settings)
+                with run_chain(self.hf, wanted, cache_policy=policy):
+                    generated = self._generate([texts[row] for row in batch], limits | settings)
                 for row, text in zip(batch, generated, strict=True):
                     answers[row] = text
         return answers
@@ -341,7 +346,8 @@ class LayeredModel:
                 f"the {limit} of {self.name}; shorten it, or lower --max-new-tokens"
             )
 
-    def _generate(self, prompts: list[str], chain: Chain, settings: dict[str, Any]) -> list[str]:
+    def _generate(self, prompts: list[str], settings: dict[str, Any]) -> list[str]:
+        """The texts under the chain that is active."""
         rows, stop = [self.encode(prompt) for prompt in prompts], settings.pop("stop")
         longest, ends = max(map(len, rows)), (*self.eos_ids, *stop_tokens(self.tokenizer, stop))
         pad = ends[0] if ends else 0  # never looked at: padding is masked
@@ -349,8 +355,7 @@ class LayeredModel:
         mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=self.device)
         if stop:
             settings["stopping_criteria"] = [StopCriteria(self, rows, stop), *settings.get("stopping_criteria", ())]
-        running = run_chain(self.hf, chain, cache_policy=self.cache_policy)
-        with torch.inference_mode(), running, own_settings_aside(self.hf, ends, pad):
+        with torch.inference_mode(), own_settings_aside(self.hf, ends, pad):
             try:
                 output = self.hf.generate(input_ids=ids, attention_mask=mask, **{"do_sample": False, **settings})
             except Exception as error:

@@ -11,6 +11,7 @@ lines             lines of its journals, read and checked
 arms              who searches for what, on which input, with which seed
 evaluation        what the engine is asked for, and what its answer is worth
 guide             how near a wrong answer came, for searchers alone
+cache_policy      where a cache policy can't matter, it is refused
 evaluations       pairs of input and chain, each evaluated once and journalled
 recall            chains tried first because of earlier inputs
 total_budget      which inputs are asked where they share a budget

@@ -14,6 +14,7 @@ from typing import Any
 from skiploop.chains.chain import Chain
 from skiploop.engine.open import open_runner
 from skiploop.engine.request import Runner
+from skiploop.engine.under_policy import under_policy
 from skiploop.errors import InvalidInput
 from skiploop.studies.opening import StudyModel
 from skiploop.studies.progress import MakeProgress, silent
@@ -64,9 +65,10 @@ class Execution:
 
     def open_runner(self, model: StudyModel, settings: EngineSettings) -> tuple[Runner, str]:
         """What evaluates, and its name for run.json."""
-        if self.runner is not None:
-            return self.runner, CUSTOM
-        return open_runner(model, engine=settings.engine, batch_tokens=settings.batch_tokens)
+        runner, name = self.runner, CUSTOM
+        if runner is None:
+            runner, name = open_runner(model, engine=settings.engine, batch_tokens=settings.batch_tokens)
+        return under_policy(runner, settings.cache_policy), name
 
     def open_embed(self, model: StudyModel) -> Embed:
         """What says how alike prompts are.

@@ -27,6 +27,7 @@ _IGNORED = {
     "model": ("name", "revision"),
     "task": ("description",),
 }
+_UNSAID = {"settings.engine.cache_policy": "own"}  # what a study that doesn't say it was made with
 _COMPARED = ("schema", "kind", "settings", "model", "task", "space", "engine")
 
 
@@ -144,7 +145,7 @@ def _compared(run: Mapping[str, Any]) -> dict[str, Any]:
                 flat |= {f"{section}.{key}": each[key] for key in each if key not in _IGNORED.get(section, ())}
             else:
                 flat[section] = each
-    return flat
+    return {name: value for name, value in flat.items() if name not in _UNSAID or value != _UNSAID[name]}
 
 
 def _sanitised(name: str) -> str:

@@ -20,6 +20,7 @@ from skiploop.errors import InvalidInput
 from skiploop.spaces.space import Space
 from skiploop.storage.files import Line
 from skiploop.studies.arms import GOLD, WRONG, InputState, wrong_candidates
+from skiploop.studies.cache_policy import check_space_policy
 from skiploop.studies.clock import Clock
 from skiploop.studies.evaluation import check_lengths, shown_request, shown_verdict
 from skiploop.studies.execution import Execution
@@ -125,8 +126,7 @@ def search(
     pool = pool.for_model(opened.chat)
     chosen = _chosen(pool, settings.search, given)
     space = settings.space.make(opened.num_layers)
-    check_lengths(chosen, chosen.examples, opened)
-    settings = resolved(settings, space, chosen.examples)
+    settings = _checked(settings, chosen, space, opened)
     runner, engine = execution.open_runner(opened, settings.engine)
     run = describe(opened, pool, space, kind="search", settings=settings.to_json(), engine=engine)
     run["prompt_example"] = prompt_example(chosen, opened)
@@ -142,6 +142,13 @@ def search(
     if settings.search.parquet:
         write_parquet(place, TABLES, study.inputs)
     return study
+
+
+def _checked(settings: StudySettings, chosen: Task, space: Space, model: StudyModel) -> StudySettings:
+    """The settings with their warm start read; refuses inputs that are too long, and a policy that can't matter."""
+    check_lengths(chosen, chosen.examples, model)
+    check_space_policy(settings.engine.cache_policy, space, chosen)
+    return resolved(settings, space, chosen.examples)
 
 
 def _chosen(pool: Task, settings: SearchSettings, given: tuple[Example, ...] | None) -> Task:

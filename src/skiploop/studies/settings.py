@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from skiploop.chains.chain import Chain
+from skiploop.chains.policy import checked_policy
 from skiploop.chains.weights import layers_to_json
 from skiploop.errors import InvalidInput
 from skiploop.settings.flag import MODEL, SEARCHER, STUDY, Flag
@@ -183,6 +184,8 @@ class EngineSettings:
         device: None: a GPU where there is one.
         trust_remote_code: may the model bring its own Python code?
         allow_missing: run a checkpoint that lacks weights, with random numbers in their place?
+        cache_policy: which keys and values a loop leaves for later tokens where text is generated, see
+            `skiploop.chains.policy`.
     """
 
     engine: Annotated[str, Flag("auto; compiled: for long runs; plain: one chain after another.", panel=MODEL)] = "auto"
@@ -194,6 +197,9 @@ class EngineSettings:
     device: Annotated[str | None, Flag("cpu, cuda, cuda:1 (default: a GPU where there is one).", panel=MODEL)] = None
     trust_remote_code: Annotated[bool, Flag("Run Python code that the model brings.", panel=MODEL)] = False
     allow_missing: Annotated[bool, Flag("Run a checkpoint that lacks weights: they are random.", panel=MODEL)] = False
+    cache_policy: Annotated[
+        str, Flag("What loops leave in the cache: own, first, last, prefill (loops in the prompt).", panel=MODEL)
+    ] = "own"
 
     @property
     def opening(self) -> dict[str, Any]:
@@ -207,6 +213,7 @@ class EngineSettings:
             whole_number("batch_tokens", self.batch_tokens, 1)
         if self.engine not in ENGINES:
             raise InvalidInput(f"unknown engine {self.engine!r}; use one of {', '.join(ENGINES)}")
+        checked_policy(self.cache_policy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,7 @@ class FakeModel:
     context_length: int | None = 64
     attn_implementation = "none"
     chat: Any = None
+    cache_policy = "own"
 
     @property
     def chain(self) -> Chain:

@@ -15,9 +15,11 @@ from skiploop.errors import InvalidInput
 from skiploop.folders.open import open_folder
 from skiploop.models.layered import LayeredModel
 from skiploop.stats.shares import newcombe_paired, wilson
+from skiploop.storage.journal import JsonlJournal
 from skiploop.studies.evaluate.figures import metric_figures
 from skiploop.studies.evaluate.settings import EvaluateSettings
 from skiploop.studies.evaluate.study import load_evaluated
+from skiploop.studies.settings import EngineSettings
 from skiploop.tasks import Example, Task
 from skiploop.tasks.metrics import METRICS
 
@@ -120,3 +122,29 @@ def test_what_makes_no_sense_is_refused(nano: LayeredModel, tmp_path: Path) -> N
         skiploop.evaluate(nano, quiz(), settings=EvaluateSettings(shots=2))
     with pytest.raises(InvalidInput, match="unknown setting 'budget'"):
         skiploop.evaluate(nano, quiz(), budget=3)
+
+
+@pytest.mark.parametrize("policy", ["first", "last", "prefill"])
+def test_engine_and_replay_agree_on_a_policy_and_it_is_on_record(
+    policy: str, nano: LayeredModel, tmp_path: Path
+) -> None:
+    found, lines = {}, {}
+    for engine in ("auto", "plain"):
+        settings = EvaluateSettings(engine=EngineSettings(cache_policy=policy, engine=engine))
+        found[engine] = skiploop.evaluate(
+            nano, "nano", chain="0-3x3 4-7", limit=12, settings=settings, out=tmp_path / engine
+        )
+        journal = JsonlJournal(tmp_path / engine / "journal.jsonl")
+        lines[engine] = [line["metrics"] for line in journal.lines() if "metrics" in line]
+    assert lines["auto"] == lines["plain"] and len(lines["auto"]) == 24
+    assert found["auto"].run["settings"]["engine"]["cache_policy"] == policy
+
+
+def test_a_policy_that_cannot_matter_is_refused(nano: LayeredModel, tmp_path: Path) -> None:
+    settings = EvaluateSettings(engine=EngineSettings(cache_policy="first"))
+    for task, chain, message in ((quiz(), CHAIN, "one forward"), ("nano", "0-5", "no layer more than once")):
+        with pytest.raises(InvalidInput, match=message):
+            skiploop.evaluate(nano, task, chain=chain, settings=settings, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(InvalidInput, match="'middle'; use one of own"):
+        EngineSettings(cache_policy="middle")

@@ -13,16 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from skiploop.chains.chain import Chain
-from skiploop.engine.open import open_runner
 from skiploop.engine.request import Runner
 from skiploop.errors import InvalidInput
 from skiploop.storage.files import Line
 from skiploop.storage.journal import JsonlJournal
+from skiploop.studies.cache_policy import check_policy
 from skiploop.studies.evaluate.figures import EvaluateFigures, metric_figures, spent
 from skiploop.studies.evaluate.html import evaluate_html
 from skiploop.studies.evaluate.items import HarnessItems, HarnessTask, OwnItems, timed
 from skiploop.studies.evaluate.settings import EvaluateSettings
 from skiploop.studies.evaluation import check_lengths
+from skiploop.studies.execution import Execution
 from skiploop.studies.folder import StudyFolder, check_place, read_run, read_summary
 from skiploop.studies.opening import open_model, open_task
 from skiploop.studies.progress import Interrupted, Progress
@@ -101,7 +102,8 @@ def evaluate(
     opened = open_model(model, settings.engine) if isinstance(model, str) else model
     own = own if isinstance(own, str) else own.for_model(opened.chat)
     chain = None if settings.chain is None else Chain.parse(settings.chain, opened.num_layers)
-    runner, engine = open_runner(opened, engine=settings.engine.engine, batch_tokens=settings.engine.batch_tokens)
+    _check_policy(settings.engine.cache_policy, own, chain or opened.identity)
+    runner, engine = Execution().open_runner(opened, settings.engine)
     items = _items(own, opened, runner, settings)
     run = _describe(opened, items, settings, engine)
     place = default_out(run) if out is None else Path(out)
@@ -128,6 +130,12 @@ def _changed(settings: EvaluateSettings, changes: dict[str, Any]) -> EvaluateSet
     if unknown := sorted(set(changes).difference(known)):
         raise InvalidInput(f"unknown setting {unknown[0]!r} of an evaluation; there are {', '.join(known)}")
     return replace(settings, **changes)
+
+
+def _check_policy(policy: str, task: str | Task, chain: Chain) -> None:
+    if policy != "own" and isinstance(task, str):
+        raise InvalidInput(f"--cache-policy {policy} isn't for tasks {HARNESS}TASK; leave it out, or use another task")
+    check_policy(policy, [chain], f"the chain {chain}", task if isinstance(task, Task) else None)
 
 
 def _items(task: str | Task, model: Any, runner: Runner, settings: EvaluateSettings) -> OwnItems | HarnessItems:

@@ -24,6 +24,7 @@ from skiploop.errors import InvalidInput
 from skiploop.storage.files import Line
 from skiploop.storage.journal import Journal, JsonlJournal
 from skiploop.storage.records import as_json
+from skiploop.studies.cache_policy import check_space_policy
 from skiploop.studies.evaluation import check_lengths, request
 from skiploop.studies.evaluations import Evaluations
 from skiploop.studies.execution import Execution, References
@@ -134,6 +135,7 @@ def _work(pool: Task, other: Task | None, model: StudyModel, settings: StaticStu
     pool = pool.for_model(model.chat)
     splits, swapped = _inputs(pool, None if other is None else other.for_model(model.chat), settings.static)
     space = settings.space.make(model.num_layers)
+    check_space_policy(settings.engine.cache_policy, space, pool)
     check_lengths(pool, [*splits[0], *splits[1]], model)
     if swapped is not None:
         check_lengths(swapped.task, swapped.examples, model)
