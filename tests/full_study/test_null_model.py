@@ -121,7 +121,7 @@ def test_on_a_null_model_the_report_says_that_nothing_was_found(tmp_path: Path) 
         assert parts.search is not None and parts.static is not None and parts.analyses.edits is not None
         assert (parts.search.corrected_share.value or 0.0) > 0.4, "a lottery with many tickets"
         (own,) = build([found.out]).runs
-        verdict, shows = str(own.reading.verdict), " ".join(own.reading.shows)
+        verdict, shows = str(own.reading.conclusion), " ".join(own.reading.shows)
         low, _ = parts.search.control.excess.interval or (1.0, 1.0)
         assert verdict.startswith("Nothing was found beyond chance") == (low <= 0)
         minus = parts.static.chosen["search"].minus_identity
