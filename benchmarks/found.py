@@ -3,12 +3,13 @@
     python benchmarks/found.py --out found.jsonl                                  every arm of docs/guided_search.md
     python benchmarks/found.py --out dev.jsonl --split train --inputs 150 --arms gp evolution --unguided gp
     python benchmarks/found.py --out found.jsonl --report
+    python benchmarks/found.py --out arc.jsonl --model FOLDER --task arc-easy:arc_easy_test.jsonl --inputs 80
 
-The inputs are nano's problems (`--split`) that its identity gets wrong, the space CoLa's, four chains are asked at a
-time, the identity counts as an evaluation. Each arm searches each input twice, for the right answer and, as the control
-of a study, for one particular wrong one. A search stops at its first success, which is all that counts here. A line of
-the file holds an arm: the evaluations that each input took, null where there was no success within the budget. An arm
-that is in the file already isn't run again.
+The inputs are problems that the identity gets wrong, of nano's test split unless told otherwise, the space CoLa's, four
+chains are asked at a time, the identity counts as an evaluation. Each arm searches each input twice, for the right
+answer and, as the control of a study, for one particular wrong one. A search stops at its first success, which is all
+that counts here. A line of the file holds an arm: the evaluations that each input took, null where there was no success
+within the budget. An arm that is in the file already isn't run again.
 
 Errors are standard errors over inputs; intervals are of 10,000 bootstrap samples of inputs, drawn alike for all arms.
 """
@@ -29,12 +30,13 @@ import numpy as np
 
 from skiploop.chains.chain import Chain
 from skiploop.engine.engine import Engine
+from skiploop.engine.request import Result
 from skiploop.models.layered import LayeredModel
 from skiploop.searchers import Searcher, make_searcher
 from skiploop.spaces.named import make_space
 from skiploop.spaces.space import Space
 from skiploop.studies.arms import InputState, seed_for, wrong_candidates
-from skiploop.studies.evaluation import request, shown_request, shown_verdict, wrong_target
+from skiploop.studies.evaluation import request, reward, shown_request, shown_verdict, wrong_target
 from skiploop.studies.guide import guide_of, guided_reward
 from skiploop.tasks import Example, Task, TaskOptions, make_task
 
@@ -45,7 +47,7 @@ PER_ROUND = 4
 TARGETS = ("gold", "control")
 SAMPLES = 10_000
 
-Known = dict[tuple[str, str, tuple[int, ...]], tuple[bool, float]]
+Known = dict[tuple[str, str, tuple[int, ...]], Result]
 
 
 @dataclass
@@ -69,18 +71,26 @@ class Evaluator:
 
     def outcomes(self, wanted: Sequence[tuple[Example, Chain]]) -> list[tuple[bool, float]]:
         """Whether the answer is emitted, and the guide to it."""
-        keys = [(example.id, example.answer, chain.layers) for example, chain in wanted]
+        keys = [(example.id, self._asked_for(example), chain.layers) for example, chain in wanted]
         fresh = {key: pair for key, pair in zip(keys, wanted, strict=True) if key not in self.known}
         asked = [request(self.task, example, chain, guided=True) for example, chain in fresh.values()]
-        for (key, (example, _)), result in zip(fresh.items(), self.engine.run(asked) if asked else (), strict=True):
-            self.known[key] = bool(result.matched), guide_of(self.task, example, result) or 0.0
-        return [self.known[key] for key in keys]
+        self.known.update(zip(fresh, self.engine.run(asked) if asked else (), strict=True))
+        return [self._judged(example, self.known[key]) for key, (example, _) in zip(keys, wanted, strict=True)]
+
+    def _asked_for(self, example: Example) -> str:
+        """The answer that a pass depends on: scores of options serve the control as well."""
+        return example.answer if self.task.verbatim else ""
+
+    def _judged(self, example: Example, result: Result) -> tuple[bool, float]:
+        return reward(self.task, example, result) >= 1, guide_of(self.task, example, result) or 0.0
 
 
 def wrong_inputs(model: LayeredModel, task: Task, space: Space, most: int | None) -> list[tuple[Example, Example]]:
     """The problems that the identity gets wrong, each with the copy whose answer the control is paid for."""
     engine = Engine(model)
     examples = random.Random(0).sample(task.examples, len(task.examples))  # the task has them by family and level
+    if most is not None and not task.verbatim:
+        examples = examples[: 4 * most]  # a larger model takes its time; it gets more than a quarter of them wrong
     results = engine.run([shown_request(task, example, space.identity) for example in examples])
     found = []
     for example, result, candidates in zip(examples, results, wrong_candidates(task, examples, 0), strict=True):
@@ -193,8 +203,9 @@ def compared(lines: Sequence[dict[str, Any]], first: tuple[str, int], second: tu
 def measure(args: argparse.Namespace) -> None:
     """Runs the arms that the file doesn't have yet."""
     done = {line["arm"] for line in read(args.out)}
-    model = LayeredModel.from_pretrained("nano")
-    task = make_task("nano", TaskOptions(split=args.split)).deduplicated()
+    model = LayeredModel.from_pretrained(args.model)
+    options = TaskOptions(split=args.split) if args.task == "nano" else TaskOptions()
+    task = make_task(args.task, options).deduplicated()
     space = make_space("cola", model.num_layers)
     inputs = wrong_inputs(model, task, space, args.inputs)
     print(f"{len(inputs)} inputs", file=sys.stderr, flush=True)
@@ -218,7 +229,9 @@ def main() -> None:
     """Measure, or print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="one line for each arm")
-    parser.add_argument("--split", choices=("test", "train"), default="test")
+    parser.add_argument("--model", default="nano")
+    parser.add_argument("--task", default="nano", help="with a file: arc-easy:FILE")
+    parser.add_argument("--split", choices=("test", "train"), default="test", help="of nano's problems")
     parser.add_argument("--inputs", type=int, help="so many of the wrong ones, drawn at random; all unless given")
     parser.add_argument("--budget", type=int, default=100)
     parser.add_argument("--arms", nargs="*", default=list(GUIDED), help="searchers that are guided")
