@@ -26,7 +26,6 @@ Only chains, requests and errors are imported at once. Everything else is import
     settings/     how settings describe themselves
     validate      checks of values that users give
     errors        the two exceptions
-    foreign_text  text from elsewhere as it may be shown
 """
 
 from __future__ import annotations

@@ -161,7 +161,7 @@ TESTED_BY = {
         *("testing/chainbench/pointer", "testing/chainbench/table"),
     ),
 }
-LOOSE = {"__init__", "__main__", "_version", "errors", "foreign_text", "validate"}
+LOOSE = {"__init__", "__main__", "_version", "errors", "validate"}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from skiploop.errors import InvalidInput, UnsupportedModel
-from skiploop.foreign_text import shown
+from skiploop.storage.foreign_text import shown
 from skiploop.studies.progress import Interrupted
 
 app = typer.Typer(

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from skiploop.chains.chain import Chain
 from skiploop.chains.drawing import draw_svg
-from skiploop.foreign_text import shown
 from skiploop.reporting.names import ARM_NAMES
 from skiploop.reporting.page.tree import SHOWN, draw_tree, rebuild
 from skiploop.reporting.run_folder import RunFolder
 from skiploop.stats import numbers
 from skiploop.storage.files import Line
+from skiploop.storage.foreign_text import shown
 from skiploop.studies.results import TRANSITIONS, ArmResult, InputResult
 
 MOST = 100  # inputs in a page

@@ -18,7 +18,6 @@ from typing import Any
 from skiploop._version import __version__
 from skiploop.chains.drawing.style import stylesheet
 from skiploop.errors import InvalidInput
-from skiploop.foreign_text import shown
 from skiploop.reporting.build import Report, RunReport
 from skiploop.reporting.canvas import COLOURS, DARK, FORMATS, figure_files, inline_svg, require_matplotlib
 from skiploop.reporting.names import TRANSITION_BADGES, TRANSITION_NAMES
@@ -28,6 +27,7 @@ from skiploop.reporting.page.paths import without_paths
 from skiploop.reporting.page.settings import facts, subtitle, title_of, what
 from skiploop.reporting.parts import Cell, Column, Figure, Section
 from skiploop.stats import numbers
+from skiploop.storage.foreign_text import shown
 from skiploop.validate import whole_number
 
 _UNITS = {"share": "%", "points": "points"}

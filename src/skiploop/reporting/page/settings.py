@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from skiploop.foreign_text import shown
 from skiploop.reporting.build import Report, RunReport
 from skiploop.reporting.page.paths import without_paths
 from skiploop.stats import numbers
+from skiploop.storage.foreign_text import shown
 
 
 def title_of(report: Report) -> str:

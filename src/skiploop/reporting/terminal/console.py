@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from skiploop.foreign_text import shown
 from skiploop.stats import numbers
+from skiploop.storage.foreign_text import shown
 
 DENSE = 95  # columns of a terminal below which tables are printed without room around
 _WIDTH = 100  # where the output isn't a terminal, so that tables in logs aren't squeezed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skiploop.foreign_text import shown
+from skiploop.storage.foreign_text import shown
 
 
 def test_text_that_acts_is_shown_as_escapes_and_letters_stay() -> None:
