@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# Where transformers copies the code of exported models that are opened.
+os.environ.setdefault("HF_MODULES_CACHE", str(Path(tempfile.gettempdir()) / "skiploop-tests-modules"))
 
 import torch
 

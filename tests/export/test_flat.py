@@ -40,6 +40,12 @@ def model(request: pytest.FixtureRequest) -> PreTrainedModel:
     return tiny_model(request.param)
 
 
+@pytest.fixture(autouse=True)
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether a model runs chains at all is the subject of other tests, and takes half of an export's time here."""
+    monkeypatch.setattr(LayeredModel, "check", lambda self: None)
+
+
 @pytest.mark.parametrize("layers", [LOOPED, SHORTER], ids=str)
 def test_a_round_trip_is_the_chain_bit_for_bit(model: PreTrainedModel, layers: list[int], tmp_path: Path) -> None:
     chain = Chain(layers, 4)

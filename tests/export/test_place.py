@@ -20,9 +20,9 @@ from skiploop.export.settings import ExportSettings
 # Killed when all files are written, and nothing is left but to load them back.
 KILLED = """
 import os, signal, sys
-from skiploop.export import flat
+from skiploop.export import run
 from skiploop.export.run import export_chain
-flat.require_same = lambda *given: os.kill(os.getpid(), signal.SIGKILL)
+run.require_same = lambda *given: os.kill(os.getpid(), signal.SIGKILL)
 export_chain("nano", "0-3 4x2 5-7", sys.argv[1])
 """
 

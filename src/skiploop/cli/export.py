@@ -60,9 +60,12 @@ def export(
 def _told(exported: Exported) -> list[str]:
     """What was written, for people."""
     chain, place = exported.chain, exported.out
+    code = exported.form == "tied"
+    trust, flag = (", trust_remote_code=True", " --trust-remote-code") if code else ("", "")
     size = f"{exported.size / 2**20:.1f} MiB"
     return [
         f"{place}: {exported.form}, {size}; {chain}, depth {chain.depth} of {chain.num_layers}",
         f"loaded back: logits at {exported.compared} tokens and greedy tokens are those of the chain, bit for bit",
-        f'use: AutoModelForCausalLM.from_pretrained("{place}"), or skiploop generate --model {place} "..."',
+        f'use: AutoModelForCausalLM.from_pretrained("{place}"{trust}), or '
+        f'skiploop generate --model {place}{flag} "..."',
     ]

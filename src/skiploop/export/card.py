@@ -16,13 +16,16 @@ DRAWING = "chain.svg"
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _HUB_NAMES = {"smollm2": "HuggingFaceTB/SmolLM2-135M-Instruct"}  # of models that have a short name here
 
-_USE = """It is a stock checkpoint: what loads the base loads it. A layer that runs more than once is there
-more than once.
+_FORMS = {
+    "flat": "It is a stock checkpoint: what loads the base loads it. A layer that runs more than once is there more "
+    "than once.",
+    "tied": "Each layer's weights are there once, in the files and in memory, however often it runs. "
+    "`modeling_layer_chain.py` runs the chain; it needs torch and transformers alone, and is run where you say so.",
+}
+_USE = """```python
+from transformers import {reader}, AutoTokenizer
 
-```python
-from transformers import AutoModelForCausalLM, AutoTokenizer
-
-model = AutoModelForCausalLM.from_pretrained("{place}")
+model = {reader}.from_pretrained("{place}"{trust})
 tokenizer = AutoTokenizer.from_pretrained("{place}")
 ```"""
 
@@ -35,11 +38,13 @@ class Card:
         config: chain and base.
         figures: what was measured of the chain; None where nothing was.
         generates: the model writes text.
+        form: of the export.
     """
 
     config: ChainConfig
     figures: Figures | None
     generates: bool
+    form: str
 
     def save(self, folder: Path, name: str) -> None:
         """Writes README.md and the drawing; `name`: of the folder when it is finished."""
@@ -59,11 +64,17 @@ class Card:
             f"```text\n{draw_text(chain, width=100)}\n```",
             *self._measured(),
             "## Use",
-            _USE.replace("{place}", name),
+            _FORMS[self.form],
+            self._use(name),
             f"Exported by skiploop {__version__}; `chain_config.json` has the chain for programs. Loaded back, it gave "
             "the logits and greedy tokens of the chain on its base, bit for bit.",
         ]
         return "\n\n".join(parts) + "\n"
+
+    def _use(self, name: str) -> str:
+        reader = "AutoModelForCausalLM" if self.generates else "AutoModel"
+        trust = ", trust_remote_code=True" if self.form == "tied" else ""
+        return _USE.format(reader=reader, place=name, trust=trust)
 
     def _metadata(self) -> str:
         base = _HUB_NAMES.get(self.config.base_model, self.config.base_model)

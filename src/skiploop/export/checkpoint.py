@@ -111,6 +111,16 @@ class Base:
         files = self.files
         return AutoConfig.from_pretrained(files.place, revision=files.revision, trust_remote_code=self.trust)
 
+    def save_companions(self, folder: Path) -> None:
+        """Tokenizer, chat template and generation settings: those of the files, or of what is in memory."""
+        if self.files is not None:
+            self.files.copy_companions(folder)
+            return
+        if self.model.tokenizer is not None:
+            self.model.tokenizer.save_pretrained(folder)
+        if self.model.hf.can_generate():
+            self.model.hf.generation_config.save_pretrained(folder)
+
     @property
     def stack(self) -> str:
         """The path of the stack of layers in the model."""

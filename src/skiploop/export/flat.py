@@ -2,71 +2,48 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-
-from transformers import PreTrainedConfig
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import UnsupportedModel
 from skiploop.export.checkpoint import Base, as_files
-from skiploop.export.config import config_of_chain
 from skiploop.export.place import require_space
+from skiploop.export.plan import Plan
 from skiploop.export.tensors import plan_copies, total_size, write_copies
-from skiploop.export.verify import LoadOptions, Outputs, outputs_of, require_same
 
 
-@dataclass(frozen=True, slots=True)
-class FlatPlan:
-    """All that is known before anything is written.
+def plan_flat(base: Base, chain: Chain) -> Plan:
+    """What is known before; without the model in memory where the base has files.
 
-    Attributes:
-        base: where the tensors are; without its model where it has files.
-        stack: the path of the stack of layers.
-        chain: the layers.
-        config: of the checkpoint.
-        wanted: what the chain gives on its base.
-        options: how the checkpoint is loaded back.
+    Raises:
+        UnsupportedModel: no stock checkpoint is this chain.
     """
+    require_plain(chain)
+    if base.files is not None:
+        plan_copies(base.files.weights(), base.stack, chain)  # refused before the chain is run
+    plan = Plan.of(base, chain)
+    return replace(plan, base=base.without_model())
 
-    base: Base
-    stack: str
-    chain: Chain
-    config: PreTrainedConfig
-    wanted: Outputs
-    options: LoadOptions
 
-    @classmethod
-    def of(cls, base: Base, chain: Chain) -> FlatPlan:
-        """The plan for a chain.
+def require_plain(chain: Chain) -> None:
+    """Raises UnsupportedModel for a chain with weights."""
+    if chain.has_weights:
+        raise UnsupportedModel(
+            f"the chain {chain} has damped loops or scaled slots, which no stock architecture runs; export it with "
+            "--form tied, or run it with run_chain"
+        )
 
-        Raises:
-            UnsupportedModel: no stock checkpoint is this chain.
-        """
-        if chain.has_weights:
-            raise UnsupportedModel(
-                f"the chain {chain} has damped loops or scaled slots, which no stock architecture runs; run it with "
-                "run_chain"
-            )
-        model = base.model
-        config, stack = config_of_chain(model.hf, base.config, chain), base.stack
-        if base.files is not None:
-            plan_copies(base.files.weights(), stack, chain)  # refused before the chain is run
-        options = LoadOptions(model.dtype, model.device, model.attn_implementation, model.hf.can_generate(), base.trust)
-        return cls(base.without_model(), stack, chain, config, outputs_of(model.hf, chain), options)
 
-    def write(self, folder: Path) -> int:
-        """Fills a folder, loads it back and compares; returns how many tokens were compared.
+def write_flat(plan: Plan, folder: Path) -> None:
+    """Fills a folder.
 
-        Raises:
-            InvalidInput: there is no room on the disk.
-            UnsupportedModel: the checkpoint gives something else than the chain on its base.
-        """
-        with as_files(self.base, folder / "base") as files:
-            copies = plan_copies(files.weights(), self.stack, self.chain)
-            require_space(folder, total_size(copies))
-            write_copies(copies, folder)
-            files.copy_companions(folder)
-        self.config.save_pretrained(folder)
-        require_same(folder, self.wanted, self.options)
-        return len(self.wanted.logits)
+    Raises:
+        InvalidInput: there is no room on the disk.
+    """
+    with as_files(plan.base, folder / "base") as files:
+        copies = plan_copies(files.weights(), plan.stack, plan.chain)
+        require_space(folder, total_size(copies))
+        write_copies(copies, folder)
+        files.copy_companions(folder)
+    plan.config.save_pretrained(folder)

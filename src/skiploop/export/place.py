@@ -12,7 +12,8 @@ from pathlib import Path
 from skiploop.errors import InvalidInput
 from skiploop.models.chain_config import FILE
 
-_MARK = ".unfinished-"
+MARK = ".unfinished-"
+"""In the names of folders that aren't finished."""
 _ALL_ELSE = 2**26
 """Bytes of tokenizer, card and settings, at most."""
 
@@ -32,8 +33,8 @@ def finished_folder(out: Path, *, replace: bool = False) -> Iterator[Path]:
     """
     require_free(out, replace=replace)
     out = out.absolute()
-    unfinished = out.parent / f".{out.name}{_MARK}{os.getpid()}"
-    replaced = out.parent / f".{out.name}{_MARK}replaced-{os.getpid()}"
+    unfinished = out.parent / f".{out.name}{MARK}{os.getpid()}"
+    replaced = out.parent / f".{out.name}{MARK}replaced-{os.getpid()}"
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         _clear(out)
@@ -73,7 +74,7 @@ def require_space(folder: Path, weights: int) -> None:
 
 def _clear(out: Path) -> None:
     """Deletes what killed exports to `out` left behind."""
-    for left in out.parent.glob(f".{glob.escape(out.name)}{_MARK}*"):
+    for left in out.parent.glob(f".{glob.escape(out.name)}{MARK}*"):
         process = left.name.rpartition("-")[2]
         if process.isdigit() and not _runs(int(process)):
             shutil.rmtree(left, ignore_errors=True)

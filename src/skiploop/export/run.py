@@ -9,6 +9,7 @@ name is whole and right, whatever happened.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,20 @@ from skiploop.errors import InvalidInput
 from skiploop.export.card import Card
 from skiploop.export.checkpoint import Base
 from skiploop.export.figures import Figures
-from skiploop.export.flat import FlatPlan
+from skiploop.export.flat import plan_flat, write_flat
 from skiploop.export.place import finished_folder, require_free
+from skiploop.export.plan import Plan
 from skiploop.export.settings import ExportSettings
+from skiploop.export.tied import plan_tied, write_tied
+from skiploop.export.verify import require_same
 from skiploop.models.chain_config import ChainConfig
 from skiploop.models.layered import LayeredModel
+
+# form -> what plans it, and what fills a folder
+_FORMS: dict[str, tuple[Callable[[Base, Chain], Plan], Callable[[Plan, Path], None]]] = {
+    "flat": (plan_flat, write_flat),
+    "tied": (plan_tied, write_tied),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +95,16 @@ def export_chain(
         figures=None if figures is None else figures.to_json(),
     )
     generates = base.model.hf.can_generate()
-    plan = FlatPlan.of(base, layers)
+    make, write = _FORMS[settings.form]
+    plan = make(base, layers)
     del base  # its memory is free while the exported model is loaded, where the plan doesn't need it
     with finished_folder(place, replace=settings.force) as folder:
-        compared = plan.write(folder)
+        write(plan, folder)
+        require_same(folder, plan.wanted, plan.options)
         config.save(folder)
-        Card(config=config, figures=figures, generates=generates).save(folder, place.name)
+        Card(config=config, figures=figures, generates=generates, form=settings.form).save(folder, place.name)
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return Exported(place, settings.form, layers, size, compared)
+    return Exported(place, settings.form, layers, size, len(plan.wanted.logits))
 
 
 def _base(model: str | LayeredModel, opening: dict[str, Any]) -> Base:

@@ -8,7 +8,10 @@ from typing import Annotated
 from skiploop.errors import InvalidInput
 from skiploop.settings.flag import Flag
 
-FORMS = {"flat": "a stock checkpoint; layers that run more than once are copies"}
+FORMS = {
+    "flat": "a stock checkpoint; layers that run more than once are copies",
+    "tied": "one copy of each layer, with a modelling file of its own (trust_remote_code)",
+}
 """What an export can be, and what it is."""
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
 from safetensors import safe_open
@@ -22,6 +23,8 @@ from skiploop.errors import UnsupportedModel
 
 SHARD_BYTES = 2 * 2**30
 """The largest size of a file of weights."""
+
+Tensors: TypeAlias = "Callable[[], dict[str, torch.Tensor]]"  # read when a shard is written
 
 _SIZES = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "U32": 4, "F16": 2, "BF16": 2, "I16": 2}
 
@@ -76,15 +79,35 @@ def total_size(copies: Iterable[Copy]) -> int:
 
 def write_copies(copies: list[Copy], folder: Path) -> None:
     """Writes the tensors as `model.safetensors`, or as shards with an index."""
-    shards = list(_shards(copies))
+    shards = [([copy.target for copy in shard], _reader(shard)) for shard in _shards(copies)]
+    _write(shards, total_size(copies), folder)
+
+
+def write_tensors(tensors: dict[str, torch.Tensor], folder: Path) -> None:
+    """The same for tensors in memory, none of which may share its storage with another one."""
+    sizes = [Copy(folder, name, name, tensor.nbytes) for name, tensor in tensors.items()]
+    shards = [(names := [copy.target for copy in shard], _taker(tensors, names)) for shard in _shards(sizes)]
+    _write(shards, total_size(sizes), folder)
+
+
+def _write(shards: list[tuple[list[str], Tensors]], size: int, folder: Path) -> None:
+    """Writes shards one after the other: names, and what gives their tensors."""
     index: dict[str, str] = {}
-    for number, shard in enumerate(shards, 1):
+    for number, (names, tensors) in enumerate(shards, 1):
         file = "model.safetensors" if len(shards) == 1 else f"model-{number:05}-of-{len(shards):05}.safetensors"
-        save_file(_read(shard), folder / file, metadata={"format": "pt"})
-        index.update({copy.target: file for copy in shard})
+        save_file(tensors(), folder / file, metadata={"format": "pt"})
+        index.update(dict.fromkeys(names, file))
     if len(shards) > 1:
-        whole = {"metadata": {"total_size": total_size(copies)}, "weight_map": index}
+        whole = {"metadata": {"total_size": size}, "weight_map": index}
         (folder / "model.safetensors.index.json").write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
+
+
+def _reader(shard: list[Copy]) -> Tensors:
+    return lambda: _read(shard)
+
+
+def _taker(tensors: dict[str, torch.Tensor], names: list[str]) -> Tensors:
+    return lambda: {name: tensors[name].contiguous().cpu() for name in names}
 
 
 def _read(shard: list[Copy]) -> dict[str, torch.Tensor]:

@@ -6,6 +6,7 @@ What the chain gives is computed before the export, so that the base needn't be 
 from __future__ import annotations
 
 import inspect
+import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from transformers import AutoModel, AutoModelForCausalLM, GenerationConfig, PreT
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import UnsupportedModel
+from skiploop.export.place import MARK
 from skiploop.models.ends import own_settings_aside
 from skiploop.models.files import check_weights, first_line
 from skiploop.models.replay import run_chain
@@ -118,10 +120,15 @@ def require_same(folder: Path, wanted: Outputs, options: LoadOptions) -> None:
     Raises:
         UnsupportedModel: it can't be loaded or run, lacks weights, or gives something else.
     """
+    model: PreTrainedModel | None = None
     try:
-        found = outputs_of(_loaded(folder, options))
+        model = _loaded(folder, options)
+        found = outputs_of(model)
     except Exception as error:  # whatever transformers raises: the export isn't what it is to be
         raise UnsupportedModel(_refusal(f"it can't be loaded and run ({first_line(error)})")) from error
+    finally:
+        if model is not None:
+            _forget_code(type(model))
     if wanted.logits.shape != found.logits.shape or not torch.equal(wanted.logits, found.logits):
         raise UnsupportedModel(_refusal(f"its logits are others ({_distance(wanted.logits, found.logits)})"))
     if wanted.tokens is not None and (found.tokens is None or not torch.equal(wanted.tokens, found.tokens)):
@@ -144,6 +151,13 @@ def _loaded(folder: Path, options: LoadOptions) -> PreTrainedModel:
         transformers.logging.set_verbosity(previous)
     check_weights("that was written", model, info)
     return model.to(options.device).eval()
+
+
+def _forget_code(kind: type[PreTrainedModel]) -> None:
+    """Deletes what transformers has copied of the code of a folder that is about to get another name."""
+    copied = Path(inspect.getfile(kind)).parent.parent
+    if MARK.strip(".-") in copied.name:
+        shutil.rmtree(copied, ignore_errors=True)
 
 
 def _distance(wanted: torch.Tensor, found: torch.Tensor) -> str:
