@@ -59,13 +59,14 @@ def export(
 
 def _told(exported: Exported) -> list[str]:
     """What was written, for people."""
+    from skiploop.export.card import LOADING
+
     chain, place = exported.chain, exported.out
-    code = exported.form == "tied"
-    trust, flag = (", trust_remote_code=True", " --trust-remote-code") if code else ("", "")
+    flag = " --trust-remote-code" if exported.form == "tied" else ""
     size = f"{exported.size / 2**20:.1f} MiB"
     return [
         f"{place}: {exported.form}, {size}; {chain}, depth {chain.depth} of {chain.num_layers}",
         f"loaded back: logits at {exported.compared} tokens and greedy tokens are those of the chain, bit for bit",
-        f'use: AutoModelForCausalLM.from_pretrained("{place}"{trust}), or '
+        f'use: AutoModelForCausalLM.from_pretrained("{place}"{LOADING[exported.form]}), or '
         f'skiploop generate --model {place}{flag} "..."',
     ]

@@ -9,6 +9,7 @@ from pathlib import Path
 from skiploop._version import __version__
 from skiploop.chains.drawing import draw_svg, draw_text
 from skiploop.export.figures import Figures
+from skiploop.export.gguf_file import FILE as GGUF
 from skiploop.models.chain_config import ChainConfig
 from skiploop.stats.measured import Measured
 
@@ -21,11 +22,15 @@ _FORMS = {
     "than once.",
     "tied": "Each layer's weights are there once, in the files and in memory, however often it runs. "
     "`modeling_layer_chain.py` runs the chain; it needs torch and transformers alone, and is run where you say so.",
+    "gguf": "`model.gguf` is read by llama.cpp and by transformers. A layer that runs more than once is there "
+    "more than once.",
 }
+LOADING = {"flat": "", "tied": ", trust_remote_code=True", "gguf": f', gguf_file="{GGUF}"'}
+"""What `from_pretrained` is given further, by form."""
 _USE = """```python
 from transformers import {reader}, AutoTokenizer
 
-model = {reader}.from_pretrained("{place}"{trust})
+model = {reader}.from_pretrained("{place}"{more})
 tokenizer = AutoTokenizer.from_pretrained("{place}")
 ```"""
 
@@ -73,8 +78,7 @@ class Card:
 
     def _use(self, name: str) -> str:
         reader = "AutoModelForCausalLM" if self.generates else "AutoModel"
-        trust = ", trust_remote_code=True" if self.form == "tied" else ""
-        return _USE.format(reader=reader, place=name, trust=trust)
+        return _USE.format(reader=reader, place=name, more=LOADING[self.form])
 
     def _metadata(self) -> str:
         base = _HUB_NAMES.get(self.config.base_model, self.config.base_model)
@@ -83,7 +87,10 @@ class Card:
             lines += [f"base_model: {base}"]
         if self.generates:
             lines += ["pipeline_tag: text-generation"]
-        lines += ["tags:", "- skiploop", "- layer-chain", *(["- looped"] if self.config.chain.looped else []), "---"]
+        tags = ["skiploop", "layer-chain"]
+        tags += ["gguf"] if self.form == "gguf" else []
+        tags += ["looped"] if self.config.chain.looped else []
+        lines += ["tags:", *(f"- {tag}" for tag in tags), "---"]
         return "\n".join(lines)
 
     def _measured(self) -> list[str]:

@@ -20,6 +20,7 @@ from skiploop.export.card import Card
 from skiploop.export.checkpoint import Base
 from skiploop.export.figures import Figures
 from skiploop.export.flat import plan_flat, write_flat
+from skiploop.export.gguf_file import plan_gguf, write_gguf
 from skiploop.export.place import finished_folder, require_free
 from skiploop.export.plan import Plan
 from skiploop.export.settings import ExportSettings
@@ -32,6 +33,7 @@ from skiploop.models.layered import LayeredModel
 _FORMS: dict[str, tuple[Callable[[Base, Chain], Plan], Callable[[Plan, Path], None]]] = {
     "flat": (plan_flat, write_flat),
     "tied": (plan_tied, write_tied),
+    "gguf": (plan_gguf, write_gguf),
 }
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import inspect
 import shutil
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stderr
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,7 @@ class LoadOptions:
         dtype, device, attention: those of the base.
         generates: it has a head for text.
         trust: its folder brings code.
+        gguf: the name of a GGUF file in the folder; empty: it is a checkpoint.
     """
 
     dtype: torch.dtype
@@ -112,6 +114,7 @@ class LoadOptions:
     attention: str
     generates: bool
     trust: bool = False
+    gguf: str = ""
 
 
 def require_same(folder: Path, wanted: Outputs, options: LoadOptions) -> None:
@@ -137,16 +140,19 @@ def require_same(folder: Path, wanted: Outputs, options: LoadOptions) -> None:
 
 def _loaded(folder: Path, options: LoadOptions) -> PreTrainedModel:
     reader = AutoModelForCausalLM if options.generates else AutoModel
-    settings: dict[str, Any] = {"use_safetensors": True}
+    settings: dict[str, Any] = {"gguf_file": options.gguf} if options.gguf else {"use_safetensors": True}
     if options.attention:
         settings["attn_implementation"] = options.attention
     previous = transformers.logging.get_verbosity()
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     try:
-        model, info = reader.from_pretrained(
-            folder, dtype=options.dtype, trust_remote_code=options.trust, output_loading_info=True, **settings
-        )
+        with (
+            redirect_stderr(StringIO()) if options.gguf else nullcontext()
+        ):  # a bar of its own, which nothing else stops
+            model, info = reader.from_pretrained(
+                folder, dtype=options.dtype, trust_remote_code=options.trust, output_loading_info=True, **settings
+            )
     finally:
         transformers.logging.set_verbosity(previous)
     check_weights("that was written", model, info)
@@ -168,6 +174,6 @@ def _distance(wanted: torch.Tensor, found: torch.Tensor) -> str:
 
 def _refusal(what: str) -> str:
     return (
-        f"the exported model isn't the chain on its base: {what}; nothing was kept. This architecture decides "
-        "something by a layer's place that no check of its configuration shows; run the chain with run_chain"
+        f"the exported model isn't the chain on its base: {what}; nothing was kept. Its files leave "
+        "something open that this architecture decides in another way; use another --form, or run the chain with run_chain"
     )
