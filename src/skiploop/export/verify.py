@@ -174,6 +174,6 @@ def _distance(wanted: torch.Tensor, found: torch.Tensor) -> str:
 
 def _refusal(what: str) -> str:
     return (
-        f"the exported model isn't the chain on its base: {what}; nothing was kept. Its files leave "
-        "something open that this architecture decides in another way; use another --form, or run the chain with run_chain"
+        f"the exported model isn't the chain on its base: {what}; nothing was kept. Its files leave something "
+        "open that this architecture decides in another way; use another --form, or run the chain with run_chain"
     )
