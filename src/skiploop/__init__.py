@@ -49,6 +49,7 @@ if TYPE_CHECKING:  # for type checkers and editors; the same names as in _LAZY, 
     from skiploop.full_study.run import run_study as run_study
     from skiploop.models.check import CheckReport as CheckReport
     from skiploop.models.check import check_model as check_model
+    from skiploop.models.custom_generate import decoding as decoding
     from skiploop.models.layered import LayeredModel as LayeredModel
     from skiploop.models.replay import run_chain as run_chain
     from skiploop.searchers.protocol import Searcher as Searcher
@@ -76,6 +77,7 @@ _LAZY = {
     "folders.full": ("load_full",),
     "full_study.run": ("run_study",),
     "models.check": ("CheckReport", "check_model"),
+    "models.custom_generate": ("decoding",),
     "models.layered": ("LayeredModel",),
     "models.replay": ("run_chain",),
     "searchers.protocol": ("Searcher",),

@@ -135,7 +135,7 @@ def test_damped_loops_are_refused(tmp_path: Path) -> None:
 
 def _greedy_of_llama_cpp(file: Path, ids: list[int], new: int) -> list[int]:
     llama_cpp = pytest.importorskip("llama_cpp", reason="pip install llama-cpp-python")
-    model = llama_cpp.Llama(str(file), n_ctx=64, n_threads=1, verbose=False, logits_all=False)
+    model = llama_cpp.Llama(str(file), n_ctx=64, n_threads=1, verbose=False)
     found = []
     for token in model.generate(ids, temp=0.0, top_k=1, repeat_penalty=1.0):
         found.append(token)

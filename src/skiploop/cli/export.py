@@ -59,14 +59,18 @@ def export(
 
 def _told(exported: Exported) -> list[str]:
     """What was written, for people."""
-    from skiploop.export.card import LOADING
+    from skiploop.export.card import COMPARED, LOADING
 
     chain, place = exported.chain, exported.out
     flag = " --trust-remote-code" if exported.form == "tied" else ""
+    use = (
+        f'model.generate(**inputs, custom_generate="{place}", trust_remote_code=True)'
+        if exported.form == "custom_generate"
+        else f'AutoModelForCausalLM.from_pretrained("{place}"{LOADING[exported.form]})'
+    )
     size = f"{exported.size / 2**20:.1f} MiB"
     return [
         f"{place}: {exported.form}, {size}; {chain}, depth {chain.depth} of {chain.num_layers}",
-        f"loaded back: logits at {exported.compared} tokens and greedy tokens are those of the chain, bit for bit",
-        f'use: AutoModelForCausalLM.from_pretrained("{place}"{LOADING[exported.form]}), or '
-        f'skiploop generate --model {place}{flag} "..."',
+        COMPARED[exported.form],
+        f'use: {use}, or skiploop generate --model {place}{flag} "..."',
     ]

@@ -22,6 +22,8 @@ _FORMS = {
     "than once.",
     "tied": "Each layer's weights are there once, in the files and in memory, however often it runs. "
     "`modeling_layer_chain.py` runs the chain; it needs torch and transformers alone, and is run where you say so.",
+    "custom_generate": "There are no weights here: it is code for the `generate` of the base, which needs "
+    "`pip install skiploop`.",
     "gguf": "`model.gguf` is read by llama.cpp and by transformers. A layer that runs more than once is there "
     "more than once.",
 }
@@ -32,6 +34,20 @@ from transformers import {reader}, AutoTokenizer
 
 model = {reader}.from_pretrained("{place}"{more})
 tokenizer = AutoTokenizer.from_pretrained("{place}")
+```"""
+
+COMPARED = dict.fromkeys(
+    ("flat", "tied", "gguf"),
+    "Loaded back, it gave the logits and greedy tokens of the chain on its base, bit for bit.",
+) | {"custom_generate": "Tried on the base, it gave the greedy tokens of the chain."}
+"""What was found when the folder was tried, by form."""
+_USE_CODE = """```python
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+model = AutoModelForCausalLM.from_pretrained("{base}")
+tokenizer = AutoTokenizer.from_pretrained("{base}")
+inputs = tokenizer("Once upon a time", return_tensors="pt")
+model.generate(**inputs, custom_generate="{place}", trust_remote_code=True)
 ```"""
 
 
@@ -71,27 +87,34 @@ class Card:
             "## Use",
             _FORMS[self.form],
             self._use(name),
-            f"Exported by skiploop {__version__}; `chain_config.json` has the chain for programs. Loaded back, it gave "
-            "the logits and greedy tokens of the chain on its base, bit for bit.",
+            f"Exported by skiploop {__version__}; `chain_config.json` has the chain for programs. "
+            f"{COMPARED[self.form]}",
         ]
         return "\n\n".join(parts) + "\n"
 
     def _use(self, name: str) -> str:
+        if self.form == "custom_generate":
+            return _USE_CODE.format(base=self._base, place=name)
         reader = "AutoModelForCausalLM" if self.generates else "AutoModel"
         return _USE.format(reader=reader, place=name, more=LOADING[self.form])
 
     def _metadata(self) -> str:
-        base = _HUB_NAMES.get(self.config.base_model, self.config.base_model)
+        base = self._base
         lines = ["---", "library_name: transformers"]
         if _HUB_NAME.fullmatch(base) and not Path(self.config.base_model).exists():
             lines += [f"base_model: {base}"]
         if self.generates:
             lines += ["pipeline_tag: text-generation"]
         tags = ["skiploop", "layer-chain"]
+        tags += ["custom_generate"] if self.form == "custom_generate" else []
         tags += ["gguf"] if self.form == "gguf" else []
         tags += ["looped"] if self.config.chain.looped else []
         lines += ["tags:", *(f"- {tag}" for tag in tags), "---"]
         return "\n".join(lines)
+
+    @property
+    def _base(self) -> str:
+        return _HUB_NAMES.get(self.config.base_model, self.config.base_model)
 
     def _measured(self) -> list[str]:
         """The figures as a section; none were measured: a sentence."""

@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.export.card import Card
 from skiploop.export.checkpoint import Base
+from skiploop.export.code_only import prepare_code
 from skiploop.export.figures import Figures
 from skiploop.export.flat import plan_flat, write_flat
 from skiploop.export.gguf_file import plan_gguf, write_gguf
@@ -29,11 +30,34 @@ from skiploop.export.verify import require_same
 from skiploop.models.chain_config import ChainConfig
 from skiploop.models.layered import LayeredModel
 
-# form -> what plans it, and what fills a folder
-_FORMS: dict[str, tuple[Callable[[Base, Chain], Plan], Callable[[Plan, Path], None]]] = {
-    "flat": (plan_flat, write_flat),
-    "tied": (plan_tied, write_tied),
-    "gguf": (plan_gguf, write_gguf),
+# What fills a folder, compares it, and says how many tokens were compared.
+_Fill: TypeAlias = "Callable[[Path], int]"
+
+
+def _compared(
+    make: Callable[[Base, Chain], Plan], write: Callable[[Plan, Path], None]
+) -> Callable[[Base, Chain], _Fill]:
+    """A form that is loaded back, from what plans it and what writes it."""
+
+    def prepare(base: Base, chain: Chain) -> _Fill:
+        plan = make(base, chain)
+
+        def fill(folder: Path) -> int:
+            write(plan, folder)
+            require_same(folder, plan.wanted, plan.options)
+            return len(plan.wanted.logits)
+
+        return fill
+
+    return prepare
+
+
+# By form, what is asked before anything is written.
+_FORMS: dict[str, Callable[[Base, Chain], _Fill]] = {
+    "flat": _compared(plan_flat, write_flat),
+    "tied": _compared(plan_tied, write_tied),
+    "gguf": _compared(plan_gguf, write_gguf),
+    "custom_generate": prepare_code,
 }
 
 
@@ -46,7 +70,8 @@ class Exported:
         form: of the export.
         chain: the chain.
         size: bytes of all files.
-        compared: tokens whose logits were compared with those of the chain on its base.
+        compared: tokens whose logits were compared with those of the chain on its base; of the form custom_generate,
+            generated tokens.
     """
 
     out: Path
@@ -97,16 +122,14 @@ def export_chain(
         figures=None if figures is None else figures.to_json(),
     )
     generates = base.model.hf.can_generate()
-    make, write = _FORMS[settings.form]
-    plan = make(base, layers)
-    del base  # its memory is free while the exported model is loaded, where the plan doesn't need it
+    fill = _FORMS[settings.form](base, layers)
+    del base  # its memory is free while the exported model is loaded, where the form doesn't need it
     with finished_folder(place, replace=settings.force) as folder:
-        write(plan, folder)
-        require_same(folder, plan.wanted, plan.options)
+        compared = fill(folder)
         config.save(folder)
         Card(config=config, figures=figures, generates=generates, form=settings.form).save(folder, place.name)
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return Exported(place, settings.form, layers, size, len(plan.wanted.logits))
+    return Exported(place, settings.form, layers, size, compared)
 
 
 def _base(model: str | LayeredModel, opening: dict[str, Any]) -> Base:

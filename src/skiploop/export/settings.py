@@ -11,6 +11,7 @@ from skiploop.settings.flag import Flag
 FORMS = {
     "flat": "a stock checkpoint; layers that run more than once are copies",
     "tied": "one copy of each layer, with a modelling file of its own (trust_remote_code)",
+    "custom_generate": "code alone, for the generate of the base (trust_remote_code)",
     "gguf": "a file that llama.cpp reads; layers that run more than once are copies",
 }
 """What an export can be, and what it is."""

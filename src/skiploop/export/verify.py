@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stderr
 from dataclasses import dataclass
 from io import StringIO
@@ -50,7 +50,7 @@ def outputs_of(model: PreTrainedModel, chain: Chain | None = None) -> Outputs:
     with aligned(model), torch.inference_mode(), running:
         output = model(**batch)
         logits = output.logits if hasattr(output, "logits") else output.last_hidden_state
-        tokens = _greedy(model, batch) if model.can_generate() else None
+        tokens = greedy_tokens(model) if model.can_generate() else None
     return Outputs(logits[batch["attention_mask"].bool()].cpu(), tokens)
 
 
@@ -76,11 +76,13 @@ def _is_aligned(tensor: torch.Tensor) -> bool:
     return tensor.device.type != "cpu" or tensor.data_ptr() % 64 == 0
 
 
-def _greedy(model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+def greedy_tokens(model: PreTrainedModel, **more: Any) -> torch.Tensor:
+    """Greedy tokens after the two prompts, [B, T]; `more` is handed to `generate`."""
+    batch = _batch(model)
     given = {name: batch[name] for name in ("input_ids", "attention_mask")}
     settings = GenerationConfig(max_new_tokens=TOKENS, do_sample=False, pad_token_id=0, eos_token_id=None)
     with own_settings_aside(model, (), 0):
-        whole: torch.Tensor = model.generate(**given, generation_config=settings)
+        whole: torch.Tensor = model.generate(**given, generation_config=settings, **more)
     return whole[:, _LENGTH:].cpu()
 
 
@@ -131,7 +133,7 @@ def require_same(folder: Path, wanted: Outputs, options: LoadOptions) -> None:
         raise UnsupportedModel(_refusal(f"it can't be loaded and run ({first_line(error)})")) from error
     finally:
         if model is not None:
-            _forget_code(type(model))
+            forget_code(type(model))
     if wanted.logits.shape != found.logits.shape or not torch.equal(wanted.logits, found.logits):
         raise UnsupportedModel(_refusal(f"its logits are others ({_distance(wanted.logits, found.logits)})"))
     if wanted.tokens is not None and (found.tokens is None or not torch.equal(wanted.tokens, found.tokens)):
@@ -159,11 +161,15 @@ def _loaded(folder: Path, options: LoadOptions) -> PreTrainedModel:
     return model.to(options.device).eval()
 
 
-def _forget_code(kind: type[PreTrainedModel]) -> None:
-    """Deletes what transformers has copied of the code of a folder that is about to get another name."""
-    copied = Path(inspect.getfile(kind)).parent.parent
-    if MARK.strip(".-") in copied.name:
-        shutil.rmtree(copied, ignore_errors=True)
+def forget_code(found: Callable[..., Any]) -> None:
+    """Deletes what transformers has copied of the code of a folder that is about to get another name.
+
+    `found` is a class or function of that code.
+    """
+    file = Path(inspect.getfile(found))
+    for copied in file.parents:
+        if MARK.strip(".-") in copied.name:
+            shutil.rmtree(copied, ignore_errors=True)
 
 
 def _distance(wanted: torch.Tensor, found: torch.Tensor) -> str:

@@ -8,6 +8,7 @@ ends            where a text ends, and how it is continued
 stops           texts at which a generated text ends
 chat            a tokenizer's chat template
 chain_config    `chain_config.json`: a chain and its base in a few hundred bytes
+custom_generate `decoding`: a chain for the stock `generate` of a plain model
 check           may chains be run on this model at all?
 replay          `run_chain`: the model's own forward, its layers called in the order of a chain
 recorded_calls  what a forward passes to its layers, kept for later calls
