@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 STUDY, TASK, SEARCHER, MODEL = "Study", "Task", "Searcher and space", "Model and speed"
 STATIC, SAMPLING, ANALYSES = "One chain for all inputs", "Sampling and voting", "Analyses"
+RAY = "Several processes or machines"
 """Panels of `--help`."""
 
 

@@ -9,8 +9,12 @@ from filelock import BaseFileLock, FileLock, Timeout
 from skiploop.errors import InvalidInput
 
 
-def lock_folder(folder: Path) -> BaseFileLock:
-    """Locks a folder; never waits.
+def lock_folder(folder: Path, wait: float = 0.0) -> BaseFileLock:
+    """Locks a folder.
+
+    Args:
+        folder: that is there.
+        wait: seconds to wait for a process that holds it.
 
     Returns:
         The lock, held until its `release` is called, which is harmless to call twice. The file `.lock` stays.
@@ -21,7 +25,7 @@ def lock_folder(folder: Path) -> BaseFileLock:
     """
     lock = FileLock(folder / ".lock", thread_local=False)  # whichever thread ends the study lets others in
     try:
-        lock.acquire(blocking=False)
+        lock.acquire(timeout=wait)
     except Timeout as error:
         raise InvalidInput(
             f"another process is working on {folder}; wait for it to end, or choose another --out"

@@ -1,6 +1,9 @@
 """Studies: a searcher for each input, the controls beside it, and everything kept on disk. No torch at import.
 
 search            `search`, `Study`, `load_study`: chains for each input
+prepared          a search before its first evaluation: resolved, checked, on record
+search_steps      a search from an open folder on, step by step
+shards            where the parts of a study lie that several processes work on
 settings          what a study does, apart from model and task
 opening           a model and a task by name, as a study needs them
 execution         what a study is run with: an engine, and what shows its progress

@@ -38,6 +38,7 @@ from skiploop.storage.journal import JsonlJournal, dump, parse, raw_lines
 from skiploop.storage.lock import lock_folder
 from skiploop.storage.records import Record, from_json
 from skiploop.studies.record import SCHEMA, check_same
+from skiploop.studies.shards import has_shards
 
 _FILES = ("inputs.jsonl", "journal.jsonl", "verified.jsonl", "metrics.jsonl")
 _SOURCES = "files"  # in summary.json: size and checksum of each
@@ -51,21 +52,28 @@ class StudyFolder:
         path: the folder; made where it is missing.
         run: what goes into run.json.
         inputs: what goes into inputs.jsonl.
+        sharded: whether what is evaluated comes from shards, see `skiploop.studies.shards`.
+        wait: seconds for which a process that works on the folder is waited for.
 
     Raises:
         InvalidInput: the place can't be written, is used for something else, by somebody else, or for
             another study.
     """
 
-    def __init__(self, path: Path, run: Mapping[str, Any], inputs: Sequence[Line]) -> None:
+    def __init__(
+        self, path: Path, run: Mapping[str, Any], inputs: Sequence[Line], *, sharded: bool = False, wait: float = 0.0
+    ) -> None:
         check_place(path, run["kind"])
         with writing(path):
             path.mkdir(parents=True, exist_ok=True)
-            self._lock = lock_folder(path)
+            self._lock = lock_folder(path, wait)
         self.path = path
         # Where nothing was evaluated yet (a wrong dtype, say), nothing is lost by beginning anew.
-        self.resumed = (path / "run.json").exists() and bool(raw_lines(path / "journal.jsonl"))
+        begun = (path / "run.json").exists()
+        self.resumed = begun and (has_shards(path) or bool(raw_lines(path / "journal.jsonl")))
         try:
+            if self.resumed and not self.complete and sharded != has_shards(path):
+                raise InvalidInput(_begun_otherwise(path, sharded))
             self._begin(run, inputs)
         except BaseException:
             self._lock.release()
@@ -112,6 +120,11 @@ class StudyFolder:
         """Finishes the study: its figures, and the state of the files that they were computed from."""
         files = {name: _state(self.path / name) for name in _FILES}
         write_sealed(self.path / "summary.json", {**summary, _SOURCES: files})
+
+
+def _begun_otherwise(path: Path, sharded: bool) -> str:
+    before, how = ("in one process", "without") if sharded else ("by several processes", "with")
+    return f"--out {path} was begun {before}; give its command {how} --ray to go on, or choose another --out"
 
 
 def check_place(path: Path, kind: str | None = None) -> None:

@@ -14,7 +14,7 @@ in a narrow dtype the rounding depends on what is in the batch.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 from skiploop.chains.chain import Chain
@@ -128,18 +128,24 @@ class Rounds:
 
     def run(self) -> None:
         """Runs until no arm asks any more."""
+        for _ in self.steps():
+            pass
+
+    def steps(self) -> Iterator[None]:
+        """The same part by part; what was evaluated is kept each time that one is done."""
         identity = self._space.identity
         for part in self._parts([Ask(state, None, identity) for state in self.states]):
             self._run_part(0, part)
+            yield
         if self._settings.search.total_budget is not None:
             self._shared = [SharedBudget(wave, self._settings.search, len(self.states)) for wave in self._waves]
         number = 1
         for place in range(len(self._waves)):
-            number = self._run_wave(place, number)
+            number = yield from self._run_wave(place, number)
         if self._recorded:
             raise self._foreign(self._recorded[0][0], "it has evaluations that this study doesn't ask for")
 
-    def _run_wave(self, place: int, number: int) -> int:
+    def _run_wave(self, place: int, number: int) -> Generator[None, None, int]:
         """Inputs that are searched at the same time, from round `number` on; the number of the round after them."""
         begun = len(self.lines)
         if self._recall is not None:
@@ -147,6 +153,7 @@ class Rounds:
         while asks := self._ask(place):
             for part in self._parts(asks):
                 self._run_part(number, part)
+                yield
             number += 1
         if self._recall is not None:
             self._recall.keep(self._waves[place], self.lines[begun:])

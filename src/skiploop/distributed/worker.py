@@ -1,0 +1,167 @@
+"""What a worker does: it opens the model once, and works on one chunk of the inputs at a time, in a shard of its own.
+
+A shard is an ordinary study of its inputs. A worker that is killed leaves at most the batch that it was evaluating
+undone, and whoever is given the chunk next goes on from there. No Ray: it makes an actor of the class.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from skiploop.distributed.chunks import Chunk
+from skiploop.errors import InvalidInput
+from skiploop.storage.files import Line, read_json
+from skiploop.studies.clock import Clock
+from skiploop.studies.execution import Execution
+from skiploop.studies.folder import StudyFolder
+from skiploop.studies.opening import open_model
+from skiploop.studies.prepared import PreparedSearch, input_lines, prepare
+from skiploop.studies.progress import Progress
+from skiploop.studies.record import differing
+from skiploop.studies.rounds import Rounds
+from skiploop.studies.search_steps import search_steps
+from skiploop.studies.settings import StudySettings
+from skiploop.tasks import Example, Task
+
+WAIT = 120.0
+"""Seconds for which the process that had a shard before may still be going away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What all workers of a study are given.
+
+    Attributes:
+        model: its name, or a folder that every worker can read.
+        pool: the task, whole.
+        given: examples of it that are searched; None: as the settings say.
+        settings: of the study.
+        threads: of torch.
+        cwd: the driver's folder, from which names of files are meant where a worker has it.
+    """
+
+    model: str
+    pool: Task
+    given: tuple[Example, ...] | None
+    settings: StudySettings
+    threads: int
+    cwd: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a worker says of a study once it has prepared it: what goes into run.json and inputs.jsonl."""
+
+    run: dict[str, Any]
+    inputs: list[Line]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How far a chunk is.
+
+    Attributes:
+        done: evaluations so far, in all arms.
+        total: evaluations that there will be at most.
+        right: share of its inputs with a right chain.
+        replayed: the evaluations came from the shard's journal.
+    """
+
+    done: int
+    total: int
+    right: float
+    replayed: bool = False
+
+
+class Replica:
+    """A worker: one replica of the model, and one engine.
+
+    Args:
+        job: the study. Nothing is opened before `open` is called, so that what is wrong with it is said there.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._prepared: PreparedSearch | None = None
+
+    def open(self) -> Opening:
+        """Opens the model and prepares the study.
+
+        Raises:
+            InvalidInput: for everything that is wrong with it.
+            UnsupportedModel: the model can't run chains exactly.
+        """
+        import torch
+
+        job = self._job
+        if Path(job.cwd).is_dir():
+            os.chdir(job.cwd)
+        torch.set_num_threads(job.threads)
+        model = open_model(job.model, job.settings.engine)
+        self._prepared = prepare(model, job.pool, job.given, job.settings, Execution())
+        return Opening(self._prepared.run, self._prepared.inputs)
+
+    def work(self, chunk: Chunk, place: Path, run: dict[str, Any]) -> Iterator[Report]:
+        """Works on a chunk, or on what is left of it, until nothing is.
+
+        Args:
+            chunk: its inputs.
+            place: the folder of its shard.
+            run: the study's run.json, which each worker has to agree with.
+
+        Yields:
+            After each step, when all that was evaluated is on the disk.
+
+        Raises:
+            InvalidInput: this worker's replica is another one than the first worker's; the folder can't be written.
+        """
+        prepared = self._prepared
+        assert prepared is not None, "a worker is given chunks once it is open"
+        _check_replica(prepared.run, run)
+        plan, runner = prepared.part(chunk.first, chunk.last), prepared.runner
+        with StudyFolder(place, run, input_lines(plan), wait=WAIT) as folder:
+            if folder.complete:
+                return
+            clock, last = Clock(folder, runner), _Last()
+            rounds = Rounds(
+                plan, runner=runner, journal=folder.journal, progress=last, clock=clock, metrics=folder.metrics
+            )
+            try:
+                for _ in search_steps(folder, plan, rounds, runner, clock):
+                    yield last.report
+            finally:
+                clock.save()
+            folder.write_summary(asdict(last.report))
+
+
+def read_report(place: Path) -> Report | None:
+    """What the shard in a folder came to; None where it isn't complete."""
+    summary = place / "summary.json"
+    if not summary.exists():
+        return None
+    found = read_json(summary)
+    return Report(found["done"], found["total"], found["right"], replayed=True)
+
+
+@dataclass
+class _Last(Progress):
+    """Keeps the last update."""
+
+    report: Report = field(default_factory=lambda: Report(0, 0, 0.0))
+
+    def update(self, done: int, total: int, figure: float, *, replayed: bool = False) -> None:
+        self.report = Report(done, total, figure, replayed)
+
+
+def _check_replica(own: dict[str, Any], first: dict[str, Any]) -> None:
+    different = differing(first, own)
+    if different:
+        named = ", ".join(f"{name} ({one!r} and {two!r})" for name, (one, two) in different.items())
+        raise InvalidInput(
+            f"two workers have different replicas, so that their results can't be put together: {named}. Give all of "
+            "them the same files, devices and versions, or name what differs (--dtype, --device)"
+        )
