@@ -10,6 +10,7 @@ import typer
 
 from skiploop import search, search_static
 from skiploop.cli.main import app
+from skiploop.distributed.settings import RaySettings
 from skiploop.errors import InvalidInput
 from skiploop.studies.opening import open_task
 from skiploop.studies.settings import CONSTANTS, StudySettings
@@ -22,6 +23,7 @@ OF_THE_TERMINAL = {
     "threads": "`torch.set_num_threads`",
     "show_prompt": "`skiploop.studies.prompt_example.prompt_example`",
     "static": "another function, `search_static`",
+    "ray": "another function, `search_distributed`",
 }
 OTHERWISE_NAMED = {"set": "searcher_settings"}
 
@@ -44,7 +46,8 @@ def test_every_flag_of_search_is_a_keyword() -> None:
     options = {field.name for field in fields(TaskOptions)}
     own = set(inspect.signature(search).parameters) | settings() | options
     static = {field.name for field in fields(StaticSettings)}
-    missing = flags() - own - static - set(OF_THE_TERMINAL)
+    spread = {field.name for field in fields(RaySettings)}
+    missing = flags() - own - static - spread - set(OF_THE_TERMINAL)
     assert not missing
     assert set(OF_THE_TERMINAL) <= flags() and not set(OF_THE_TERMINAL) & own, "these have become keywords"
     assert static & flags() and "settings" in inspect.signature(search_static).parameters

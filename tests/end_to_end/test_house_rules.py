@@ -63,6 +63,11 @@ TESTED_BY = {
         "engine/prefix",
         "engine/selftest",
     ),
+    "distributed/test_search": (
+        *("distributed/chunks", "distributed/dispatch", "distributed/extra", "distributed/merge"),
+        *("distributed/settings", "distributed/worker", "studies/prepared", "studies/search_steps", "studies/shards"),
+    ),
+    "distributed/test_ray": ("distributed/ray_crew",),
     "engine/test_sharing": ("engine/cost", "engine/preamble", "engine/score_batch"),
     "conformance/test_fixed_step": ("engine/captured_step",),
     "engine/test_batch_axis": ("engine/decode_batch",),

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from skiploop.cli.values import set_threads
+from skiploop.distributed.settings import RaySettings
 from skiploop.errors import InvalidInput
-from skiploop.settings.flag import MODEL, TASK, Flag
+from skiploop.settings.flag import MODEL, RAY, TASK, EnabledBy, Flag
 
 if TYPE_CHECKING:
     from skiploop.engine.request import Runner
     from skiploop.studies.execution import Execution
+    from skiploop.studies.progress import Progress
     from skiploop.tasks import Task, TaskOptions
 
 
@@ -76,18 +78,27 @@ class Call:
 
     def prepare(self, model: str, trust: bool) -> Any:
         """Before a model is run: asks if its own code may be, sets the threads, and says what stands for its name."""
-        if trust and not self.yes and sys.stdin.isatty():
-            typer.confirm(f"Run the Python code that {model} brings on this machine?", abort=True, err=True)
+        self.ask(model, trust)
         self.tools.set_threads(self.threads)
         return self.tools.model(model)
+
+    def ask(self, model: str, trust: bool) -> None:
+        """Asks if a model's own code may be run, where somebody can answer."""
+        if trust and not self.yes and sys.stdin.isatty():
+            typer.confirm(f"Run the Python code that {model} brings on this machine?", abort=True, err=True)
 
     @property
     def execution(self) -> Execution:
         """What a study is run with."""
-        from skiploop.cli.progress import make_progress
         from skiploop.studies.execution import Execution
 
-        return Execution(self.tools.runner, lambda figure: make_progress(quiet=self.json, figure=figure))
+        return Execution(self.tools.runner, self.make_progress)
+
+    def make_progress(self, figure: str) -> Progress:
+        """What shows the progress of a piece of work, given the name of the share that it shows."""
+        from skiploop.cli.progress import make_progress
+
+        return make_progress(quiet=self.json, figure=figure)
 
     def refuse(self, names: tuple[str, ...], beside: str) -> None:
         """InvalidInput for a flag that would be ignored beside another one."""
@@ -95,3 +106,25 @@ class Call:
             if name in self.given:
                 flag = f"--{name.replace('_', '-')}"
                 raise InvalidInput(f"{flag} has no effect with {beside}; leave one of them out")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpreadCall(Call):
+    """How a command was called whose work can be spread over several processes.
+
+    Attributes:
+        ray: over which; None: it is done in this one.
+    """
+
+    ray: Annotated[
+        RaySettings | None, EnabledBy("ray", "Spread over processes with a model each (extra: ray).", RAY)
+    ] = None
+
+    def prepare(self, model: str, trust: bool) -> Any:
+        """The same; threads are set where the model is run."""
+        if self.ray is None:
+            return Call.prepare(self, model, trust)
+        if self.threads is not None:
+            raise InvalidInput("--threads has no effect with --ray; use --cpus-per-worker, or leave one of them out")
+        self.ask(model, trust)
+        return self.tools.model(model)

@@ -22,7 +22,7 @@ from skiploop.cli.app import app, errors
 from skiploop.cli.call import Call, Tools
 from skiploop.cli.values import READERS, constants, texts
 from skiploop.errors import InvalidInput
-from skiploop.settings.flag import Flag
+from skiploop.settings.flag import EnabledBy, Flag
 
 _LEFT = object()  # a field that wasn't given keeps its default
 _SIMPLE = (bool, int, float, str, Path)
@@ -46,15 +46,6 @@ class Only:
 
     def __init__(self, *names: str) -> None:
         object.__setattr__(self, "names", names)
-
-
-@dataclass(frozen=True, slots=True)
-class EnabledBy:
-    """A flag without which there are no such settings, and their flags are refused."""
-
-    name: str
-    help: str
-    panel: str
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:
@@ -112,7 +103,9 @@ class _Section:
         hints = get_type_hints(kind, include_extras=True)
         for each in fields(kind):
             hint, flag = hints[each.name], next(iter(getattr(hints[each.name], "__metadata__", ())), None)
-            if is_dataclass(hint):
+            if isinstance(flag, EnabledBy):
+                self._inner[each.name] = _Section(_without_none(get_args(hint)[0]), flag)
+            elif is_dataclass(hint):
                 self._inner[each.name] = _Section(hint, *marks)
             elif isinstance(flag, Flag) and _wanted(each.name, marks):
                 self._flags[each.name] = _FieldFlag(each, flag, _without_none(get_args(hint)[0]))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 from skiploop.cli.app import print_json
-from skiploop.cli.call import Call, Model, Out, ShowPrompt, TaskName
-from skiploop.cli.flags import EnabledBy, command
+from skiploop.cli.call import Model, Out, ShowPrompt, SpreadCall, TaskName
+from skiploop.cli.flags import command
 from skiploop.cli.prompt import show_prompt as print_prompt
-from skiploop.settings.flag import STATIC
+from skiploop.settings.flag import STATIC, EnabledBy
 from skiploop.studies.settings import StudySettings
 from skiploop.studies.static.settings import StaticSettings, StaticStudySettings
 from skiploop.tasks.options import TaskOptions
@@ -27,6 +27,7 @@ _NOT_STATIC = (
     "total_budget",
     "memory",
     "wave",
+    "ray",
 )
 
 
@@ -42,7 +43,7 @@ def search(
     options: TaskOptions,
     show_prompt: ShowPrompt = False,
     out: Out = None,
-    call: Call,
+    call: SpreadCall,
 ) -> None:
     """Search chains for each input of a task, with controls. Given again, the same command resumes."""
     from skiploop.studies.search import search as run_search
@@ -56,6 +57,12 @@ def search(
     opened = call.prepare(model, study.engine.trust_remote_code)
     if show_prompt:
         print_prompt(opened, whole, study.engine, limit=None if static else study.search.limit, json=call.json)
+        return
+    if call.ray is not None:
+        from skiploop.distributed.search import search_distributed
+
+        found = search_distributed(opened, whole, out=out, settings=study, spread=call.ray, progress=call.make_progress)
+        show_found(found, call.json)
         return
     if static is None:
         show_found(run_search(opened, whole, out=out, settings=study, execution=call.execution), call.json)

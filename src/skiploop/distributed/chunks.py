@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from skiploop.errors import InvalidInput
-from skiploop.storage.files import read_json, write_sealed, unsealed
+from skiploop.storage.files import read_json, unsealed, write_sealed
 from skiploop.studies.shards import SHARDS, shard_folder
 
 PER_WORKER = 4

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 from skiploop.distributed.chunks import Chunk
-from skiploop.distributed.worker import Opening, Report
+from skiploop.distributed.worker import ChunkReport, Preparation
 from skiploop.errors import InvalidInput
 
 STRIKES = 5
@@ -25,15 +26,15 @@ class Ready:
     """A worker has opened the model."""
 
     worker: int
-    opening: Opening
+    opening: Preparation
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Advanced:
     """A worker has come further with its chunk."""
 
     worker: int
-    report: Report
+    report: ChunkReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,14 @@ class Lost:
     reason: str
 
 
-Event = Ready | Step | Finished | Lost
+Event = Ready | Advanced | Finished | Lost
 
 
 class Crew(Protocol):
     """Workers, wherever they are."""
+
+    def begin(self, out: Path, run: dict[str, Any]) -> None:
+        """Says which study it is, before anybody is given a chunk: its folder, and its run.json."""
 
     def hire(self) -> int:
         """Starts a worker, which says when it is ready; its number, which no other worker has."""
@@ -87,8 +91,9 @@ class Dispatcher:
         self._busy: dict[int, Chunk] = {}
         self._failed_starts = 0
         self._strikes: Counter[Chunk] = Counter()
+        self._steps: Counter[Chunk] = Counter()
 
-    def first(self) -> Opening:
+    def first(self) -> Preparation:
         """Starts all workers; what the first of them that is ready says of the study."""
         self._hire(self._workers)
         while True:
@@ -101,7 +106,7 @@ class Dispatcher:
     def run(
         self,
         chunks: Sequence[Chunk],
-        on_report: Callable[[Chunk, Report], None],
+        on_report: Callable[[Chunk, ChunkReport], None],
         on_finished: Callable[[Chunk], None],
     ) -> None:
         """Has all chunks done.
@@ -119,9 +124,8 @@ class Dispatcher:
             self._hire(min(self._workers, len(waiting) + len(self._busy)))
             event = self._crew.next()
             chunk = self._busy.get(event.worker)
-            if isinstance(event, Step) and chunk is not None:
-                if not event.report.replayed:
-                    del self._strikes[chunk]
+            if isinstance(event, Advanced) and chunk is not None:
+                self._count_steps(chunk, event.report.steps)
                 on_report(chunk, event.report)
             elif isinstance(event, Finished) and chunk is not None:
                 on_finished(chunk)
@@ -157,6 +161,12 @@ class Dispatcher:
                 self._idle.append(worker)
             case Lost(worker, reason):
                 self._lose(worker, reason)
+
+    def _count_steps(self, chunk: Chunk, steps: int) -> None:
+        """A chunk that has come further than ever begins its strikes anew."""
+        if steps > self._steps[chunk]:
+            self._steps[chunk] = steps
+            del self._strikes[chunk]
 
     def _lose(self, worker: int, reason: str) -> None:
         self.lost += 1

@@ -31,7 +31,9 @@ class RaySettings:
         str | None, Flag("auto (the running cluster), local, HOST:PORT (default: $RAY_ADDRESS, or local).", panel=RAY)
     ] = None
     workers: Annotated[int | None, Flag("Processes, each with the model (default: by GPUs or CPUs).", panel=RAY)] = None
-    gpus_per_worker: Annotated[float | None, Flag("GPUs that each takes (default: 1 where there are any).", panel=RAY)] = None
+    gpus_per_worker: Annotated[
+        float | None, Flag("GPUs that each takes (default: 1 where there are any).", panel=RAY)
+    ] = None
     cpus_per_worker: Annotated[int, Flag("Processors, and threads, of each.", panel=RAY)] = 1
     chunk: Annotated[int | None, Flag("Inputs that a worker takes at a time.", panel=RAY)] = None
 
@@ -41,10 +43,10 @@ class RaySettings:
             if getattr(self, name) is not None:
                 whole_number(name, getattr(self, name), 1)
         gpus = self.gpus_per_worker
-        if gpus is not None and not (0 <= gpus <= 1 or float(gpus).is_integer()):
-            raise InvalidInput(f"gpus_per_worker={gpus} isn't possible; use a part of one GPU, such as 0.5, or whole ones")
-        if gpus is not None and gpus < 0:
-            raise InvalidInput(f"gpus_per_worker={gpus} is below 0; use 0 for no GPU")
+        if gpus is not None and not (0 <= gpus <= 1 or (gpus > 1 and float(gpus).is_integer())):
+            raise InvalidInput(
+                f"gpus_per_worker={gpus} isn't possible; give a part of a GPU, such as 0.5, or whole ones"
+            )
 
     @property
     def where(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class Preparation:
     """What a worker says of a study once it has prepared it: what goes into run.json and inputs.jsonl."""
 
     run: dict[str, Any]
@@ -61,7 +61,7 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ChunkReport:
     """How far a chunk is.
 
     Attributes:
@@ -69,12 +69,14 @@ class Report:
         total: evaluations that there will be at most.
         right: share of its inputs with a right chain.
         replayed: the evaluations came from the shard's journal.
+        steps: of its work, those that were done before it was begun again included; what tells that it gets further.
     """
 
     done: int
     total: int
     right: float
     replayed: bool = False
+    steps: int = 0
 
 
 class Replica:
@@ -88,7 +90,7 @@ class Replica:
         self._job = job
         self._prepared: PreparedSearch | None = None
 
-    def open(self) -> Opening:
+    def open(self) -> Preparation:
         """Opens the model and prepares the study.
 
         Raises:
@@ -103,9 +105,9 @@ class Replica:
         torch.set_num_threads(job.threads)
         model = open_model(job.model, job.settings.engine)
         self._prepared = prepare(model, job.pool, job.given, job.settings, Execution())
-        return Opening(self._prepared.run, self._prepared.inputs)
+        return Preparation(self._prepared.run, self._prepared.inputs)
 
-    def work(self, chunk: Chunk, place: Path, run: dict[str, Any]) -> Iterator[Report]:
+    def work(self, chunk: Chunk, place: Path, run: dict[str, Any]) -> Iterator[ChunkReport]:
         """Works on a chunk, or on what is left of it, until nothing is.
 
         Args:
@@ -119,42 +121,44 @@ class Replica:
         Raises:
             InvalidInput: this worker's replica is another one than the first worker's; the folder can't be written.
         """
-        prepared = self._prepared
-        assert prepared is not None, "a worker is given chunks once it is open"
-        _check_replica(prepared.run, run)
-        plan, runner = prepared.part(chunk.first, chunk.last), prepared.runner
-        with StudyFolder(place, run, input_lines(plan), wait=WAIT) as folder:
-            if folder.complete:
-                return
-            clock, last = Clock(folder, runner), _Last()
-            rounds = Rounds(
-                plan, runner=runner, journal=folder.journal, progress=last, clock=clock, metrics=folder.metrics
-            )
-            try:
-                for _ in search_steps(folder, plan, rounds, runner, clock):
-                    yield last.report
-            finally:
-                clock.save()
-            folder.write_summary(asdict(last.report))
+        assert self._prepared is not None, "a worker is given chunks once it is open"
+        _check_replica(self._prepared.run, run)
+        yield from work_on_shard(self._prepared, chunk, place, run)
 
 
-def read_report(place: Path) -> Report | None:
+def work_on_shard(prepared: PreparedSearch, chunk: Chunk, place: Path, run: dict[str, Any]) -> Iterator[ChunkReport]:
+    """A shard, or what is left of it; the arguments are those of `Replica.work`."""
+    plan, runner = prepared.part(chunk.first, chunk.last), prepared.runner
+    with StudyFolder(place, run, input_lines(plan), wait=WAIT) as folder:
+        if folder.complete:
+            return
+        clock, last = Clock(folder, runner), _Last()
+        rounds = Rounds(plan, runner=runner, journal=folder.journal, progress=last, clock=clock, metrics=folder.metrics)
+        try:
+            for number, _ in enumerate(search_steps(folder, plan, rounds, runner, clock), start=1):
+                yield replace(last.report, steps=number)
+        finally:
+            clock.save()
+        folder.write_summary(asdict(last.report))
+
+
+def read_report(place: Path) -> ChunkReport | None:
     """What the shard in a folder came to; None where it isn't complete."""
     summary = place / "summary.json"
     if not summary.exists():
         return None
     found = read_json(summary)
-    return Report(found["done"], found["total"], found["right"], replayed=True)
+    return ChunkReport(found["done"], found["total"], found["right"], replayed=True)
 
 
 @dataclass
 class _Last(Progress):
     """Keeps the last update."""
 
-    report: Report = field(default_factory=lambda: Report(0, 0, 0.0))
+    report: ChunkReport = field(default_factory=lambda: ChunkReport(0, 0, 0.0))
 
     def update(self, done: int, total: int, figure: float, *, replayed: bool = False) -> None:
-        self.report = Report(done, total, figure, replayed)
+        self.report = ChunkReport(done, total, figure, replayed)
 
 
 def _check_replica(own: dict[str, Any], first: dict[str, Any]) -> None:

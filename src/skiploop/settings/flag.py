@@ -41,3 +41,12 @@ class Flag:
     shared: bool = False
     repeated: bool = False
     keys: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EnabledBy:
+    """A flag without which there are no such settings, and their flags are refused."""
+
+    name: str
+    help: str
+    panel: str

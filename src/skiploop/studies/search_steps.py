@@ -72,7 +72,7 @@ def _verify(
                     known[key] = _run_again(plan.task, state, key[1], chain, runner)
                     folder.verified.append([known[key]])
                     clock.tick()
-                    yield
+                yield
                 unasked.discard(key)
                 if known[key]["reward"] >= 1:
                     break

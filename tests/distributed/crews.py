@@ -1,0 +1,80 @@
+"""Workers in this process, one step at a time in a seeded order, that can be lost."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from skiploop.distributed.chunks import Chunk
+from skiploop.distributed.dispatch import Advanced, Event, Finished, Lost, Ready
+from skiploop.distributed.worker import ChunkReport, Preparation, work_on_shard
+from skiploop.studies.prepared import PreparedSearch
+
+
+class LocalCrew:
+    """Workers that share a model.
+
+    Args:
+        prepare: the study; called by each worker that is hired.
+        seed: of the order of events.
+        loses: of each event that would be next, whether its worker is lost instead.
+    """
+
+    def __init__(
+        self,
+        prepare: Callable[[], PreparedSearch],
+        seed: int = 0,
+        loses: Callable[[Event, random.Random], bool] = lambda event, rng: False,
+    ) -> None:
+        self.given: list[tuple[int, Chunk]] = []
+        self.lost = 0
+        self._prepare, self._rng, self._loses = prepare, random.Random(seed), loses
+        self._workers: dict[int, PreparedSearch] = {}
+        self._waited: dict[int, Iterator[ChunkReport] | None] = {}
+        self._hired = 0
+
+    def begin(self, out: Path, run: dict[str, Any]) -> None:
+        self._out, self._run = out, run
+
+    def hire(self) -> int:
+        self._hired += 1
+        self._workers[self._hired] = self._prepare()
+        self._waited[self._hired] = None
+        return self._hired
+
+    def give(self, worker: int, chunk: Chunk) -> None:
+        self.given.append((worker, chunk))
+        self._waited[worker] = work_on_shard(self._workers[worker], chunk, chunk.place(self._out), self._run)
+
+    def dismiss(self, worker: int) -> None:
+        self._workers.pop(worker)
+        self._close(self._waited.pop(worker, None))
+
+    def next(self) -> Event:
+        worker = self._rng.choice(sorted(self._waited))
+        event = self._event(worker)
+        if self._loses(event, self._rng):
+            self.lost += 1
+            self._workers.pop(worker)
+            self._close(self._waited.pop(worker, None))
+            return Lost(worker, "killed")
+        return event
+
+    def _event(self, worker: int) -> Event:
+        steps = self._waited[worker]
+        if steps is None:
+            prepared = self._workers[worker]
+            del self._waited[worker]
+            return Ready(worker, Preparation(prepared.run, prepared.inputs))
+        try:
+            return Advanced(worker, next(steps))
+        except StopIteration:
+            del self._waited[worker]
+            return Finished(worker)
+
+    @staticmethod
+    def _close(steps: Any) -> None:
+        if steps is not None:
+            steps.close()
