@@ -56,7 +56,7 @@ def test_a_child_is_one_small_change_from_its_parent() -> None:
     searcher, _ = searched(space, 16)
     searcher.ask(0)
     near = jumps = 0
-    for _ in range(200):
+    for _ in range(60):
         parent = searcher._parent()
         child = searcher._child(parent)
         assert child is not None and child not in searcher._seen

@@ -156,7 +156,7 @@ def test_little_context_carries_over_to_chains_not_seen() -> None:
     assert variation[0] < 0.02 < 0.2 < variation[99]
 
 
-@pytest.mark.parametrize("batch", [1, 8])
+@pytest.mark.parametrize("batch", [pytest.param(1, marks=pytest.mark.slow), 8])
 def test_twice_as_many_of_the_top_50_chains_are_found_as_by_chance(batch: int) -> None:
     space, mine, chance = per_layer(6, (0, 1, 2)), 0, 0
     for seed in range(5):

@@ -47,7 +47,7 @@ def walked_noise(space: Space, beta: float, steps: int) -> float:
 
 @pytest.mark.parametrize(("space_name", "layers", "beta"), [("cola", 3, 4.0), ("skip", 5, 4.0), ("permute", 4, 0.0)])
 def test_a_long_walk_visits_chains_in_proportion_to_exp_beta_reward(space_name: str, layers: int, beta: float) -> None:
-    space, steps = make_space(space_name, layers), 120_000
+    space, steps = make_space(space_name, layers), 40_000
     table = {chain: scattered(chain) for chain in space.enumerate()}
     visits = Counter(walk(space, table.__getitem__, steps, beta, random.Random(0)))
     target = exact(space, scattered, beta)
@@ -104,7 +104,7 @@ def test_the_searcher_is_the_walk_when_asked_one_at_a_time() -> None:
     assert list(considered)[:60] == asked
 
 
-@pytest.mark.parametrize("batch", [1, 16])
+@pytest.mark.parametrize("batch", [pytest.param(1, marks=pytest.mark.slow), 16])
 def test_prefetching_leaves_the_walk_as_likely(batch: int) -> None:
     """With batches one walker still samples the target: its steps are counted where they are decided."""
     space = make_space("skip", 4)

@@ -36,11 +36,13 @@ def played(searcher: OptunaSearcher, budget: int, batch: int = 1) -> list[Chain]
     return asked
 
 
+@pytest.mark.slow
 def test_tpe_finds_in_fifty_evaluations_what_random_search_finds_in_a_hundred() -> None:
     table = additive(6, seed=1, inputs=12)
     assert best_after(table, "tpe", 50).mean() > best_after(table, "random", 100).mean()
 
 
+@pytest.mark.slow
 def test_where_nothing_can_be_learned_nothing_is_lost() -> None:
     table = null(5, inputs=16)
     difference = best_after(table, "tpe", 30) - best_after(table, "random", 30)
