@@ -1,4 +1,4 @@
-"""Settings for all tests: no network, two threads."""
+"""Settings for all tests: no network, one thread, no deadlines, the same examples each time."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_MODULES_CACHE", str(Path(tempfile.gettempdir()) / "skiploop-tests-modules"))
 
 import torch
+from hypothesis import settings
+
+# A deadline fails on a loaded machine, and examples drawn anew fail for somebody who changed something else.
+settings.register_profile("tests", deadline=None, derandomize=True)
+settings.load_profile("tests")
 
 # Matrices of width 32 are faster on one thread, and a second process may own the other core.
 torch.set_num_threads(1)

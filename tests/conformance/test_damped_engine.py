@@ -69,7 +69,7 @@ def test_generation_of_mixed_batches_with_any_policy_is_that_of_stock_generate(n
         assert len(row.emitted) == row.limit or row.emitted[-1] == 2
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 10**6), batch=st.sampled_from([1, 9, 4096]), memory=st.sampled_from([1, 5000, 2**24]))
 def test_limits_order_and_company_change_nothing_for_damped_chains(seed: int, batch: int, memory: int) -> None:
     model, rng = layered("qwen2"), random.Random(seed)

@@ -92,7 +92,7 @@ def test_generation_is_that_of_stock_generate_alone(name: str) -> None:
         assert len(row.emitted) == row.limit or row.emitted[-1] == 2
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10**6), batch=st.sampled_from([1, 9, 64, 4096]), memory=st.sampled_from([1, 5000, 2**24]))
 def test_limits_order_and_company_change_nothing(seed: int, batch: int, memory: int) -> None:
     model, rng = layered("qwen2"), random.Random(seed)

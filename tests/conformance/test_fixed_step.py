@@ -70,8 +70,19 @@ def assert_alone(model: LayeredModel, rows: list[DecodeRow]) -> None:
         assert len(row.emitted) == row.limit
 
 
-@pytest.mark.parametrize("padded", [False, True])
-@pytest.mark.parametrize("name", CAPTURABLE)
+# Padding is one code path for all types, and experts are the slowest to capture: other pairs are for `-m slow`.
+QUICKLY_PADDED, SLOWLY_CAPTURED = ("llama", "gemma3_text", "gpt2"), ("olmoe", "qwen3_moe")
+CASES = [
+    pytest.param(
+        *(name, padded),
+        marks=[pytest.mark.slow] if name in SLOWLY_CAPTURED or (padded and name not in QUICKLY_PADDED) else [],
+    )
+    for name in CAPTURABLE
+    for padded in (False, True)
+]
+
+
+@pytest.mark.parametrize(("name", "padded"), CASES)
 def test_a_captured_step_generates_what_stock_generate_does(name: str, padded: bool) -> None:
     model, tape = wide_windows(name), new_recorder(DEVICE)
     rows = random_rows(random.Random(name), (3, 12) if padded else (7, 7), (10, 10), count=4)

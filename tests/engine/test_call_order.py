@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from skiploop.chains.chain import Chain
@@ -30,7 +30,6 @@ def shortest(first: tuple[int, ...], second: tuple[int, ...]) -> int:
     return rows[-1][-1]
 
 
-@settings(deadline=None)
 @given(chains_of_layers)
 def test_the_order_contains_every_chain_and_wastes_no_call(chains: list[tuple[int, ...]]) -> None:
     order = call_order(chains)

@@ -26,7 +26,7 @@ def most_saved(prompts: list[Tokens], shortest: int) -> int:
     return max(whole, sum(most_saved(branch, shortest) for branch in branches.values()))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(prompts=PROMPTS, shortest=st.integers(1, 4))
 def test_the_beginnings_found_save_the_most_tokens(prompts: list[Tokens], shortest: int) -> None:
     found = common_beginnings(prompts, shortest)

@@ -204,7 +204,7 @@ def test_prompts_with_and_without_the_preamble_run_in_one_call() -> None:
     assert_as_alone(model, score(engine_of(model), pairs)[0], pairs)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(seed=st.integers(0, 10**6), batch=st.sampled_from([1, 40, 4096]), memory=st.sampled_from([1, 200_000, 2**24]))
 def test_limits_and_company_change_nothing(seed: int, batch: int, memory: int) -> None:
     model, rng = layered("qwen3_moe"), random.Random(seed)

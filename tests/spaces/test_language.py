@@ -84,7 +84,7 @@ words = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(words, st.integers(1, 3), st.integers(3, 8))
 @example(Concat((Run((0,)), Loop(Window((0, 1), 2), (0,)))), 1, 3)
 def test_every_way_is_counted_once_and_has_its_number(word: Word, least: int, longest: int) -> None:
@@ -95,7 +95,7 @@ def test_every_way_is_counted_once_and_has_its_number(word: Word, least: int, lo
         assert Counter(tree.layers_at(rank) for rank in range(tree.count)) == want
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(words, st.randoms(use_true_random=False), layer_lists)
 @example(Concat((Run((0,)), Loop(Run(()), (2,)))), random.Random(0), ())  # a loop with nothing in it
 def test_what_is_read_is_what_can_be_said(word: Word, rng: random.Random, other: tuple[int, ...]) -> None:
@@ -106,7 +106,7 @@ def test_what_is_read_is_what_can_be_said(word: Word, rng: random.Random, other:
         assert (tree.read(layers) is not None) == (layers in said)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(words)
 def test_words_come_back_from_json(word: Word) -> None:
     assert from_json(json.loads(json.dumps(word.to_json()))) == word

@@ -183,7 +183,7 @@ def test_samples_are_uniform(name: str) -> None:
     assert chi_square(list(hits.values())) < free + 4 * (2 * free) ** 0.5  # mean + 4 standard deviations
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32), st.sampled_from(sorted(SPACES)), st.integers(1, 40))
 def test_samples_and_their_children_are_legal(seed: int, name: str, total: int) -> None:
     space, rng = make_space(name, total), random.Random(seed)
