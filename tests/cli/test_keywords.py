@@ -23,7 +23,7 @@ OF_THE_TERMINAL = {
     "threads": "`torch.set_num_threads`",
     "show_prompt": "`skiploop.studies.prompt_example.prompt_example`",
     "static": "another function, `search_static`",
-    "ray": "another function, `search_distributed`",
+    "ray": "`execution`, with a `RaySearch`",
 }
 OTHERWISE_NAMED = {"set": "searcher_settings"}
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from skiploop.distributed.chunks import Chunk
 from skiploop.distributed.dispatch import Advanced, Event, Finished, Lost, Ready
-from skiploop.distributed.worker import ChunkReport, Preparation, work_on_shard
+from skiploop.distributed.mirror import apply, contents, mark
+from skiploop.distributed.worker import Assignment, ChunkReport, Preparation, work_on_chunk
 from skiploop.studies.prepared import PreparedSearch
 
 
@@ -20,6 +21,7 @@ class LocalCrew:
         prepare: the study; called by each worker that is hired.
         seed: of the order of events.
         loses: of each event that would be next, whether its worker is lost instead.
+        blind: whether the workers don't see the study's folder, so that shards are brought to the driver.
     """
 
     def __init__(
@@ -27,16 +29,20 @@ class LocalCrew:
         prepare: Callable[[], PreparedSearch],
         seed: int = 0,
         loses: Callable[[Event, random.Random], bool] = lambda event, rng: False,
+        blind: bool = False,
     ) -> None:
         self.given: list[tuple[int, Chunk]] = []
-        self.lost = 0
+        self.lost = self.brought = 0
+        self._token, self._blind = "of this crew", blind
         self._prepare, self._rng, self._loses = prepare, random.Random(seed), loses
         self._workers: dict[int, PreparedSearch] = {}
         self._waited: dict[int, Iterator[ChunkReport] | None] = {}
+        self._places: dict[int, Path] = {}
         self._hired = 0
 
     def begin(self, out: Path, run: dict[str, Any]) -> None:
         self._out, self._run = out, run
+        mark(out, self._token)
 
     def hire(self) -> int:
         self._hired += 1
@@ -46,7 +52,10 @@ class LocalCrew:
 
     def give(self, worker: int, chunk: Chunk) -> None:
         self.given.append((worker, chunk))
-        self._waited[worker] = work_on_shard(self._workers[worker], chunk, chunk.place(self._out), self._run)
+        place, token = chunk.place(self._out), "none" if self._blind else self._token
+        self._places[worker] = place
+        given = Assignment(chunk, place, self._run, token, contents(place))
+        self._waited[worker] = work_on_chunk(self._workers[worker], given)
 
     def dismiss(self, worker: int) -> None:
         self._workers.pop(worker)
@@ -69,7 +78,10 @@ class LocalCrew:
             del self._waited[worker]
             return Ready(worker, Preparation(prepared.run, prepared.inputs))
         try:
-            return Advanced(worker, next(steps))
+            report = next(steps)
+            self.brought += sum(len(change.data) for change in report.changes)
+            apply(self._places[worker], report.changes)
+            return Advanced(worker, report)
         except StopIteration:
             del self._waited[worker]
             return Finished(worker)

@@ -12,7 +12,7 @@ import pytest
 
 from skiploop.distributed.chunks import Chunk, cut, kept_size, suitable_size
 from skiploop.distributed.dispatch import STRIKES, Advanced, Event, Finished, Ready
-from skiploop.distributed.search import search_distributed, searched
+from skiploop.distributed.search import RaySearch, searched
 from skiploop.errors import InvalidInput
 from skiploop.studies.execution import Execution
 from skiploop.studies.prepared import PreparedSearch, prepare
@@ -65,12 +65,12 @@ def often(event: Event, rng: random.Random) -> bool:
     return rng.random() < 0.05
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_nothing_is_lost_with_workers_that_are(tmp_path: Path, seed: int) -> None:
-    """Also where all that is evaluated is done again, or a worker is lost when its shard is complete."""
-    crew = LocalCrew(preparing("choice", budget=12), seed, often)
+@pytest.mark.parametrize("blind", [False, True])
+def test_nothing_is_lost_with_workers_that_are(tmp_path: Path, blind: bool) -> None:
+    """Whether they see the study's folder or their shards are brought to it."""
+    crew = LocalCrew(preparing("choice", budget=12), 1, often, blind)
     searched(crew, 3, 2, tmp_path / "several", Progress())
-    assert crew.lost > 3
+    assert crew.lost > 3 and (crew.brought > 0) == blind
     assert contents(tmp_path / "several") == alone(tmp_path / "one", "choice", budget=12)
 
 
@@ -144,19 +144,19 @@ def test_a_study_is_gone_on_with_as_it_was_begun(tmp_path: Path) -> None:
 
 
 def test_another_replica_is_refused(tmp_path: Path) -> None:
-    from skiploop.distributed.worker import Job, Replica
+    from skiploop.distributed.worker import Assignment, Job, Replica
 
     replica = Replica(Job("fake", fake_task(), None, StudySettings(), 1, "."))
     replica._prepared = preparing()()
     other = {**replica._prepared.run, "model": {**replica._prepared.run["model"], "dtype": "bfloat16"}}
     with pytest.raises(InvalidInput, match=r"different replicas.*model\.dtype \('bfloat16' and 'float32'\)"):
-        next(replica.work(Chunk(0, 2), tmp_path, other))
+        next(replica.work(Assignment(Chunk(0, 2), tmp_path, other, "")))
 
 
 @pytest.mark.parametrize("changes", [{"memory": 2}, {"total_budget": 400}])
 def test_settings_that_couple_inputs_are_refused(changes: dict[str, int]) -> None:
     with pytest.raises(InvalidInput, match="doesn't go with --ray"):
-        search_distributed("nano", fake_task(), settings=StudySettings().changed(**changes))
+        search("nano", fake_task(), execution=Execution(spread=RaySearch()), **changes)
 
 
 def test_without_ray_the_extra_is_named_and_nothing_else_needs_it() -> None:

@@ -65,6 +65,7 @@ TESTED_BY = {
     ),
     "distributed/test_search": (
         *("distributed/chunks", "distributed/dispatch", "distributed/extra", "distributed/merge"),
+        "distributed/mirror",
         *("distributed/settings", "distributed/worker", "studies/prepared", "studies/search_steps", "studies/shards"),
     ),
     "distributed/test_ray": ("distributed/ray_crew",),

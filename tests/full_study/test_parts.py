@@ -21,6 +21,7 @@ from typer.testing import Result as Output
 
 from skiploop.cli.call import Tools
 from skiploop.cli.main import app
+from skiploop.distributed.search import searched
 from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
 from skiploop.folders.full import FullStudy, PartState, load_full
@@ -33,16 +34,18 @@ from skiploop.reporting.terminal.study import full_table
 from skiploop.studies.controls.settings import SamplingSettings
 from skiploop.studies.execution import Execution
 from skiploop.studies.paired import PairedDifference
-from skiploop.studies.progress import Interrupted
+from skiploop.studies.prepared import prepare
+from skiploop.studies.progress import Interrupted, Progress
 from skiploop.studies.search import load_study
 from skiploop.studies.settings import StudySettings
 from skiploop.studies.static.settings import StaticSettings
-from skiploop.tasks import Example, Task
+from skiploop.tasks import Example, Subset, Task
 from skiploop.tasks.sample import question_key
 from skiploop.testing.chainbench import harmful_layer
 from skiploop.testing.chainbench import null as null_table
 from skiploop.testing.chainbench.table import AnswerTable
 from skiploop.testing.fakes import LAYERS, FakeModel, FakeRunner, digest, fake_task
+from tests.distributed.crews import LocalCrew
 
 HARMFUL = 3
 WITHOUT = ("analyses", "report")  # take seconds, and depend on the rest alone
@@ -461,3 +464,28 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_bad_input_is_one_message_and_exit_code_2(words: list[str], message: str, tmp_path: Path) -> None:
     done = command(FakeRunner(), "study", *FLAGS, *words, "--out", str(tmp_path / "s"))
     assert done.exit_code == 2 and message in done.stderr and not (tmp_path / "s").exists()
+
+
+def test_a_study_whose_searches_are_spread_is_the_same(tmp_path: Path) -> None:
+    """The main search, and those of the ablation."""
+    spread: list[str] = []
+
+    def search_in_parts(model: str, task: Task | Subset, out: Path | None, settings: StudySettings) -> Path:
+        assert isinstance(task, Subset) and isinstance(task.whole, Task) and out is not None
+        whole, given = task.whole, task.examples
+        spread.append(out.name)
+        crew = LocalCrew(lambda: prepare(FakeModel(), whole, given, settings, Execution(FakeRunner())))
+        return searched(crew, 2, 2, out, Progress())
+
+    settings = FullSettings(
+        study=StudySettings().changed(limit=5, budget=4, searcher="cola"), static=StaticSettings(train=8, test=6),
+        static_budget=4, sampling=SamplingSettings(tune=4, most=2),
+    )  # fmt: skip
+    for name, how in (("one", None), ("several", search_in_parts)):
+        run_study(
+            FakeModel(), fake_task(20), out=tmp_path / name, settings=settings,
+            execution=Execution(FakeRunner(), spread=how), without=WITHOUT,
+        )  # fmt: skip
+    assert spread == ["search", "skip", "loop"]
+    for file in FILES:
+        assert (tmp_path / "several" / file).read_bytes() == (tmp_path / "one" / file).read_bytes(), file

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -17,8 +18,9 @@ from skiploop.settings.flag import MODEL, RAY, TASK, EnabledBy, Flag
 
 if TYPE_CHECKING:
     from skiploop.engine.request import Runner
-    from skiploop.studies.execution import Execution
+    from skiploop.studies.execution import Execution, SpreadSearch
     from skiploop.studies.progress import Progress
+    from skiploop.studies.settings import StudySettings
     from skiploop.tasks import Task, TaskOptions
 
 
@@ -92,7 +94,12 @@ class Call:
         """What a study is run with."""
         from skiploop.studies.execution import Execution
 
-        return Execution(self.tools.runner, self.make_progress)
+        return Execution(self.tools.runner, self.make_progress, spread=self.spread)
+
+    @property
+    def spread(self) -> SpreadSearch | None:
+        """What does searches in other processes; None: they are done in this one."""
+        return None
 
     def make_progress(self, figure: str) -> Progress:
         """What shows the progress of a piece of work, given the name of the share that it shows."""
@@ -128,3 +135,26 @@ class SpreadCall(Call):
             raise InvalidInput("--threads has no effect with --ray; use --cpus-per-worker, or leave one of them out")
         self.ask(model, trust)
         return self.tools.model(model)
+
+    @property
+    def spread(self) -> SpreadSearch | None:
+        """Workers of Ray, where they are wanted."""
+        if self.ray is None:
+            return None
+        from skiploop.distributed.search import RaySearch
+
+        return RaySearch(self.ray, self.make_progress)
+
+    @contextmanager
+    def cluster(self, settings: StudySettings) -> Iterator[None]:
+        """One cluster for all searches of a study, with these settings, whose other parts are run in this process."""
+        if self.ray is None:
+            yield
+            return
+        from skiploop.distributed.ray_crew import open_cluster
+        from skiploop.distributed.search import check_spread
+
+        check_spread(settings)
+        self.tools.set_threads(self.ray.cpus_per_worker)
+        with open_cluster(self.ray):
+            yield

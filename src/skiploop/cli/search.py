@@ -58,12 +58,6 @@ def search(
     if show_prompt:
         print_prompt(opened, whole, study.engine, limit=None if static else study.search.limit, json=call.json)
         return
-    if call.ray is not None:
-        from skiploop.distributed.search import search_distributed
-
-        found = search_distributed(opened, whole, out=out, settings=study, spread=call.ray, progress=call.make_progress)
-        show_found(found, call.json)
-        return
     if static is None:
         show_found(run_search(opened, whole, out=out, settings=study, execution=call.execution), call.json)
         return

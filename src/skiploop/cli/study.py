@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from skiploop.cli.app import print_json
-from skiploop.cli.call import Call, Model, Out, ShowPrompt, TaskName
+from skiploop.cli.call import Model, Out, ShowPrompt, SpreadCall, TaskName
 from skiploop.cli.flags import command
 from skiploop.cli.prompt import show_prompt as print_prompt
 from skiploop.cli.values import words
@@ -30,7 +30,7 @@ def study(
     ] = None,
     show_prompt: ShowPrompt = False,
     out: Out = None,
-    call: Call,
+    call: SpreadCall,
 ) -> None:
     """Search with all controls and analyses, and write a report. Given again, the same command resumes."""
     from skiploop.full_study.run import run_study
@@ -41,14 +41,15 @@ def study(
     if show_prompt:
         print_prompt(opened, whole, settings.study.engine, json=call.json)
         return
-    found = run_study(
-        opened,
-        whole,
-        out=out,
-        settings=settings,
-        execution=call.execution,
-        without=left_out,
-    )
+    with call.cluster(settings.study):
+        found = run_study(
+            opened,
+            whole,
+            out=out,
+            settings=settings,
+            execution=call.execution,
+            without=left_out,
+        )
     show_full(found, call.json)
 
 

@@ -1,9 +1,10 @@
 """The same study by several processes, on one machine or many, over Ray: `--ray`. Extra `ray`; no torch in the driver.
 
-search     `search_distributed`: what `skiploop search --ray` calls
+search     `RaySearch`: does a search over workers, for `--ray`
 settings   where workers run, how many there are, and what each of them takes
 chunks     the inputs, cut into what is given to a worker at a time
 worker     what a worker does: one replica of the model, one engine, one shard at a time
+mirror     shards brought to the driver, where workers don't see the study's folder
 dispatch   who works on which chunk, and what happens when a worker is lost; knows nothing of Ray
 ray_crew   workers as actors of Ray
 merge      shards put together, byte for byte as one process writes them

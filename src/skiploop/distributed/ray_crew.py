@@ -8,15 +8,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from skiploop.distributed.chunks import Chunk
 from skiploop.distributed.dispatch import Advanced, Event, Finished, Lost, Ready
 from skiploop.distributed.extra import require_ray
+from skiploop.distributed.mirror import apply, contents, mark
 from skiploop.distributed.settings import LOCAL, RaySettings
-from skiploop.distributed.worker import Job, Replica
+from skiploop.distributed.worker import Assignment, ChunkReport, Job, Replica
 from skiploop.errors import InvalidInput
 
 SECONDS = 1.0
@@ -80,6 +82,7 @@ class _Actor:
     handle: Any
     waited: Any  # what tells of it next: a reference, or a generator of them
     working: bool = False
+    place: Path | None = None  # of the shard that it works on
 
 
 @dataclass
@@ -94,12 +97,14 @@ class RayCrew:
     job: Job
     gpus: float
     _study: tuple[Path, dict[str, Any]] | None = None
+    _token: str = field(default_factory=lambda: uuid4().hex)
     _actors: dict[int, _Actor] = field(default_factory=dict)
     _hired: int = 0
 
     def begin(self, out: Path, run: dict[str, Any]) -> None:
         """Keeps what actors are told of the study."""
         self._study = (out, run)
+        mark(out, self._token)
 
     def hire(self) -> int:
         """Starts an actor, and has it open the model."""
@@ -115,8 +120,10 @@ class RayCrew:
         """Has an actor work on a chunk."""
         assert self._study is not None, "a study has begun before anybody works on it"
         (out, run), actor = self._study, self._actors[worker]
-        actor.waited = actor.handle.work.options(num_returns="streaming").remote(chunk, chunk.place(out), run)
-        actor.working = True
+        place = chunk.place(out)
+        given = Assignment(chunk, place, run, self._token, contents(place))
+        actor.waited = actor.handle.work.options(num_returns="streaming").remote(given)
+        actor.working, actor.place = True, place
 
     def dismiss(self, worker: int) -> None:
         """Ends an actor's process, whatever it does; its folder is in order at any moment."""
@@ -150,7 +157,10 @@ class RayCrew:
                 opening = ray.get(actor.waited)
                 actor.waited = None
                 return Ready(number, opening)
-            return Advanced(number, ray.get(next(actor.waited)))
+            report: ChunkReport = ray.get(next(actor.waited))
+            assert actor.place is not None, "it was given a chunk"
+            apply(actor.place, report.changes)
+            return Advanced(number, replace(report, changes=()))
         except StopIteration:
             actor.waited, actor.working = None, False
             return Finished(number)

@@ -1,6 +1,6 @@
 """A search whose inputs are spread over workers; the result is the one of a single process, byte for byte.
 
-    study = search_distributed("nano", "nano", settings=StudySettings(), spread=RaySettings(workers=2))
+    study = search("nano", "nano", execution=Execution(spread=RaySearch(RaySettings(workers=2))))
 
 The driver, which is the process that calls this, opens no model and holds no tensors: the first worker says what goes
 into run.json and inputs.jsonl. It may die: the same call goes on from the shards.
@@ -12,7 +12,6 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from skiploop.distributed.chunks import Chunk, cut, kept_size, suitable_size
 from skiploop.distributed.dispatch import Crew, Dispatcher
@@ -23,71 +22,59 @@ from skiploop.distributed.settings import RaySettings
 from skiploop.distributed.worker import ChunkReport, Job, Preparation, read_report
 from skiploop.errors import InvalidInput
 from skiploop.studies.clock import Clock
-from skiploop.studies.folder import StudyFolder, check_place, read_inputs, read_run, read_timing
+from skiploop.studies.folder import StudyFolder, read_inputs, read_run, read_timing
 from skiploop.studies.lines import read_evaluations
-from skiploop.studies.opening import open_task
 from skiploop.studies.prepared import whole_and_given
 from skiploop.studies.progress import Interrupted, MakeProgress, Progress, silent
 from skiploop.studies.record import default_out
-from skiploop.studies.search import Study, load_study
 from skiploop.studies.search_steps import finish, note_versions
 from skiploop.studies.settings import StudySettings
 from skiploop.studies.shards import SHARDS
-from skiploop.studies.tables import TABLES, require_data, write_parquet
 from skiploop.tasks import Subset, Task
 
 
-def search_distributed(
-    model: str = "nano",
-    task: str | Task | Subset = "nano",
-    *,
-    out: str | Path | None = None,
-    settings: StudySettings | None = None,
-    spread: RaySettings | None = None,
-    progress: MakeProgress = silent,
-) -> Study:
-    """Looks for chains on every input of a task, in several processes; what `skiploop search --ray` calls.
+@dataclass(frozen=True, slots=True)
+class RaySearch:
+    """Does searches over workers of Ray; an `Execution` with it as `spread` does so wherever a search is to be done.
 
-    Args:
-        model: `nano`, the name of a model of the hub, or a folder that all workers can read.
-        task: a specification, a task, or some examples of one.
-        out: the study's folder; by default one below `runs/`. One that holds the same study is resumed.
-        settings: of the study.
+    Attributes:
         spread: where the workers run, and how many there are.
         progress: makes what shows the progress.
-
-    Returns:
-        The finished study, which is the one of `skiploop.search` with the same arguments.
-
-    Raises:
-        InvalidInput: for everything that is wrong with the arguments, before any work starts; for settings by which
-            inputs depend on each other; where workers are lost again and again.
-        UnsupportedModel: the model can't run chains exactly.
-        Interrupted: on Ctrl-C.
     """
-    spread = spread or RaySettings()
-    whole, given = whole_and_given(task)
-    pool, settings = open_task(whole, {}), settings or StudySettings()
-    check_spread(model, settings)
-    if settings.search.parquet:
-        require_data("pandas", "pyarrow")
-    if out is not None:
-        check_place(Path(out), "search")
-    job = Job(model, pool, given, settings, spread.cpus_per_worker, str(Path.cwd()))
-    with open_cluster(spread):
-        workers, gpus = workers_and_gpus(spread)
-        place = searched(RayCrew(job, gpus), workers, spread.chunk, out, progress("oracle accuracy"))
-    study = load_study(place)
-    if settings.search.parquet:
-        write_parquet(place, TABLES, study.inputs)
-    return study
+
+    spread: RaySettings = field(default_factory=RaySettings)
+    progress: MakeProgress = silent
+
+    def __call__(self, model: str, task: Task | Subset, out: Path | None, settings: StudySettings) -> Path:
+        """Does a search, or what is left of it.
+
+        Args:
+            model: `nano`, the name of a model of the hub, or a folder that all workers can read.
+            task: whole, or some examples of it.
+            out: the study's folder; None: one below `runs/`. One that holds the same study is resumed.
+            settings: of the study.
+
+        Returns:
+            The folder of the finished study, which is the one of a single process.
+
+        Raises:
+            InvalidInput: for everything that is wrong with the arguments, before any work starts; for settings by which
+                inputs depend on each other; where workers are lost again and again.
+            UnsupportedModel: the model can't run chains exactly.
+            Interrupted: on Ctrl-C.
+        """
+        check_spread(settings)
+        pool, given = whole_and_given(task)
+        assert isinstance(pool, Task), "a task is made before it is spread"
+        job = Job(model, pool, given, settings, self.spread.cpus_per_worker, str(Path.cwd()))
+        with open_cluster(self.spread):
+            workers, gpus = workers_and_gpus(self.spread)
+            return searched(RayCrew(job, gpus), workers, self.spread.chunk, out, self.progress("oracle accuracy"))
 
 
-def check_spread(model: Any, settings: StudySettings) -> None:
+def check_spread(settings: StudySettings) -> None:
     """Raises InvalidInput where a study can't be spread over processes, or Ray isn't there."""
     require_ray()
-    if not isinstance(model, str):
-        raise InvalidInput("workers open the model themselves; give its name or folder in place of an opened one")
     for flag, given, why in (
         ("--memory", settings.search.memory, "what an input is searched with depends on the inputs before it"),
         ("--total-budget", settings.search.total_budget, "which input is asked depends on all the others"),
@@ -116,8 +103,8 @@ def searched(crew: Crew, workers: int, chunk: int | None, out: str | Path | None
         with StudyFolder(place, opening.run, opening.inputs, sharded=True) as folder:
             if not folder.complete:
                 note_versions(folder, opening.run, progress)
-                crew.begin(place, opening.run)
                 size = kept_size(place, chunk or suitable_size(len(opening.inputs), workers))
+                crew.begin(place, opening.run)
                 _work(folder, cut(len(opening.inputs), size), dispatcher, opening, progress)
             shutil.rmtree(place / SHARDS, ignore_errors=True)
     finally:

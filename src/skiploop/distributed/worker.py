@@ -7,12 +7,14 @@ undone, and whoever is given the chunk next goes on from there. No Ray: it makes
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from skiploop.distributed.chunks import Chunk
+from skiploop.distributed.mirror import Change, Mirror, sees
 from skiploop.errors import InvalidInput
 from skiploop.storage.files import Line, read_json
 from skiploop.studies.clock import Clock
@@ -61,6 +63,25 @@ class Preparation:
 
 
 @dataclass(frozen=True, slots=True)
+class Assignment:
+    """A chunk as it is given to a worker.
+
+    Attributes:
+        chunk: its inputs.
+        place: the folder of its shard, in the study's folder.
+        run: the study's run.json, which each worker has to agree with.
+        token: by which a worker knows the study's folder, if it sees it.
+        begun: what the shard has already, for a worker that doesn't see it.
+    """
+
+    chunk: Chunk
+    place: Path
+    run: dict[str, Any]
+    token: str
+    begun: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ChunkReport:
     """How far a chunk is.
 
@@ -70,6 +91,7 @@ class ChunkReport:
         right: share of its inputs with a right chain.
         replayed: the evaluations came from the shard's journal.
         steps: of its work, those that were done before it was begun again included; what tells that it gets further.
+        changes: what is new in the shard, where the driver has to be brought it.
     """
 
     done: int
@@ -77,6 +99,7 @@ class ChunkReport:
     right: float
     replayed: bool = False
     steps: int = 0
+    changes: tuple[Change, ...] = ()
 
 
 class Replica:
@@ -107,13 +130,8 @@ class Replica:
         self._prepared = prepare(model, job.pool, job.given, job.settings, Execution())
         return Preparation(self._prepared.run, self._prepared.inputs)
 
-    def work(self, chunk: Chunk, place: Path, run: dict[str, Any]) -> Iterator[ChunkReport]:
+    def work(self, given: Assignment) -> Iterator[ChunkReport]:
         """Works on a chunk, or on what is left of it, until nothing is.
-
-        Args:
-            chunk: its inputs.
-            place: the folder of its shard.
-            run: the study's run.json, which each worker has to agree with.
 
         Yields:
             After each step, when all that was evaluated is on the disk.
@@ -122,12 +140,27 @@ class Replica:
             InvalidInput: this worker's replica is another one than the first worker's; the folder can't be written.
         """
         assert self._prepared is not None, "a worker is given chunks once it is open"
-        _check_replica(self._prepared.run, run)
-        yield from work_on_shard(self._prepared, chunk, place, run)
+        _check_replica(self._prepared.run, given.run)
+        yield from work_on_chunk(self._prepared, given)
+
+
+def work_on_chunk(prepared: PreparedSearch, given: Assignment) -> Iterator[ChunkReport]:
+    """A chunk, in the study's folder, or in one of this machine from which it is brought to the driver."""
+    if sees(given.place, given.token):
+        yield from work_on_shard(prepared, given.chunk, given.place, given.run)
+        return
+    with tempfile.TemporaryDirectory(prefix="skiploop-") as folder:
+        place = Path(folder) / given.place.name
+        mirror = Mirror(place, given.begun)
+        for report in work_on_shard(prepared, given.chunk, place, given.run):
+            yield replace(report, changes=mirror.changes())
+        done = read_report(place)
+        assert done is not None, "a shard that nothing is left of is complete"
+        yield replace(done, changes=mirror.changes())
 
 
 def work_on_shard(prepared: PreparedSearch, chunk: Chunk, place: Path, run: dict[str, Any]) -> Iterator[ChunkReport]:
-    """A shard, or what is left of it; the arguments are those of `Replica.work`."""
+    """A shard in a folder that this process sees, or what is left of it."""
     plan, runner = prepared.part(chunk.first, chunk.last), prepared.runner
     with StudyFolder(place, run, input_lines(plan), wait=WAIT) as folder:
         if folder.complete:

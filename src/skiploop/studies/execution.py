@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from skiploop.chains.chain import Chain
 from skiploop.engine.open import open_runner
@@ -18,8 +19,8 @@ from skiploop.engine.under_policy import under_policy
 from skiploop.errors import InvalidInput
 from skiploop.studies.opening import StudyModel
 from skiploop.studies.progress import MakeProgress, silent
-from skiploop.studies.settings import EngineSettings
-from skiploop.tasks import Example
+from skiploop.studies.settings import EngineSettings, StudySettings
+from skiploop.tasks import Example, Subset, Task
 
 CUSTOM = "custom"
 """What run.json calls a runner that was given."""
@@ -42,6 +43,13 @@ class References:
     gates: Callable[[Sequence[Example]], Sequence[Chain]] | None = None
 
 
+class SpreadSearch(Protocol):
+    """Does a search of chains for each input in several processes, see `skiploop.distributed`."""
+
+    def __call__(self, model: str, task: Task | Subset, out: Path | None, settings: StudySettings) -> Path:
+        """The folder of the finished study, which is the one of a single process."""
+
+
 @dataclass(frozen=True, slots=True)
 class Execution:
     """What a study is run with.
@@ -52,12 +60,14 @@ class Execution:
         embed: what a prompt is like, as a vector, for a memory of earlier inputs; None: the model's own state in the
             middle of its layers, and nothing beside a given runner.
         references: of a search for a static chain; None: the model's own, and none beside a given runner.
+        spread: does searches of chains for each input, in place of this process; None: nothing does.
     """
 
     runner: Runner | None = None
     progress: MakeProgress = silent
     references: References | None = None
     embed: Embed | None = None
+    spread: SpreadSearch | None = None
 
     def engine_name(self, settings: EngineSettings) -> str:
         """What run.json calls what evaluates, where several studies are run with it."""

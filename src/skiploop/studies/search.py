@@ -21,7 +21,7 @@ from skiploop.studies.folder import StudyFolder, check_place, read_inputs, read_
 from skiploop.studies.html import search_html
 from skiploop.studies.lines import read_evaluations, read_metrics, read_reruns
 from skiploop.studies.opening import StudyModel, open_model, open_task
-from skiploop.studies.prepared import prepare, whole_and_given
+from skiploop.studies.prepared import PreparedSearch, prepare, whole_and_given
 from skiploop.studies.progress import Interrupted, Progress
 from skiploop.studies.record import default_out
 from skiploop.studies.results import InputResult, collect
@@ -110,16 +110,16 @@ def search(
     if settings.search.parquet:
         require_data("pandas", "pyarrow")  # refused before any work
     execution = execution or Execution()
-    progress = execution.progress("oracle accuracy")
     if out is not None:
         check_place(Path(out), "search")
-    opened = open_model(model, settings.engine) if isinstance(model, str) else model
-    prepared = prepare(opened, pool, given, settings, execution)
-    place = default_out(prepared.run) if out is None else Path(out)
-    with StudyFolder(place, prepared.run, prepared.inputs) as folder:
-        if not folder.complete:
-            note_versions(folder, prepared.run, progress)
-            _work(folder, prepared.plan, prepared.runner, progress)
+    if execution.spread is not None:
+        named, parts = model if isinstance(model, str) else model.name, pool if given is None else Subset(pool, given)
+        place = execution.spread(named, parts, None if out is None else Path(out), settings)
+    else:
+        opened = open_model(model, settings.engine) if isinstance(model, str) else model
+        prepared = prepare(opened, pool, given, settings, execution)
+        place = default_out(prepared.run) if out is None else Path(out)
+        _searched(prepared, place, execution)
     study = load_study(place)
     if settings.search.parquet:
         write_parquet(place, TABLES, study.inputs)
@@ -141,6 +141,15 @@ def load_study(path: str | Path) -> Study:
         metrics = {name: each for place in places for name, each in read_metrics(place, inputs).items()}
         figures = search_figures(run, results, lines, complete=False, metrics=metrics)
     return Study(out, run, tuple(results), figures, read_timing(out).get("seconds", 0.0))
+
+
+def _searched(prepared: PreparedSearch, place: Path, execution: Execution) -> None:
+    """Has a search in this folder finished, if it isn't."""
+    progress = execution.progress("oracle accuracy")
+    with StudyFolder(place, prepared.run, prepared.inputs) as folder:
+        if not folder.complete:
+            note_versions(folder, prepared.run, progress)
+            _work(folder, prepared.plan, prepared.runner, progress)
 
 
 def _work(folder: StudyFolder, plan: Plan, runner: Runner, progress: Progress) -> None:
