@@ -23,7 +23,7 @@ MARK = "SKIPLOOP_TEST_RUN"  # in the environment of the processes that a test st
 
 def command(out: Path, *words: str, limit: int, budget: int) -> list[str]:
     sizes = ["--limit", str(limit), "--budget", str(budget)]
-    return [sys.executable, "-m", "skiploop", "search", "--json", *sizes, "--out", str(out), *words]
+    return [sys.executable, "-m", "skiploop", "search", *sizes, "--out", str(out), *words]
 
 
 @contextmanager
@@ -99,3 +99,44 @@ def test_killed_workers_and_drivers_leave_no_trace(
     for name in FILES:
         assert (out / name).read_bytes() == (one / name).read_bytes(), name
     assert not (out / "shards").exists()
+
+
+CLUSTER = """
+import sys
+from ray.cluster_utils import Cluster
+size = {"object_store_memory": 100 * 2**20}
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, **size})
+leaves = cluster.add_node(num_cpus=1, **size)
+cluster.add_node(num_cpus=1, **size)
+print(cluster.address, flush=True)
+sys.stdin.readline()
+cluster.remove_node(leaves, allow_graceful=False)
+print("gone", flush=True)
+sys.stdin.readline()
+cluster.shutdown()
+"""
+
+
+def test_a_machine_that_goes_away_leaves_no_trace(tmp_path: Path) -> None:
+    """One of two of a cluster; the other one does what is left."""
+    out, mark = tmp_path / "several", f"{os.getpid()}-node"
+    env = os.environ | {MARK: mark, "PYTHONPATH": os.pathsep.join(sys.path)}
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", CLUSTER], env=env, stdin=pipe, stdout=pipe, text=True) as cluster:
+        assert cluster.stdin is not None and cluster.stdout is not None
+        address = next(line.strip() for line in cluster.stdout if line.count(":") == 1)
+        words = command(out, "--ray", "--address", address, "--workers", "2", "--chunk", "2", limit=8, budget=12)
+        with started(words, mark, tmp_path / "said.txt") as process:
+            while sum(not (shard / "summary.json").exists() for shard in out.glob("shards/*-*")) < 2:
+                assert process.poll() is None, (tmp_path / "said.txt").read_text()
+                time.sleep(0.05)
+            print(file=cluster.stdin, flush=True)
+            assert "gone" in next(line for line in cluster.stdout if "gone" in line)
+            assert process.wait(timeout=600) == 0, (tmp_path / "said.txt").read_text()
+            assert "a worker was lost" in (tmp_path / "said.txt").read_text()
+        print(file=cluster.stdin, flush=True)
+        cluster.kill()
+    one = tmp_path / "one"
+    subprocess.run(command(one, "--threads", "1", limit=8, budget=12), check=True, capture_output=True)
+    for name in FILES:
+        assert (out / name).read_bytes() == (one / name).read_bytes(), name

@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from transformers import ViTConfig, ViTModel
 
 from skiploop import Chain, InvalidInput, LayeredModel, UnsupportedModel, run_chain
+from skiploop.engine.open import open_runner
 from skiploop.models.loading import nano_folder
 from tests.conformance.tiny import tiny_model
 
@@ -296,3 +297,13 @@ def test_an_unknown_token_that_is_unknown_itself_is_refused(tmp_path: Path) -> N
     place.write_text(json.dumps(json.loads(place.read_text()) | {"unk_token": ""}))
     with pytest.raises(InvalidInput, match="unknown token '', which isn't in its vocabulary; correct unk_token"):
         LayeredModel.from_pretrained(str(tmp_path))
+
+
+def test_layers_spread_by_accelerate_say_the_same_and_are_run_by_their_own_forward() -> None:
+    pytest.importorskip("accelerate")
+    one, spread = LayeredModel.from_pretrained("nano"), LayeredModel.from_pretrained("nano", device="auto")
+    assert spread.fingerprint == one.fingerprint and open_runner(spread)[1] == "Engine"  # one device
+    ids = torch.tensor([one.encode("1+1=")])
+    assert torch.equal(one.logits(ids, one.identity), spread.logits(ids, spread.identity))
+    spread.hf.hf_device_map = {"model.layers.0": 0, "model.layers.1": 1}
+    assert open_runner(spread)[1] == "PlainEngine"

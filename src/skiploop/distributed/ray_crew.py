@@ -167,7 +167,7 @@ class RayCrew:
         except RayTaskError as error:
             raise (error.cause if isinstance(error.cause, Exception) else error) from None
         except RayActorError as error:
-            del self._actors[number]
+            self.dismiss(number)  # one that can't be reached, say, which may be alive
             return Lost(number, _reason(error))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from skiploop.distributed.chunks import Chunk, cut, kept_size, suitable_size
@@ -69,7 +69,13 @@ class RaySearch:
         job = Job(model, pool, given, settings, self.spread.cpus_per_worker, str(Path.cwd()))
         with open_cluster(self.spread):
             workers, gpus = workers_and_gpus(self.spread)
-            return searched(RayCrew(job, gpus), workers, self.spread.chunk, out, self.progress("oracle accuracy"))
+            return searched(
+                RayCrew(replace(job, several=gpus > 1), gpus),
+                workers,
+                self.spread.chunk,
+                out,
+                self.progress("oracle accuracy"),
+            )
 
 
 def check_spread(settings: StudySettings) -> None:

@@ -44,6 +44,7 @@ class Job:
         settings: of the study.
         threads: of torch.
         cwd: the driver's folder, from which names of files are meant where a worker has it.
+        several: whether each worker has several GPUs, over which the layers are spread where no device is named.
     """
 
     model: str
@@ -52,6 +53,7 @@ class Job:
     settings: StudySettings
     threads: int
     cwd: str
+    several: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,10 @@ class Replica:
         if Path(job.cwd).is_dir():
             os.chdir(job.cwd)
         torch.set_num_threads(job.threads)
-        model = open_model(job.model, job.settings.engine)
+        engine = job.settings.engine
+        if job.several and engine.device is None:
+            engine = replace(engine, device="auto")
+        model = open_model(job.model, engine)
         self._prepared = prepare(model, job.pool, job.given, job.settings, Execution())
         return Preparation(self._prepared.run, self._prepared.inputs)
 

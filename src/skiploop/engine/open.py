@@ -9,10 +9,14 @@ from skiploop.errors import UnsupportedModel
 
 
 def open_runner(model: Any, *, engine: str = "auto", batch_tokens: int | None = None) -> tuple[Runner, str]:
-    """An engine and its name: the fast one, unless `engine` is "plain" or the fast one refuses the model."""
+    """An engine and its name: the fast one, unless `engine` is "plain" or the fast one refuses the model.
+
+    A model whose layers are on several devices is run one chain after another, by its own forward.
+    """
     from skiploop.engine.plain import PlainEngine
 
-    if engine != "plain":
+    devices = set((getattr(getattr(model, "hf", None), "hf_device_map", None) or {}).values())
+    if engine != "plain" and len(devices) < 2:
         from skiploop.engine.engine import Engine
 
         try:

@@ -57,13 +57,17 @@ class Loaded:
     """The chain that it is opened with, of a `chain_config.json`."""
 
 
+EVERYWHERE = "auto"
+"""The device of a model that is too large for one."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
     """How a checkpoint is opened.
 
     Attributes:
         dtype: one of `DTYPES`; None: the checkpoint's own.
-        device: None: a GPU where there is one.
+        device: None: a GPU where there is one; `auto`: the layers spread over all GPUs of this process, by accelerate.
         revision: of a model of the hub.
         attn_implementation: None: transformers' choice.
         trust_remote_code: may the checkpoint bring its own Python code?
@@ -180,6 +184,9 @@ def _model(name: str, folder: str, config: Any, opening: Opening, common: dict[s
     """The weights in their model, all of them, and nothing left over."""
     causal = config.model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and not _is_encoder(config)
     kernel = {"attn_implementation": opening.attn_implementation} if opening.attn_implementation else {}
+    if opening.device == EVERYWHERE:
+        require_accelerate()
+        kernel["device_map"] = EVERYWHERE
     model, info = _read(
         name,
         "config.json or the weights",
@@ -317,7 +324,14 @@ def _read(name: str, what: str, reader: Any, *given: Any, **settings: Any) -> An
 
 def _moved(model: PreTrainedModel, device: str | None) -> Any:
     """On the device, for inference; where accelerate has placed it already, it stays."""
-    return (model if getattr(model, "hf_device_map", None) else model.to(_device(device))).eval()
+    placed = device == EVERYWHERE or getattr(model, "hf_device_map", None)
+    return (model if placed else model.to(_device(device))).eval()
+
+
+def require_accelerate() -> None:
+    """Raises InvalidInput, saying how to install it, where accelerate is missing."""
+    if find_spec("accelerate") is None:
+        raise InvalidInput("--device auto needs the package accelerate, which isn't installed: pip install accelerate")
 
 
 def _dtype(dtype: str | None) -> Any:

@@ -181,7 +181,7 @@ class EngineSettings:
         batch_tokens: bound on the tokens of one batch; None: the engine's choice.
         per_call: about how many requests go into one call of the engine, and are lost when it is killed.
         dtype: of the weights; None: the checkpoint's own.
-        device: None: a GPU where there is one.
+        device: None: a GPU where there is one; `auto`: layers spread over all GPUs of the process.
         trust_remote_code: may the model bring its own Python code?
         allow_missing: run a checkpoint that lacks weights, with random numbers in their place?
         cache_policy: which keys and values a loop leaves for later tokens where text is generated, see
@@ -194,7 +194,7 @@ class EngineSettings:
     dtype: Annotated[
         str | None, Flag("Of the weights: float32, bfloat16 (default: the checkpoint's).", panel=MODEL)
     ] = None
-    device: Annotated[str | None, Flag("cpu, cuda, cuda:1 (default: a GPU where there is one).", panel=MODEL)] = None
+    device: Annotated[str | None, Flag("cpu, cuda, cuda:1, auto: over all GPUs (default: one).", panel=MODEL)] = None
     trust_remote_code: Annotated[bool, Flag("Run Python code that the model brings.", panel=MODEL)] = False
     allow_missing: Annotated[bool, Flag("Run a checkpoint that lacks weights: they are random.", panel=MODEL)] = False
     cache_policy: Annotated[
