@@ -272,7 +272,7 @@ def workers(args: argparse.Namespace) -> list[dict[str, Any]]:
     from skiploop.studies.search import search
 
     settings = StudySettings().changed(limit=args.limit, budget=args.budget)
-    ray.init(num_cpus=2, include_dashboard=False, object_store_memory=100 * 2**20, log_to_driver=False)
+    ray.init("local", num_cpus=2, include_dashboard=False, object_store_memory=100 * 2**20, log_to_driver=False)
     rows = []
     for count in args.order:
         with tempfile.TemporaryDirectory() as folder:
