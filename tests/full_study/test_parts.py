@@ -212,7 +212,7 @@ def small(**changes: Any) -> FullSettings:
     return FullSettings(**{"study": study, "static": static, "static_budget": 6, "sampling": sampling} | changes)
 
 
-@pytest.mark.parametrize("scoring", ["verbatim", "letter"])
+@pytest.mark.parametrize("scoring", ["verbatim", pytest.param("letter", marks=pytest.mark.slow)])
 def test_stopped_in_any_part_and_resumed_nothing_differs(tmp_path: Path, scoring: str) -> None:
     task, reference = fake_task(60, scoring), FakeRunner()
     if scoring == "letter":

@@ -311,7 +311,7 @@ class Stopping(FakeRunner):
 
 
 @pytest.mark.parametrize(
-    "scoring, searcher, step", [("verbatim", "cola", 1), ("exact", "gp", 5), ("letter", "cola", 3)]
+    "scoring, searcher, step", [("verbatim", "cola", 3), ("exact", "gp", 5), ("letter", "cola", 5)]
 )
 def test_interrupted_at_any_call_and_resumed_nothing_differs(
     tmp_path: Path, scoring: str, searcher: str, step: int

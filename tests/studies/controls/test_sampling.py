@@ -225,6 +225,7 @@ def test_where_answers_have_nothing_to_do_with_the_question_no_vote_is_better(tm
 # Options
 
 
+@pytest.mark.slow
 def test_where_options_are_scored_the_vote_tends_to_the_arg_max_at_one_pass(tmp_path: Path) -> None:
     task, runner = many(scoring="letter"), FakeRunner()
     found = run(tmp_path / "a", task, runner, budget=400 * LAYERS)
@@ -262,7 +263,7 @@ class Killed(SampledRunner):
         return super().run(requests)
 
 
-@pytest.mark.parametrize("scoring", ["verbatim", "exact"])
+@pytest.mark.parametrize("scoring", ["verbatim", pytest.param("exact", marks=pytest.mark.slow)])
 def test_killed_at_any_call_and_resumed_nothing_differs(tmp_path: Path, scoring: str) -> None:
     task, reference = many(60, scoring), SampledRunner()
     whole = run(tmp_path / "whole", task, reference)

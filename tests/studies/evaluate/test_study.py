@@ -124,7 +124,9 @@ def test_what_makes_no_sense_is_refused(nano: LayeredModel, tmp_path: Path) -> N
         skiploop.evaluate(nano, quiz(), budget=3)
 
 
-@pytest.mark.parametrize("policy", ["first", "last", "prefill"])
+@pytest.mark.parametrize(
+    "policy", [*(pytest.param(name, marks=pytest.mark.slow) for name in ("first", "last")), "prefill"]
+)
 def test_engine_and_replay_agree_on_a_policy_and_it_is_on_record(
     policy: str, nano: LayeredModel, tmp_path: Path
 ) -> None:
