@@ -135,7 +135,9 @@ TESTED_BY = {
         *("reporting/terminal/evaluate", "studies/evaluate/figures", "studies/evaluate/items"),
         "studies/evaluate/settings",
     ),
-    "export/test_flat": ("export/config", "export/verify"),
+    "export/test_flat": ("export/config", "export/plan", "export/verify"),
+    "export/test_gguf": ("export/gguf_file",),
+    "export/test_tied": ("export/modeling_layer_chain",),
     "export/test_run": (
         *("cli/export", "export/card", "export/checkpoint", "export/figures", "export/settings", "export/tensors"),
     ),

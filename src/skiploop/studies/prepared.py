@@ -22,7 +22,7 @@ from skiploop.studies.opening import StudyModel
 from skiploop.studies.prompt_example import prompt_example
 from skiploop.studies.recall import Recall
 from skiploop.studies.record import describe
-from skiploop.studies.rounds import Plan
+from skiploop.studies.rounds import SearchPlan
 from skiploop.studies.settings import SearchSettings, StudySettings
 from skiploop.studies.total_budget import check_total
 from skiploop.studies.warm_start import resolved
@@ -39,7 +39,7 @@ class PreparedSearch:
         run: what goes into run.json.
     """
 
-    plan: Plan
+    plan: SearchPlan
     runner: Runner
     run: dict[str, Any]
 
@@ -48,7 +48,7 @@ class PreparedSearch:
         """What goes into inputs.jsonl."""
         return input_lines(self.plan)
 
-    def part(self, first: int, last: int) -> Plan:
+    def part(self, first: int, last: int) -> SearchPlan:
         """What is to be found out on the inputs from `first` up to `last`, which isn't among them.
 
         Their states are new ones, so that a part can be begun more than once.
@@ -83,10 +83,10 @@ def prepare(
     run["prompt_example"] = prompt_example(chosen, model)
     states = _states(pool, chosen, settings.search.seed)
     recall = _recall(states, settings.search, space, execution, model)
-    return PreparedSearch(Plan(chosen, states, space, settings, run["model"]["dtype"], recall), runner, run)
+    return PreparedSearch(SearchPlan(chosen, states, space, settings, run["model"]["dtype"], recall), runner, run)
 
 
-def input_lines(plan: Plan) -> list[Line]:
+def input_lines(plan: SearchPlan) -> list[Line]:
     """What inputs.jsonl says of the inputs of a plan."""
     return [_input_line(state) for state in plan.states]
 

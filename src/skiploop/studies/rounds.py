@@ -66,7 +66,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SearchPlan:
     """What a study is to find out.
 
     Attributes:
@@ -99,7 +99,7 @@ class Rounds:
     """
 
     def __init__(
-        self, plan: Plan, *, runner: Runner, journal: Journal, progress: Progress, clock: Clock, metrics: Journal
+        self, plan: SearchPlan, *, runner: Runner, journal: Journal, progress: Progress, clock: Clock, metrics: Journal
     ) -> None:
         self.lines: list[Line] = []  # the whole journal, as far as the loop is
         self.done = 0

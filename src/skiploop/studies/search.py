@@ -25,7 +25,7 @@ from skiploop.studies.prepared import PreparedSearch, prepare, whole_and_given
 from skiploop.studies.progress import Interrupted, Progress
 from skiploop.studies.record import default_out
 from skiploop.studies.results import InputResult, collect
-from skiploop.studies.rounds import Plan, Rounds
+from skiploop.studies.rounds import Rounds, SearchPlan
 from skiploop.studies.search_steps import finish, note_versions, search_steps
 from skiploop.studies.settings import StudySettings
 from skiploop.studies.shards import shard_folders
@@ -152,7 +152,7 @@ def _searched(prepared: PreparedSearch, place: Path, execution: Execution) -> No
             _work(folder, prepared.plan, prepared.runner, progress)
 
 
-def _work(folder: StudyFolder, plan: Plan, runner: Runner, progress: Progress) -> None:
+def _work(folder: StudyFolder, plan: SearchPlan, runner: Runner, progress: Progress) -> None:
     """Everything between an open folder and its summary."""
     clock = Clock(folder, runner)
     rounds = Rounds(plan, runner=runner, journal=folder.journal, progress=progress, clock=clock, metrics=folder.metrics)

@@ -21,11 +21,11 @@ from skiploop.studies.folder import StudyFolder, read_inputs, read_run
 from skiploop.studies.lines import read_metrics, read_reruns
 from skiploop.studies.progress import Progress
 from skiploop.studies.results import InputResult, collect
-from skiploop.studies.rounds import Plan, Rounds
+from skiploop.studies.rounds import Rounds, SearchPlan
 from skiploop.tasks import Task
 
 
-def search_steps(folder: StudyFolder, plan: Plan, rounds: Rounds, runner: Runner, clock: Clock) -> Iterator[None]:
+def search_steps(folder: StudyFolder, plan: SearchPlan, rounds: Rounds, runner: Runner, clock: Clock) -> Iterator[None]:
     """Everything that is to be evaluated, or what the folder lacks of it."""
     if plan.recall is not None:
         plan.recall.embed(folder.embeddings)
@@ -52,7 +52,7 @@ def note_versions(folder: StudyFolder, run: dict[str, Any], progress: Progress) 
 
 
 def _verify(
-    folder: StudyFolder, plan: Plan, results: Sequence[InputResult], runner: Runner, clock: Clock
+    folder: StudyFolder, plan: SearchPlan, results: Sequence[InputResult], runner: Runner, clock: Clock
 ) -> Iterator[None]:
     """Runs every claimed success again, alone, and keeps what it says this time.
 
