@@ -73,7 +73,7 @@ def kill_workers(out: Path, process: subprocess.Popen[bytes], mark: str, times: 
     return times
 
 
-@pytest.mark.parametrize(("workers", "drivers", "limit", "budget"), [(1, 1, 8, 12), (20, 5, 48, 40)])
+@pytest.mark.parametrize(("workers", "drivers", "limit", "budget"), [(1, 1, 8, 12), (20, 5, 40, 24)])
 def test_killed_workers_and_drivers_leave_no_trace(
     tmp_path: Path, workers: int, drivers: int, limit: int, budget: int
 ) -> None:

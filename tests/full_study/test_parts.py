@@ -478,7 +478,7 @@ def test_a_study_whose_searches_are_spread_is_the_same(tmp_path: Path) -> None:
         return searched(crew, 2, 2, out, Progress())
 
     settings = FullSettings(
-        study=StudySettings().changed(limit=5, budget=4, searcher="cola"), static=StaticSettings(train=8, test=6),
+        study=StudySettings().changed(limit=4, budget=3, searcher="random"), static=StaticSettings(train=8, test=6),
         static_budget=4, sampling=SamplingSettings(tune=4, most=2),
     )  # fmt: skip
     for name, how in (("one", None), ("several", search_in_parts)):
