@@ -9,8 +9,12 @@ from typing import Any
 import pytest
 import torch
 
+from skiploop.chains.chain import Chain
+from skiploop.chains.policy import POLICIES, CachePolicy
 from skiploop.engine.engine import Engine
 from skiploop.engine.packing import lay_out
+from skiploop.engine.plain import PlainEngine
+from skiploop.engine.request import Request
 from skiploop.engine.scoring import compare
 from skiploop.models.layered import LayeredModel
 from tests.conformance.tiny import VOCABULARY, tiny_model
@@ -71,3 +75,15 @@ def test_an_engine_matches_nothing_on_a_model_whose_logits_are_broken(value: flo
 
     model.lm_head.register_forward_hook(spoil)
     assert matched() == 0
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_both_engines_give_a_likelihood_where_one_pass_decides_and_none_where_it_has_to_be_generated(
+    policy: CachePolicy,
+) -> None:
+    model, chain = LayeredModel.from_pretrained("nano"), Chain([0, 1, 1, 2, 3, 4, 5, 6, 7], 8)
+    request = Request("1+1=", chain, expected="2", with_loglikelihood=True, cache_policy=policy)
+    (batched,), (plain,) = Engine(model).run([request]), PlainEngine(model).run([request])
+    assert batched.matched == plain.matched
+    assert len(batched.loglikelihoods) == len(plain.loglikelihoods) == (policy == "own")
+    assert batched.loglikelihoods == pytest.approx(plain.loglikelihoods, abs=1e-4)

@@ -45,7 +45,10 @@ class PlainEngine:
             emitted = self._generate(request, len(expected) + 1)
             ended = len(emitted) > len(expected) and emitted[len(expected)] in self.model.eos_ids
             matched = ended and emitted[: len(expected)] == expected
-            return self._graded(request, expected, matched) if request.with_loglikelihood else Result(matched=matched)
+            one_pass_decides = bool(self.model.eos_ids) and request.cache_policy == "own"
+            if request.with_loglikelihood and one_pass_decides:
+                return self._graded(request, expected, matched)
+            return Result(matched=matched)
         emitted = self._sample(request) if request.temperature > 0 else self._generate(request, request.max_new_tokens)
         return Result(text=self.model.text_of(self.model.encode(request.prompt), emitted, request.stop))
 
