@@ -80,13 +80,13 @@ class RaySearch:
 
 def check_spread(settings: StudySettings) -> None:
     """Raises InvalidInput where a study can't be spread over processes, or Ray isn't there."""
-    require_ray()
     for flag, given, why in (
         ("--memory", settings.search.memory, "what an input is searched with depends on the inputs before it"),
         ("--total-budget", settings.search.total_budget, "which input is asked depends on all the others"),
     ):
         if given:
             raise InvalidInput(f"{flag} doesn't go with --ray: {why}, so inputs can't be spread; leave one of them out")
+    require_ray()
 
 
 def searched(crew: Crew, workers: int, chunk: int | None, out: str | Path | None, progress: Progress) -> Path:
