@@ -1,0 +1,15 @@
+"""Choosing between chains without the right answer, held against the strongest identity.
+
+passes      ways to run the model on an input: the identity, a menu of chains, blind chains, prompts, samples
+collect     runs passes on the inputs of a task, into a folder that is resumed
+load        a labelled table from that folder
+table       what passes gave, as arrays; right answers apart
+split       training, validation and test inputs
+runs        what a chooser may do with inputs, and what it is charged for it
+features    what is known of options and of inputs
+regression  between options, between classes, of a gain with its uncertainty
+chooser     the protocol
+choosers/   the choosers and opponents, by name
+evaluate    all of them on held-out inputs
+figures     what that finds
+"""
