@@ -50,6 +50,15 @@ class Only:
 
 def command(function: Callable[..., None]) -> Callable[..., None]:
     """Makes a function a command of its name; it is told what was wrong in one message, see `errors`."""
+    return command_of(app)(function)
+
+
+def command_of(group: typer.Typer) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The same in a group of commands."""
+    return lambda function: _made(function, group)
+
+
+def _made(function: Callable[..., None], group: typer.Typer) -> Callable[..., None]:
     own = inspect.signature(function, eval_str=True).parameters
     sections = {name: _Section(kind, *marks) for name, each in own.items() for kind, *marks in _settings(each)}
     parameters: dict[str, inspect.Parameter] = {}
@@ -73,7 +82,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     run.__signature__ = inspect.Signature(keyword)  # type: ignore[attr-defined]
     run.__annotations__ = {each.name: each.annotation for each in keyword}
     run.__name__, run.__doc__ = function.__name__, function.__doc__
-    app.command()(run)
+    group.command()(run)
     return function
 
 

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from skiploop._version import __version__
-from skiploop.cli import ablate, analyze, compare, draw, evaluate, export, model, report, search, show, study
+from skiploop.cli import ablate, analyze, compare, draw, evaluate, export, model, report, route, search, show, study
 from skiploop.cli.app import app
 
 # Each of these modules puts its commands on `app`.
@@ -27,6 +27,7 @@ __all__ = [
     "main",
     "model",
     "report",
+    "route",
     "search",
     "show",
     "study",

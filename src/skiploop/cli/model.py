@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +11,7 @@ import typer
 from skiploop.cli.app import print_json, tell
 from skiploop.cli.call import Call, Model, ShowPrompt
 from skiploop.cli.flags import Only, command
+from skiploop.settings.flag import Flag
 from skiploop.studies.settings import EngineSettings
 from skiploop.tasks.options import TaskOptions
 
@@ -105,14 +108,27 @@ def _shortened(chain: str) -> str:
 Running = Annotated[EngineSettings, Only("dtype", "device", "trust_remote_code", "allow_missing", "cache_policy")]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Under:
+    """What prompts are continued under.
+
+    Attributes:
+        chain: in its notation; None: that of chain_config.json, else the identity.
+        route: the folder of a router, which chooses a chain for each prompt.
+    """
+
+    chain: Annotated[
+        str | None, Flag('Such as "0-2 3x2 4-7" (default: that of chain_config.json, else the identity).')
+    ] = None
+    route: Annotated[Path | None, Flag("A folder of `skiploop route train`: chooses a chain for each prompt.")] = None
+
+
 @command
 def generate(
     *,
     prompts: Annotated[list[str], typer.Argument(help="One or more prompts.")],
     model: Model = "nano",
-    chain: Annotated[
-        str | None, typer.Option(help='Such as "0-2 3x2 4-7" (default: that of chain_config.json, else the identity).')
-    ] = None,
+    under: Under,
     max_new_tokens: Annotated[int, typer.Option(help="Limit of an answer, its end included.")] = 64,
     asked: Annotated[TaskOptions, Only("chat", "system", "stop")],
     show_prompt: ShowPrompt = False,
@@ -126,7 +142,7 @@ def generate(
 
     whole_number("--max-new-tokens", max_new_tokens, 1)
     opened = _open(model, engine, call)
-    layers = opened.chain if chain is None else Chain.parse(chain, opened.num_layers)
+    layers = opened.chain if under.chain is None else Chain.parse(under.chain, opened.num_layers)
     policy = engine.cache_policy if "cache_policy" in call.given else opened.cache_policy
     if "cache_policy" in call.given:
         check_policy(policy, [layers], f"the chain {layers}")
@@ -136,6 +152,12 @@ def generate(
     if show_prompt:
         _show(sent, opened, call)
         return
+    if under.route is not None:
+        call.refuse(("chain", "cache_policy"), "--route")
+        show_routed(
+            under.route, opened, (prompts, sent), {"max_new_tokens": max_new_tokens, "stop": asked.stop or ()}, call
+        )
+        return
     texts = opened.generate(
         sent, chain=layers, max_new_tokens=max_new_tokens, stop=asked.stop or (), cache_policy=policy
     )
@@ -143,6 +165,23 @@ def generate(
         outputs = [{"prompt": p, "text": t} for p, t in zip(prompts, texts, strict=True)]
         ran = {"chain": layers.to_json(), "notation": str(layers), "cache_policy": policy}
         print_json({"model": opened.name, **ran, "outputs": outputs})
+        return
+    for text in texts:
+        tell(text)
+
+
+def show_routed(
+    folder: Path, opened: Any, prompts: tuple[list[str], list[str]], limits: dict[str, Any], call: Call
+) -> None:
+    """Continues prompts (as given, and as sent) by the chain that a router chooses for each."""
+    from skiploop.routing.router import load_router
+
+    router = load_router(folder)
+    given, sent = prompts
+    texts = opened.generate(sent, route=router, **limits)
+    if call.json:
+        outputs = [{"prompt": p, "text": t} for p, t in zip(given, texts, strict=True)]
+        print_json({"model": opened.name, "router": str(folder), "chooser": router.chooser, "outputs": outputs})
         return
     for text in texts:
         tell(text)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import torch
 from transformers import PreTrainedModel
@@ -31,6 +31,15 @@ from skiploop.validate import whole_number
 
 _GENERATE_BATCH = 64  # prompts that LayeredModel.generate runs together
 _LIMITS = {"max_new_tokens", "stopping_criteria"}  # settings of its own
+
+
+class Route(Protocol):
+    """What chooses a chain for each prompt; `skiploop.routing.router.Router` does."""
+
+    def generate(
+        self, model: LayeredModel, prompts: list[str], *, max_new_tokens: int, stop: tuple[str, ...] = ()
+    ) -> list[str]:
+        """A text for each prompt."""
 
 
 class LayeredModel:
@@ -271,6 +280,7 @@ class LayeredModel:
         prompts: str | Sequence[str],
         *,
         chain: Chain | Sequence[Chain] | None = None,
+        route: Route | None = None,
         max_new_tokens: int = 64,
         stop: Sequence[str] = (),
         cache_policy: str | None = None,
@@ -281,6 +291,7 @@ class LayeredModel:
         Args:
             prompts: one text or several.
             chain: one for all prompts, or one for each; None: `chain`, the identity unless it was opened with one.
+            route: chooses a chain for each prompt in place of `chain`, see `skiploop.routing.router`; greedy.
             max_new_tokens: at most this many tokens each.
             stop: texts at which a text ends, see `skiploop.models.stops`.
             cache_policy: which keys and values loops leave for later tokens, see `skiploop.chains.policy`; None:
@@ -294,6 +305,12 @@ class LayeredModel:
         whole_number("max_new_tokens", max_new_tokens, 1)
         policy = checked_policy(self.cache_policy if cache_policy is None else cache_policy)
         texts = [prompts] if isinstance(prompts, str) else list(prompts)
+        if route is not None:
+            if chain is not None or settings or policy != "own":
+                raise InvalidInput("a route chooses the chain and decodes greedily; leave chain and other settings out")
+            for text in texts:
+                self.require_room(text, max_new_tokens)
+            return route.generate(self, texts, max_new_tokens=max_new_tokens, stop=tuple(stop))
         if chain is None or isinstance(chain, Chain):
             chains = [chain or self.chain] * len(texts)
         else:

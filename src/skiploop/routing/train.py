@@ -1,0 +1,115 @@
+"""From a model and a task to a router in a folder, and to its figures: what `skiploop route train` and `eval` call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from skiploop.errors import InvalidInput
+from skiploop.routing.choosers.named import CHOOSERS
+from skiploop.routing.collect import Forms, collect
+from skiploop.routing.evaluate import evaluate
+from skiploop.routing.figures import RouteFigures
+from skiploop.routing.load import load
+from skiploop.routing.passes import passes_for
+from skiploop.routing.router import Router
+from skiploop.routing.settings import RouteSettings
+from skiploop.routing.split import split
+from skiploop.storage.files import write_json
+from skiploop.storage.records import as_json
+from skiploop.studies.execution import Execution
+from skiploop.studies.opening import open_model
+from skiploop.tasks import Task
+
+RESULT = "result.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """An evaluation, and where it is.
+
+    Attributes:
+        out: the folder.
+        model: its name.
+        task: its name.
+        figures: of every rule.
+    """
+
+    out: Path
+    model: str
+    task: str
+    figures: RouteFigures
+
+
+def train(
+    model: Any,
+    make_form: Callable[[int], Task],
+    *,
+    out: Path,
+    settings: RouteSettings | None = None,
+    execution: Execution | None = None,
+) -> Routed:
+    """Runs the menu and its opponents on a task's inputs, fits the chooser on half of them, and keeps the router.
+
+    Args:
+        model: a name or a folder, or an opened model.
+        make_form: the task with its i-th prompt; 0 is the task itself.
+        out: the folder; the same call resumes it.
+        settings: see `RouteSettings`.
+        execution: what runs the passes, and what shows progress.
+
+    Returns:
+        Figures of the chooser and the opponents on the test inputs.
+
+    Raises:
+        InvalidInput: for everything that is wrong with the arguments, before any work starts.
+        Interrupted: on Ctrl-C; what was run is kept.
+    """
+    settings = settings or RouteSettings()
+    opened = open_model(model, settings.engine) if isinstance(model, str) else model
+    forms = Forms(tuple(_form(make_form(at), opened, settings) for at in range(settings.prompts + 1)))
+    passes = passes_for(
+        settings.chains(opened.num_layers),
+        opened.num_layers,
+        prompts=settings.prompts,
+        samples=settings.samples,
+        seed=settings.seed,
+    )
+    collect(opened, forms, passes, out=out, execution=execution, engine=settings.engine)
+    own = [index for index, each in enumerate(passes) if each.role in ("identity", "menu")]
+    parts = split(load(out).data, seed=settings.seed)
+    rule = CHOOSERS[settings.chooser](parts.train.of_passes(own), parts.validation.of_passes(own))
+    kept = tuple(passes[index] for index in own)
+    Router(settings.chooser, rule, kept, opened.fingerprint, opened.name, forms.task.name).save(out)
+    return evaluate_folder(out, choosers=(settings.chooser,), folds=1, seed=settings.seed)
+
+
+def _form(task: Task, model: Any, settings: RouteSettings) -> Task:
+    distinct = task.deduplicated()
+    chosen = distinct if settings.limit is None else distinct.limit(settings.limit)
+    return chosen.for_model(model.chat)
+
+
+def evaluate_folder(
+    path: str | Path, *, choosers: Sequence[str] = (), folds: int = 5, seed: int = 0, partial: bool = False
+) -> Routed:
+    """All choosers (or some) on the passes in a folder, without a model; writes result.json there.
+
+    Raises:
+        InvalidInput: the folder isn't one of collected passes, or has too few inputs.
+    """
+    collected = load(path, partial=partial)
+    figures = evaluate(
+        collected.data,
+        choosers=tuple(choosers) or tuple(CHOOSERS),
+        folds=folds,
+        seed=seed,
+        seconds_per_layer_call=collected.seconds_per_layer_call,
+    )
+    if not figures.rules:
+        raise InvalidInput(f"no chooser suits the answers in {path}")
+    out, run = Path(path), collected.run
+    write_json(out / RESULT, {"model": run["model"], "task": run["task"], "figures": as_json(figures)})
+    return Routed(out, run["model"]["name"], run["task"]["name"], figures)
