@@ -93,7 +93,7 @@ def test_another_model_and_a_chain_beside_a_route_are_refused(nano: LayeredModel
         nano.generate(PROMPTS, route=route, chain=nano.identity)
 
 
-@pytest.mark.parametrize("layers", [1, 2, 5, 8, 30])
+@pytest.mark.parametrize("layers", [1, 2, 5, 30])
 def test_the_default_menu_is_of_chains_that_differ_from_the_identity(layers: int) -> None:
     menu = default_menu(layers)
     assert menu and Chain.identity(layers) not in menu and len(set(menu)) == len(menu)
@@ -113,7 +113,7 @@ def test_train_eval_and_apply_on_the_command_line(nano: LayeredModel, tmp_path: 
     out, menu = str(tmp_path / "route"), str(default_menu(nano.num_layers, 1)[0])
     first = invoke("route", "train", "--limit", "40", "--menu", menu, "--out", out)
     assert "oracle accuracy, which sees the answer" in first
-    found = json.loads(invoke("route", "eval", out, "--folds", "2", "--chooser", "gain", "--chooser", "vote", "--json"))
+    found = json.loads(invoke("route", "eval", out, "--folds", "1", "--chooser", "gain", "--chooser", "vote", "--json"))
     assert {"identity", "gain", "gain on random", "vote"} <= set(found["figures"]["rules"])
     assert json.loads((tmp_path / "route" / "result.json").read_text())["figures"] == found["figures"]
     texts = json.loads(invoke("generate", *PROMPTS, "--route", out, "--json"))["outputs"]

@@ -9,6 +9,7 @@ parts       what a report is made of: sections, tables, figures
 names       what people read for arms, spaces, transitions
 canvas      figures drawn by matplotlib, their colours
 charts      the kinds of charts
+route_plot  accuracy of routers against their layer calls
 terminal/   a study for people, in a terminal
 sections/   one subject of the report a file
 sentences/  what figures say

@@ -12,4 +12,8 @@ chooser     the protocol
 choosers/   the choosers and opponents, by name
 evaluate    all of them on held-out inputs
 figures     what that finds
+router      a fitted rule as files, and generation under it
+live        passes that a model runs when a rule asks for them
+settings    what can be chosen
+train       from a model and a task to a router and its figures
 """

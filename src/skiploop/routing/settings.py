@@ -66,6 +66,6 @@ def default_menu(num_layers: int, size: int = DEFAULT_MENU) -> list[Chain]:
     for step in range(size):
         layer = num_layers // 3 + round(step * (num_layers * 2 // 3 - 2) / max(1, size - 1))
         layer = min(max(layer, 0), num_layers - 1)
-        extra = () if step % 2 == 0 else (layer, layer)
-        found.append(Chain(every[:layer] + extra + every[layer + 1 :], num_layers))
-    return list(dict.fromkeys(chain for chain in found if len(chain)))
+        looped = step % 2 or num_layers == 1  # the only layer can't be skipped
+        found.append(Chain(every[:layer] + (layer,) * (2 if looped else 0) + every[layer + 1 :], num_layers))
+    return list(dict.fromkeys(found))

@@ -37,7 +37,8 @@ def print_routed(found: Routed, console: Console) -> None:
         wrong = ", ".join(f"{name} ({claim})" for name, claim in figures.permuted_claims.items())
         say_wrapped(console, f"Claims with permuted answers, where there is nothing to find: {wrong or 'none'}.")
     for name, why in figures.left_out.items():
-        say_wrapped(console, f"Left out: {name}: {why}")
+        if " on " not in name:
+            say_wrapped(console, f"Left out, {name}: {why}")
     oracle = numbers.value(figures.oracle.value, "share")
     say_wrapped(console, f"Some chain of the menu is right on {oracle} (oracle accuracy, which sees the answer).")
     say_wrapped(console, "Layer calls in passes of the identity; differences paired, 95 %, over the same inputs.")

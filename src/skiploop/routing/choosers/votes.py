@@ -19,7 +19,7 @@ from typing import Literal
 
 import numpy as np
 
-from skiploop.routing.chooser import MIXED, Choice, need_scores
+from skiploop.routing.chooser import MIXED, Choice, answers_of, need_scores
 from skiploop.routing.choosers.gain import cautious_gain
 from skiploop.routing.features import log_shares
 from skiploop.routing.runs import Outputs, Runs, TableRuns
@@ -49,6 +49,8 @@ class Vote:
 
     def choose(self, runs: Runs) -> Choice:
         """Runs every pass of the menu."""
+        if len(self.menu) == 1:
+            return answers_of(runs, np.full(len(runs), self.menu[0], dtype=np.int64))
         outputs = [runs.run(index) for index in self.menu]
         answers = np.stack([output.answers for output in outputs], axis=1)
         weights = WEIGHINGS[self.weighing](outputs, self.sharpness)
