@@ -14,6 +14,7 @@ Only chains, requests and errors are imported at once. Everything else is import
     searchers/    how to look for a chain
     studies/      a searcher for each input, with controls, kept on disk
     analysis/     what a finished study says
+    routing/      choosing a chain without the right answer
     distributed/  the same study by several processes, over Ray
     folders/      studies of every kind, read from their folders
     full_study/   a search and everything that has to stand beside it

@@ -74,6 +74,17 @@ TESTED_BY = {
     "engine/test_batch_axis": ("engine/decode_batch",),
     "engine/test_decoding": ("engine/plain", "engine/sampling"),
     "engine/test_matched_verdicts": ("engine/packing", "engine/request", "engine/scoring"),
+    "routing/test_choosers": (
+        *("routing/chooser", "routing/features", "routing/regression", "routing/choosers/cascade"),
+        *("routing/choosers/gain", "routing/choosers/identity", "routing/choosers/menu", "routing/choosers/mix"),
+        *("routing/choosers/named", "routing/choosers/votes", "testing/planted_routing", "testing/router_contract"),
+    ),
+    "routing/test_evaluate": ("routing/figures", "routing/passes", "routing/runs", "routing/split", "routing/table"),
+    "routing/test_collect": ("routing/load",),
+    "routing/test_router": (
+        *("cli/route", "reporting/route_plot", "reporting/terminal/route", "routing/live", "routing/settings"),
+        "routing/train",
+    ),
     "full_study/test_parts": (
         *(
             "full_study/context",

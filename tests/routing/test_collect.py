@@ -11,7 +11,7 @@ from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.routing.collect import Forms, collect
 from skiploop.routing.load import load
-from skiploop.routing.passes import Pass, passes_for
+from skiploop.routing.passes import ModelPass, passes_for
 from skiploop.studies.execution import Execution
 from skiploop.studies.progress import Interrupted
 from skiploop.tasks import Example, Task
@@ -32,7 +32,7 @@ def texts(count: int = 20) -> Task:
     return Task("fake", tuple(rows), scoring="exact", max_new_tokens=8)
 
 
-def collected(out: Path, task: Task, passes: tuple[Pass, ...], execution: Execution = EXECUTION) -> Path:
+def collected(out: Path, task: Task, passes: tuple[ModelPass, ...], execution: Execution = EXECUTION) -> Path:
     return collect(FakeModel(), Forms((task,)), passes, out=out, execution=execution)
 
 

@@ -6,7 +6,7 @@ import pytest
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.routing.evaluate import claimed, evaluate
-from skiploop.routing.figures import Comparison, RouteFigures
+from skiploop.routing.figures import RouteFigures, RuleComparison
 from skiploop.routing.passes import passes_for
 from skiploop.routing.runs import TableRuns
 from skiploop.routing.split import folds_of, split
@@ -56,7 +56,7 @@ def test_a_claim_takes_an_interval_against_every_identity_and_few_layer_calls(
     low: float, relative: float, claim: str
 ) -> None:
     against = {"identity": (0.1, 0.2), "identity_features": (low, 0.2), "static": (-0.5, 0.1)}
-    compared = {name: Comparison(Measured(0.1, interval, 100), 0.01) for name, interval in against.items()}
+    compared = {name: RuleComparison(Measured(0.1, interval, 100), 0.01) for name, interval in against.items()}
     assert claimed(compared, relative) == claim
 
 

@@ -113,9 +113,12 @@ def test_train_eval_and_apply_on_the_command_line(nano: LayeredModel, tmp_path: 
     out, menu = str(tmp_path / "route"), str(default_menu(nano.num_layers, 1)[0])
     first = invoke("route", "train", "--limit", "40", "--menu", menu, "--out", out)
     assert "oracle accuracy, which sees the answer" in first
-    found = json.loads(invoke("route", "eval", out, "--folds", "1", "--chooser", "gain", "--chooser", "vote", "--json"))
+    found = json.loads(
+        invoke("route", "eval", out, "--folds", "1", "--chooser", "gain", "--chooser", "vote", "--plot", "--json")
+    )
     assert {"identity", "gain", "gain on random", "vote"} <= set(found["figures"]["rules"])
     assert json.loads((tmp_path / "route" / "result.json").read_text())["figures"] == found["figures"]
+    assert "<svg" in (tmp_path / "route" / "accuracy_and_cost.svg").read_text()
     texts = json.loads(invoke("generate", *PROMPTS, "--route", out, "--json"))["outputs"]
     assert invoke("route", "apply", out, *PROMPTS).splitlines() == [each["text"] for each in texts]
 

@@ -12,6 +12,7 @@ analyze    `skiploop analyze`
 compare    `skiploop compare`
 ablate     `skiploop ablate`
 report     `skiploop report`
+route      `skiploop route train`, `eval` and `apply`
 flags      commands from functions, and flags from the fields of settings
 prompt     `--show-prompt`: what a run would send
 call       what a command is called with beside its settings, and what it works with

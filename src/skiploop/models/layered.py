@@ -280,7 +280,6 @@ class LayeredModel:
         prompts: str | Sequence[str],
         *,
         chain: Chain | Sequence[Chain] | None = None,
-        route: Route | None = None,
         max_new_tokens: int = 64,
         stop: Sequence[str] = (),
         cache_policy: str | None = None,
@@ -291,12 +290,12 @@ class LayeredModel:
         Args:
             prompts: one text or several.
             chain: one for all prompts, or one for each; None: `chain`, the identity unless it was opened with one.
-            route: chooses a chain for each prompt in place of `chain`, see `skiploop.routing.router`; greedy.
             max_new_tokens: at most this many tokens each.
             stop: texts at which a text ends, see `skiploop.models.stops`.
             cache_policy: which keys and values loops leave for later tokens, see `skiploop.chains.policy`; None:
                 `cache_policy` of the model, `own` unless it was opened with another.
-            **settings: passed on to `generate`, e.g. `num_beams=4` or `do_sample=True, temperature=0.7`.
+            **settings: passed on to `generate`, e.g. `num_beams=4` or `do_sample=True, temperature=0.7`; or `route`,
+                what chooses a chain for each prompt (see `skiploop.routing.router`), beside which there is no other.
 
         Raises:
             InvalidInput: numbers of chains and prompts differ, a prompt leaves no room for the answer, there is no
@@ -305,12 +304,10 @@ class LayeredModel:
         whole_number("max_new_tokens", max_new_tokens, 1)
         policy = checked_policy(self.cache_policy if cache_policy is None else cache_policy)
         texts = [prompts] if isinstance(prompts, str) else list(prompts)
-        if route is not None:
+        if (route := settings.pop("route", None)) is not None:
             if chain is not None or settings or policy != "own":
                 raise InvalidInput("a route chooses the chain and decodes greedily; leave chain and other settings out")
-            for text in texts:
-                self.require_room(text, max_new_tokens)
-            return route.generate(self, texts, max_new_tokens=max_new_tokens, stop=tuple(stop))
+            return self._routed(route, texts, max_new_tokens, tuple(stop))
         if chain is None or isinstance(chain, Chain):
             chains = [chain or self.chain] * len(texts)
         else:
@@ -334,6 +331,12 @@ class LayeredModel:
                 for row, text in zip(batch, generated, strict=True):
                     answers[row] = text
         return answers
+
+    def _routed(self, route: Route, texts: list[str], max_new_tokens: int, stop: tuple[str, ...]) -> list[str]:
+        self.require_generation()
+        for text in texts:
+            self.require_room(text, max_new_tokens)
+        return route.generate(self, texts, max_new_tokens=max_new_tokens, stop=stop)
 
     def require_generation(self) -> None:
         """Refuse a model that can't generate text.

@@ -20,7 +20,7 @@ MIXED = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Choice:
+class RuleAnswers:
     """What a rule answers.
 
     Attributes:
@@ -35,7 +35,7 @@ class Choice:
 class Rule(Protocol):
     """A fitted chooser: a frozen dataclass of arrays, plain values and other rules, so that it can be saved."""
 
-    def choose(self, runs: Runs) -> Choice:
+    def choose(self, runs: Runs) -> RuleAnswers:
         """An answer to every input, from what the passes that it runs give."""
 
 
@@ -45,13 +45,13 @@ class Chooser(Protocol):
     def __call__(self, train: Labelled, validation: Labelled) -> Rule: ...
 
 
-def answers_of(runs: Runs, chosen: Ints) -> Choice:
+def answers_of(runs: Runs, chosen: Ints) -> RuleAnswers:
     """Runs on each input the pass that was chosen for it."""
     answers = np.zeros(len(runs), dtype=np.int64)
     for index in np.unique(chosen):
         rows = np.flatnonzero(chosen == index)
         answers[rows] = runs.run(int(index), rows).answers
-    return Choice(answers, chosen)
+    return RuleAnswers(answers, chosen)
 
 
 def need_scores(data: Labelled, name: str) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from skiploop.engine.request import Request, Result, Runner
 from skiploop.errors import InvalidInput
-from skiploop.routing.passes import Pass
+from skiploop.routing.passes import ModelPass
 from skiploop.storage.files import Line
 from skiploop.studies.evaluation import check_lengths, shown_request
 from skiploop.studies.execution import Execution
@@ -58,7 +58,7 @@ class Forms:
 def collect(
     model: Any,
     forms: Forms,
-    passes: Sequence[Pass],
+    passes: Sequence[ModelPass],
     *,
     out: Path,
     execution: Execution | None = None,
@@ -98,7 +98,7 @@ def collect(
     return out
 
 
-def _check(forms: Forms, passes: Sequence[Pass]) -> None:
+def _check(forms: Forms, passes: Sequence[ModelPass]) -> None:
     if not passes or passes[0].role != "identity":
         raise InvalidInput("the first pass has to be the identity")
     if forms.task.scores_options and any(each.seed is not None for each in passes):
@@ -114,7 +114,7 @@ class _Worker:
     model: Any
     runner: Runner
     forms: Forms
-    passes: tuple[Pass, ...]
+    passes: tuple[ModelPass, ...]
     execution: Execution
 
     def work(self, folder: StudyFolder, progress: Progress) -> None:
@@ -149,11 +149,11 @@ class _Worker:
             lines.append(line | priors[at])
         return lines
 
-    def _example(self, row: int, each: Pass) -> tuple[Task, Example]:
+    def _example(self, row: int, each: ModelPass) -> tuple[Task, Example]:
         task = self.forms.tasks[each.prompt]
         return task, task.examples[row]
 
-    def _request(self, row: int, each: Pass) -> Request:
+    def _request(self, row: int, each: ModelPass) -> Request:
         task, example = self._example(row, each)
         if task.scores_options:
             return Request(example.prompt, each.chain, continuations=task.continuations(example))
@@ -169,7 +169,7 @@ class _Worker:
             seed=each.seed,
         )
 
-    def _outputs(self, pairs: Sequence[tuple[int, Pass]], results: Sequence[Result]) -> list[Line]:
+    def _outputs(self, pairs: Sequence[tuple[int, ModelPass]], results: Sequence[Result]) -> list[Line]:
         if self.forms.task.scores_options:
             return [self._scored(row, each, result) for (row, each), result in zip(pairs, results, strict=True)]
         texts = [result.text or "" for result in results]
@@ -181,13 +181,13 @@ class _Worker:
             lines.append({"answer": verdict.answer, "right": verdict.reward >= 1, "logprob": logprob, "text": text})
         return lines
 
-    def _scored(self, row: int, each: Pass, result: Result) -> Line:
+    def _scored(self, row: int, each: ModelPass, result: Result) -> Line:
         task, example = self._example(row, each)
         verdict = task.judge_scores(example, option_scores(task, example, result))
         scores = [None if math.isnan(score) else score for score in result.loglikelihoods]
         return {"right": verdict.reward >= 1, "scores": scores}
 
-    def _logprobs(self, pairs: Sequence[tuple[int, Pass]], texts: Sequence[str]) -> list[float | None]:
+    def _logprobs(self, pairs: Sequence[tuple[int, ModelPass]], texts: Sequence[str]) -> list[float | None]:
         """Mean log-probability of the tokens of each text; a by-product of generating it, so it isn't charged."""
         asked = [at for at, text in enumerate(texts) if text.strip()]
         requests = []

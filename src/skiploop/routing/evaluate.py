@@ -20,10 +20,10 @@ import numpy as np
 from skiploop.errors import InvalidInput
 from skiploop.routing.chooser import Chooser
 from skiploop.routing.choosers.named import CHOOSERS, OPPONENTS
-from skiploop.routing.figures import Comparison, RouteFigures, RuleFigures, Votes
+from skiploop.routing.figures import RouteFigures, RuleComparison, RuleFigures, Votes
 from skiploop.routing.passes import Role
 from skiploop.routing.runs import TableRuns
-from skiploop.routing.split import Split, folds_of
+from skiploop.routing.split import RouteSplit, folds_of
 from skiploop.routing.table import Bools, Floats, Ints, Labelled
 from skiploop.stats.measured import measured_difference, measured_share
 from skiploop.stats.shares import mcnemar, paired_counts
@@ -115,7 +115,7 @@ def _roles(data: Labelled) -> tuple[Role, ...]:
 
 
 def _test(
-    splits: Sequence[Split], choosers: Iterable[str], roles: Sequence[Role]
+    splits: Sequence[RouteSplit], choosers: Iterable[str], roles: Sequence[Role]
 ) -> tuple[dict[str, _Tested], dict[str, str]]:
     """What every rule answered, by name (`gain`, `gain on random`), and why others couldn't be fitted."""
     wanted: list[tuple[str, Chooser, Role]] = [(name, each, "menu") for name, each in OPPONENTS.items()]
@@ -138,7 +138,7 @@ def _name(chooser: str, role: Role) -> str:
     return chooser if role == "menu" else f"{chooser} on {role}"
 
 
-def _run(found: _Tested, chooser: Chooser, part: Split, role: Role) -> None:
+def _run(found: _Tested, chooser: Chooser, part: RouteSplit, role: Role) -> None:
     columns = [i for i, each in enumerate(part.test.table.passes) if each.role in ("identity", role)]
     train, validation, test = (each.of_passes(columns) for each in (part.train, part.validation, part.test))
     rule, runs = chooser(train, validation), TableRuns(test.table)
@@ -176,12 +176,12 @@ def _opponents(name: str, hits: dict[str, Bools]) -> list[str]:
     return [other for other in hits if other != name and (other in OPPONENTS or other.startswith(f"{name} on "))]
 
 
-def _compared(right: Bools, other: Bools) -> Comparison:
+def _compared(right: Bools, other: Bools) -> RuleComparison:
     counts = paired_counts(right, other)
-    return Comparison(measured_difference(counts), mcnemar(counts.first, counts.second, "mid-p"))
+    return RuleComparison(measured_difference(counts), mcnemar(counts.first, counts.second, "mid-p"))
 
 
-def claimed(against: dict[str, Comparison], relative: float) -> str:
+def claimed(against: dict[str, RuleComparison], relative: float) -> str:
     """`better`, `cheaper` or nothing: against every identity, each with its paired interval."""
     intervals = [each.difference.interval for name, each in against.items() if name in OPPONENTS and name != "static"]
     least = min((-1.0 if interval is None else interval[0]) for interval in intervals)

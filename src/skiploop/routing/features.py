@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skiploop.routing.runs import Outputs, Runs
+from skiploop.routing.runs import PassOutputs, Runs
 from skiploop.routing.table import Floats
 
 COMPONENTS = 16
@@ -47,7 +47,7 @@ def identity_option_features(runs: Runs) -> Floats:
     return np.stack(parts, axis=-1)
 
 
-def certainty(outputs: Outputs) -> Floats:
+def certainty(outputs: PassOutputs) -> Floats:
     """How sure a pass is of its answers: mean log-probability, and of options share, margin, entropy, [N, F]."""
     columns = [np.nan_to_num(outputs.logprobs, nan=-20.0)]
     if outputs.scores is not None:

@@ -9,7 +9,7 @@ from skiploop.stats.measured import Measured
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class RuleComparison:
     """A rule against an opponent on the same test inputs.
 
     Attributes:
@@ -45,7 +45,7 @@ class RuleFigures:
     rescued: int
     broken: int
     left_identity: float
-    against: Mapping[str, Comparison]
+    against: Mapping[str, RuleComparison]
     claim: str
 
 

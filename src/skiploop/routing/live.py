@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from skiploop.engine.request import Request
-from skiploop.routing.passes import Pass
-from skiploop.routing.runs import Outputs
+from skiploop.routing.passes import ModelPass
+from skiploop.routing.runs import PassOutputs
 from skiploop.routing.table import NO_ANSWER, Bools, Floats, Ints, Options
 
 
@@ -28,7 +28,7 @@ class LiveRuns:
     """
 
     def __init__(
-        self, model: Any, passes: tuple[Pass, ...], prompts: list[str], max_new_tokens: int, stop: tuple[str, ...]
+        self, model: Any, passes: tuple[ModelPass, ...], prompts: list[str], max_new_tokens: int, stop: tuple[str, ...]
     ) -> None:
         from skiploop.engine.engine import Engine
 
@@ -43,7 +43,7 @@ class LiveRuns:
         return len(self._prompts)
 
     @property
-    def passes(self) -> tuple[Pass, ...]:
+    def passes(self) -> tuple[ModelPass, ...]:
         return self._passes
 
     @property
@@ -73,12 +73,12 @@ class LiveRuns:
             ran[row, index] = True
         return ran
 
-    def run(self, index: int, rows: Ints | None = None) -> Outputs:
+    def run(self, index: int, rows: Ints | None = None) -> PassOutputs:
         wanted = list(range(len(self))) if rows is None else [int(row) for row in rows]
         self._generate(index, [row for row in wanted if (row, index) not in self._known])
         found = [self._known[row, index] for row in wanted]
         answers = np.array([number for number, _ in found], dtype=np.int64)
-        return Outputs(answers, np.array([logprob for _, logprob in found], dtype=float), None)
+        return PassOutputs(answers, np.array([logprob for _, logprob in found], dtype=float), None)
 
     def state(self) -> Floats:
         from skiploop.models.states import middle_state

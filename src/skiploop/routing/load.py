@@ -14,7 +14,7 @@ import numpy as np
 
 from skiploop.errors import InvalidInput
 from skiploop.routing.collect import KIND
-from skiploop.routing.passes import Pass
+from skiploop.routing.passes import ModelPass
 from skiploop.routing.table import NO_ANSWER, Bools, Floats, Ints, Labelled, Options, Table
 from skiploop.storage.files import Line
 from skiploop.storage.journal import JsonlJournal
@@ -55,7 +55,7 @@ def load(path: str | Path, *, partial: bool = False) -> Collected:
     if len(known) < len(ids) and not (partial and known):
         raise InvalidInput(f"{out} has {len(known)} of {len(ids)} inputs; give its command again to collect the rest")
     layers = run["model"]["num_layers"]
-    passes = tuple(Pass.from_json(each, layers) for each in run["settings"]["passes"])
+    passes = tuple(ModelPass.from_json(each, layers) for each in run["settings"]["passes"])
     options = "gold" in known[0]
     data = (_of_options if options else _of_texts)(known, passes, layers)
     costs = [line for line in lines if "seconds" in line]
@@ -63,7 +63,7 @@ def load(path: str | Path, *, partial: bool = False) -> Collected:
     return Collected(run, data, sum(line["seconds"] for line in costs) / calls if calls else None)
 
 
-def _of_options(lines: Sequence[Line], passes: tuple[Pass, ...], layers: int) -> Labelled:
+def _of_options(lines: Sequence[Line], passes: tuple[ModelPass, ...], layers: int) -> Labelled:
     most = max(len(line["tokens"]) for line in lines)
     scores = np.full((len(lines), len(passes), most), np.nan)
     for row, line in enumerate(lines):
@@ -98,7 +98,7 @@ def picked(scores: Floats, tokens: Floats) -> tuple[Ints, Floats]:
     return np.where(broken, NO_ANSWER, best), np.where(broken, np.nan, top)
 
 
-def _of_texts(lines: Sequence[Line], passes: tuple[Pass, ...], layers: int) -> Labelled:
+def _of_texts(lines: Sequence[Line], passes: tuple[ModelPass, ...], layers: int) -> Labelled:
     """Distinct answers are numbered as they come, pass by pass, so that numbers say nothing of which is right."""
     numbers: list[dict[str, int]] = []
     answers = np.full((len(lines), len(passes)), NO_ANSWER, dtype=np.int64)

@@ -25,7 +25,7 @@ _TRIES = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
+class ModelPass:
     """One way to run the model.
 
     Attributes:
@@ -54,7 +54,7 @@ class Pass:
         return {"role": self.role, "chain": self.chain.to_json(), "prompt": self.prompt, "seed": self.seed}
 
     @classmethod
-    def from_json(cls, value: dict[str, Any], num_layers: int) -> Pass:
+    def from_json(cls, value: dict[str, Any], num_layers: int) -> ModelPass:
         """The pass that was written so; `num_layers` of the model."""
         if value["role"] not in ROLES:
             raise InvalidInput(f"unknown role {value['role']!r} of a pass; there are {', '.join(ROLES)}")
@@ -63,7 +63,7 @@ class Pass:
 
 def passes_for(
     menu: Sequence[Chain], num_layers: int, *, prompts: int = 0, samples: int = 0, seed: int = 0
-) -> tuple[Pass, ...]:
+) -> tuple[ModelPass, ...]:
     """The identity, a menu, as many random chains of the menu's depths, further prompts, and samples.
 
     Raises:
@@ -78,11 +78,11 @@ def passes_for(
         raise InvalidInput("the menu has a chain twice, or the identity, which is run in any case; leave it out")
     peers = random_peers(chains, num_layers, seed)
     return (
-        Pass("identity", identity),
-        *(Pass("menu", chain) for chain in chains),
-        *(Pass("random", chain) for chain in peers),
-        *(Pass("prompt", identity, prompt=i + 1) for i in range(prompts)),
-        *(Pass("sample", identity, seed=i) for i in range(samples)),
+        ModelPass("identity", identity),
+        *(ModelPass("menu", chain) for chain in chains),
+        *(ModelPass("random", chain) for chain in peers),
+        *(ModelPass("prompt", identity, prompt=i + 1) for i in range(prompts)),
+        *(ModelPass("sample", identity, seed=i) for i in range(samples)),
     )
 
 

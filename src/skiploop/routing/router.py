@@ -25,7 +25,7 @@ from skiploop.routing.choosers.mix import Mix
 from skiploop.routing.choosers.votes import Vote
 from skiploop.routing.features import Directions
 from skiploop.routing.live import LiveRuns
-from skiploop.routing.passes import Pass
+from skiploop.routing.passes import ModelPass
 from skiploop.routing.regression import ClassModel, GainModel, OptionModel, Standard
 from skiploop.storage.files import read_json, unsealed, write_atomically, write_sealed, writing
 
@@ -53,7 +53,7 @@ class Router:
 
     chooser: str
     rule: Rule
-    passes: tuple[Pass, ...]
+    passes: tuple[ModelPass, ...]
     fingerprint: str
     model: str
     task: str
@@ -110,7 +110,7 @@ def load_router(folder: str | Path) -> Router:
         raise InvalidInput(f"{place / _JSON} isn't a router of this version of skiploop")
     try:
         arrays = load_file(place / _ARRAYS)
-        passes = tuple(Pass.from_json(each, about["num_layers"]) for each in about["passes"])
+        passes = tuple(ModelPass.from_json(each, about["num_layers"]) for each in about["passes"])
         rule = _decoded(about["rule"], arrays)
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InvalidInput(f"the router in {place} is damaged ({error}); train it again") from None

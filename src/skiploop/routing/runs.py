@@ -13,12 +13,12 @@ from typing import Protocol
 
 import numpy as np
 
-from skiploop.routing.passes import Pass
+from skiploop.routing.passes import ModelPass
 from skiploop.routing.table import Bools, Floats, Ints, Options, Table
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Outputs:
+class PassOutputs:
     """What one pass gave on rows.
 
     Attributes:
@@ -36,7 +36,7 @@ class Runs(Protocol):
     """Inputs without their right answers, on which passes can be run."""
 
     @property
-    def passes(self) -> tuple[Pass, ...]:
+    def passes(self) -> tuple[ModelPass, ...]:
         """What can be run; the first is the identity."""
 
     @property
@@ -57,7 +57,7 @@ class Runs(Protocol):
 
     def __len__(self) -> int: ...
 
-    def run(self, index: int, rows: Ints | None = None) -> Outputs:
+    def run(self, index: int, rows: Ints | None = None) -> PassOutputs:
         """What a pass gives on some inputs (None: all)."""
 
     def state(self) -> Floats:
@@ -79,7 +79,7 @@ class TableRuns:
         return len(self._table)
 
     @property
-    def passes(self) -> tuple[Pass, ...]:
+    def passes(self) -> tuple[ModelPass, ...]:
         return self._table.passes
 
     @property
@@ -109,12 +109,12 @@ class TableRuns:
             calls = calls + self._table.options.prior_calls
         return calls
 
-    def run(self, index: int, rows: Ints | None = None) -> Outputs:
+    def run(self, index: int, rows: Ints | None = None) -> PassOutputs:
         table = self._table
         wanted = np.arange(len(self)) if rows is None else rows
         self._ran[wanted, index] = True
         scores = None if table.scores is None else table.scores[wanted, index]
-        return Outputs(table.answers[wanted, index], table.logprobs[wanted, index], scores)
+        return PassOutputs(table.answers[wanted, index], table.logprobs[wanted, index], scores)
 
     def state(self) -> Floats:
         self._state = True

@@ -14,7 +14,7 @@ LEAST = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Split:
+class RouteSplit:
     """Parts of labelled inputs; no input is in two of them."""
 
     train: Labelled
@@ -22,7 +22,7 @@ class Split:
     test: Labelled
 
 
-def split(data: Labelled, *, train: float = 0.5, validation: float = 0.2, seed: int = 0) -> Split:
+def split(data: Labelled, *, train: float = 0.5, validation: float = 0.2, seed: int = 0) -> RouteSplit:
     """Splits inputs at random; each is one question (repeated ones are dropped where a table is collected).
 
     Args:
@@ -43,10 +43,10 @@ def split(data: Labelled, *, train: float = 0.5, validation: float = 0.2, seed: 
         )
     order = np.random.default_rng(seed).permutation(total)
     parts = (np.sort(order[:first]), np.sort(order[first:second]), np.sort(order[second:]))
-    return Split(*(data.rows(part) for part in parts))
+    return RouteSplit(*(data.rows(part) for part in parts))
 
 
-def folds_of(data: Labelled, folds: int, seed: int) -> list[Split]:
+def folds_of(data: Labelled, folds: int, seed: int) -> list[RouteSplit]:
     """Splits whose tests share no input and together are all inputs; a quarter of the rest is validation.
 
     Args:
@@ -73,5 +73,5 @@ def folds_of(data: Labelled, folds: int, seed: int) -> list[Split]:
         rest = np.concatenate([part for other, part in enumerate(parts) if other != at])
         held = len(rest) // 4
         rows = (np.sort(rest[held:]), np.sort(rest[:held]), np.sort(test))
-        found.append(Split(*(data.rows(each) for each in rows)))
+        found.append(RouteSplit(*(data.rows(each) for each in rows)))
     return found

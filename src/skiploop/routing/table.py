@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from skiploop.routing.passes import Pass
+from skiploop.routing.passes import ModelPass
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -61,7 +61,7 @@ class Table:
     """
 
     ids: tuple[str, ...]
-    passes: tuple[Pass, ...]
+    passes: tuple[ModelPass, ...]
     answers: Ints
     logprobs: Floats
     scores: Floats | None

@@ -19,7 +19,7 @@ import numpy as np
 
 from skiploop.routing.chooser import Chooser, Rule
 from skiploop.routing.runs import TableRuns
-from skiploop.routing.split import Split, split
+from skiploop.routing.split import RouteSplit, split
 from skiploop.routing.table import Labelled
 from skiploop.stats.measured import measured_difference
 from skiploop.stats.shares import paired_counts
@@ -29,7 +29,7 @@ _NEAR = 0.03
 
 
 @cache
-def _control(predictable: bool) -> Split:
+def _control(predictable: bool) -> RouteSplit:
     return split(planted(predictable=predictable), train=0.2, validation=0.15)
 
 

@@ -3,6 +3,7 @@
 console   how lines, tables and fields are printed
 search    a search with chains for each input
 evaluate  a plain evaluation
+route     rules of routers and their opponents
 compare   two runs, paired
 inputs    single inputs: examples, and one in full
 static    one chain for all inputs

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skiploop.routing.chooser import MIXED, Choice
+from skiploop.routing.chooser import MIXED, RuleAnswers
 from skiploop.routing.choosers.gain import cautious_gain
 from skiploop.routing.choosers.votes import elected
 from skiploop.routing.features import certainty, log_shares
@@ -36,7 +36,7 @@ class Cascade:
     menu: tuple[int, ...]
     threshold: float
 
-    def choose(self, runs: Runs) -> Choice:
+    def choose(self, runs: Runs) -> RuleAnswers:
         """Runs the identity everywhere, the rest of the menu where it is unsure."""
         first = runs.run(0)
         sure = certainty(first)[:, 0 if first.scores is None else 1]
@@ -44,7 +44,7 @@ class Cascade:
         rows = np.flatnonzero(sure < self.threshold)
         if len(rows) and len(self.menu) > 1:
             answers[rows], chosen[rows] = _together(runs, self.menu, rows), MIXED
-        return Choice(answers, chosen)
+        return RuleAnswers(answers, chosen)
 
 
 def _together(runs: Runs, menu: tuple[int, ...], rows: Ints) -> Ints:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skiploop.routing.chooser import Choice, answers_of
+from skiploop.routing.chooser import RuleAnswers, answers_of
 from skiploop.routing.features import Directions, directions, input_features
 from skiploop.routing.regression import GainModel, fit_gain
 from skiploop.routing.runs import Runs, TableRuns
@@ -37,7 +37,7 @@ class Gain:
     model: GainModel
     caution: float
 
-    def choose(self, runs: Runs) -> Choice:
+    def choose(self, runs: Runs) -> RuleAnswers:
         """Half of the identity for the features (unless it is never left), then one pass."""
         if not np.isfinite(self.caution):
             return answers_of(runs, np.zeros(len(runs), dtype=np.int64))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skiploop.routing.chooser import MIXED, Choice, answers_of, need_scores
+from skiploop.routing.chooser import MIXED, RuleAnswers, answers_of, need_scores
 from skiploop.routing.features import identity_option_features
 from skiploop.routing.regression import OptionModel, fit_options
 from skiploop.routing.runs import Runs, TableRuns
@@ -29,7 +29,7 @@ class OneMetric:
     index: int
     metric: str = ""
 
-    def choose(self, runs: Runs) -> Choice:
+    def choose(self, runs: Runs) -> RuleAnswers:
         """The same pass for every input."""
         chosen = np.full(len(runs), self.index, dtype=np.int64)
         if self.metric in ("", "acc"):
@@ -42,7 +42,7 @@ class OneMetric:
         else:
             scores = scores / {"acc_norm": options.characters, "acc_per_token": options.tokens}[self.metric]
         best = np.where(np.isnan(scores), -np.inf, scores).argmax(axis=1)
-        return Choice(best, chosen)
+        return RuleAnswers(best, chosen)
 
 
 def identity(train: Labelled, validation: Labelled) -> OneMetric:
@@ -74,10 +74,10 @@ class IdentityFeatures:
 
     model: OptionModel
 
-    def choose(self, runs: Runs) -> Choice:
+    def choose(self, runs: Runs) -> RuleAnswers:
         """Runs the identity and the priors of the options."""
         best = self.model.scores(identity_option_features(runs)).argmax(axis=1)
-        return Choice(best, np.full(len(runs), MIXED, dtype=np.int64))
+        return RuleAnswers(best, np.full(len(runs), MIXED, dtype=np.int64))
 
 
 def identity_features(train: Labelled, validation: Labelled) -> IdentityFeatures:

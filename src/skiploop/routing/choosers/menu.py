@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skiploop.routing.chooser import Choice, answers_of
+from skiploop.routing.chooser import RuleAnswers, answers_of
 from skiploop.routing.choosers.gain import cautious_gain
 from skiploop.routing.features import Directions, directions, input_features
 from skiploop.routing.regression import ClassModel, fit_classes
@@ -54,7 +54,7 @@ class Selector:
     menu: tuple[int, ...]
     margin: float
 
-    def choose(self, runs: Runs) -> Choice:
+    def choose(self, runs: Runs) -> RuleAnswers:
         """Half of the identity for the features, then one pass; the identity alone where it is never left."""
         if not np.isfinite(self.margin) or len(self.menu) == 1:
             return answers_of(runs, np.zeros(len(runs), dtype=np.int64))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skiploop.routing.chooser import MIXED, Choice, need_scores
+from skiploop.routing.chooser import MIXED, RuleAnswers, need_scores
 from skiploop.routing.choosers.identity import log_loss
 from skiploop.routing.features import identity_option_features
 from skiploop.routing.regression import OptionModel, fit_options
@@ -37,10 +37,10 @@ class Mix:
     model: OptionModel
     menu: tuple[int, ...]
 
-    def choose(self, runs: Runs) -> Choice:
+    def choose(self, runs: Runs) -> RuleAnswers:
         """Runs the identity, the priors, and every pass of the menu."""
         best = self.model.scores(mix_features(runs, self.menu)).argmax(axis=1)
-        return Choice(best, np.full(len(runs), MIXED, dtype=np.int64))
+        return RuleAnswers(best, np.full(len(runs), MIXED, dtype=np.int64))
 
 
 def mix_features(runs: Runs, menu: tuple[int, ...]) -> Floats:

@@ -19,10 +19,10 @@ from typing import Literal
 
 import numpy as np
 
-from skiploop.routing.chooser import MIXED, Choice, answers_of, need_scores
+from skiploop.routing.chooser import MIXED, RuleAnswers, answers_of, need_scores
 from skiploop.routing.choosers.gain import cautious_gain
 from skiploop.routing.features import log_shares
-from skiploop.routing.runs import Outputs, Runs, TableRuns
+from skiploop.routing.runs import PassOutputs, Runs, TableRuns
 from skiploop.routing.table import NO_ANSWER, Floats, Ints, Labelled
 
 Weighing = Literal["equal", "confidence", "certainty"]
@@ -47,14 +47,14 @@ class Vote:
     weighing: Weighing
     sharpness: float
 
-    def choose(self, runs: Runs) -> Choice:
+    def choose(self, runs: Runs) -> RuleAnswers:
         """Runs every pass of the menu."""
         if len(self.menu) == 1:
             return answers_of(runs, np.full(len(runs), self.menu[0], dtype=np.int64))
         outputs = [runs.run(index) for index in self.menu]
         answers = np.stack([output.answers for output in outputs], axis=1)
         weights = WEIGHINGS[self.weighing](outputs, self.sharpness)
-        return Choice(elected(answers, weights), np.full(len(runs), MIXED, dtype=np.int64))
+        return RuleAnswers(elected(answers, weights), np.full(len(runs), MIXED, dtype=np.int64))
 
 
 def elected(answers: Ints, weights: Floats) -> Ints:
@@ -64,11 +64,11 @@ def elected(answers: Ints, weights: Floats) -> Ints:
     return np.asarray(answers[np.arange(len(answers)), support.argmax(axis=1)])
 
 
-def _equal(outputs: list[Outputs], _: float) -> Floats:
+def _equal(outputs: list[PassOutputs], _: float) -> Floats:
     return np.ones((len(outputs[0].answers), len(outputs)))
 
 
-def _confidence(outputs: list[Outputs], temperature: float) -> Floats:
+def _confidence(outputs: list[PassOutputs], temperature: float) -> Floats:
     """CISC's weights: the soft-max over the passes of one question of their confidence, over a temperature.
 
     Confidence is the length-normalised probability of the answer, the paper's response probability.
@@ -78,7 +78,7 @@ def _confidence(outputs: list[Outputs], temperature: float) -> Floats:
     return np.asarray(sure / sure.sum(axis=1, keepdims=True))
 
 
-def _certainty(outputs: list[Outputs], power: float) -> Floats:
+def _certainty(outputs: list[PassOutputs], power: float) -> Floats:
     """Borda: (K - rank + 1) ^ power, ranks from the most self-certain pass; of equal ones the earlier ranks first."""
     levels = np.stack([self_certainty_of(output) for output in outputs], axis=1)
     order = np.argsort(-levels, axis=1, kind="stable")
@@ -86,7 +86,7 @@ def _certainty(outputs: list[Outputs], power: float) -> Floats:
     return np.asarray((len(outputs) - ranks).astype(float) ** power)
 
 
-def self_certainty_of(output: Outputs) -> Floats:
+def self_certainty_of(output: PassOutputs) -> Floats:
     """KL(uniform, p) over an input's options, in nats, [N]: -mean(log p) - log(number of options)."""
     assert output.scores is not None
     logs = log_shares(output.scores)
@@ -95,7 +95,7 @@ def self_certainty_of(output: Outputs) -> Floats:
     return np.where(count > 0, -mean - np.log(np.maximum(count, 1)), 0.0)
 
 
-WEIGHINGS: dict[Weighing, Callable[[list[Outputs], float], Floats]] = {
+WEIGHINGS: dict[Weighing, Callable[[list[PassOutputs], float], Floats]] = {
     "equal": _equal,
     "confidence": _confidence,
     "certainty": _certainty,
