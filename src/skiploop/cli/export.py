@@ -72,5 +72,6 @@ def _told(exported: Exported) -> list[str]:
     return [
         f"{place}: {exported.form}, {size}; {chain}, depth {chain.depth} of {chain.num_layers}",
         COMPARED[exported.form],
+        *([] if exported.url is None else [f"pushed to {exported.url}"]),
         f'use: {use}, or skiploop generate --model {place}{flag} "..."',
     ]

@@ -14,5 +14,6 @@ checkpoint  the files of the base
 verify      the exported model against the chain on its base
 figures     the chain of a study, and what was measured of it
 card        the model card
+hub         the folder as a repository of the hub
 place       a folder that is there whole or not at all
 """

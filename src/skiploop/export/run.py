@@ -22,6 +22,7 @@ from skiploop.export.code_only import prepare_code
 from skiploop.export.figures import Figures
 from skiploop.export.flat import plan_flat, write_flat
 from skiploop.export.gguf_file import plan_gguf, write_gguf
+from skiploop.export.hub import push, require_account
 from skiploop.export.place import finished_folder, require_free
 from skiploop.export.plan import Plan
 from skiploop.export.settings import ExportSettings
@@ -72,6 +73,7 @@ class Exported:
         size: bytes of all files.
         compared: tokens whose logits were compared with those of the chain on its base; of the form custom_generate,
             generated tokens.
+        url: where it was pushed to.
     """
 
     out: Path
@@ -79,11 +81,12 @@ class Exported:
     chain: Chain
     size: int
     compared: int
+    url: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """What `skiploop export --json` prints."""
         told = {"out": str(self.out), "form": self.form, "chain": self.chain.to_json(), "notation": str(self.chain)}
-        return told | {"depth": self.chain.depth, "bytes": self.size, "compared_tokens": self.compared}
+        return told | {"depth": self.chain.depth, "bytes": self.size, "compared_tokens": self.compared, "url": self.url}
 
 
 def export_chain(
@@ -101,17 +104,20 @@ def export_chain(
         model: a name or a folder, whose files are copied; or a model in memory, which is written as it is there.
         chain: a chain, or its notation.
         out: the folder, which must not be there.
-        settings: the form, and whether an export that is there is replaced; see `ExportSettings`.
+        settings: the form, whether an export that is there is replaced, where it is pushed to; see `ExportSettings`.
         figures: for the model card; see `skiploop.export.figures`.
         opening: how a model is opened that is given by name, as for `LayeredModel.from_pretrained`.
 
     Raises:
-        InvalidInput: `out` is taken, there is no room on the disk, or the chain isn't one of this model.
+        InvalidInput: `out` is taken, there is no room on the disk, the chain isn't one of this model, or the hub can't
+            be pushed to.
         UnsupportedModel: no checkpoint of this form is the chain: by its configuration, before anything is written; or
             because the exported model gives something else when it is loaded back. Then nothing is kept.
     """
     settings, place = settings or ExportSettings(), Path(out)
     require_free(place, replace=settings.force)
+    if settings.push_to_hub is not None:
+        require_account(settings.push_to_hub)
     base = _base(model, opening or {})
     layers = _chain_of(base, chain)
     base.model.check()
@@ -127,9 +133,12 @@ def export_chain(
     with finished_folder(place, replace=settings.force) as folder:
         compared = fill(folder)
         config.save(folder)
-        Card(config=config, figures=figures, generates=generates, form=settings.form).save(folder, place.name)
+        Card(config=config, figures=figures, generates=generates, form=settings.form).save(
+            folder, settings.push_to_hub or place.name
+        )
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return Exported(place, settings.form, layers, size, compared)
+    url = None if settings.push_to_hub is None else push(place, settings.push_to_hub, private=settings.private)
+    return Exported(place, settings.form, layers, size, compared, url)
 
 
 def _base(model: str | LayeredModel, opening: dict[str, Any]) -> Base:

@@ -24,11 +24,17 @@ class ExportSettings:
     Attributes:
         form: one of `FORMS`.
         force: replace an export that is there already.
+        push_to_hub: a repository to which the finished folder is uploaded, None: nowhere.
+        private: make that repository a private one.
     """
 
     form: Annotated[str, Flag("; ".join(f"{name}: {what}" for name, what in FORMS.items()))] = "flat"
     force: Annotated[bool, Flag("Replace an export that is there already.")] = False
+    push_to_hub: Annotated[str | None, Flag("Upload it to this repository, such as me/smollm2-looped.")] = None
+    private: Annotated[bool, Flag("Make that repository a private one.")] = False
 
     def __post_init__(self) -> None:
         if self.form not in FORMS:
             raise InvalidInput(f"unknown form {self.form!r} of an export; use one of {', '.join(FORMS)}")
+        if self.private and self.push_to_hub is None:
+            raise InvalidInput("private is said of a repository on the hub; give push_to_hub (--push-to-hub), too")
