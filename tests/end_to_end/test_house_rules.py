@@ -147,7 +147,6 @@ TESTED_BY = {
         "studies/evaluate/settings",
     ),
     "export/test_flat": ("export/config", "export/plan", "export/verify"),
-    "export/test_gguf": ("export/gguf_file",),
     "export/test_tied": ("export/modeling_layer_chain",),
     "export/test_run": (
         *("cli/export", "export/card", "export/checkpoint", "export/figures", "export/settings", "export/tensors"),

@@ -9,11 +9,11 @@ from skiploop.chains.chain import Chain
 from skiploop.errors import UnsupportedModel
 from skiploop.export.checkpoint import Base, as_files
 from skiploop.export.place import require_space
-from skiploop.export.plan import Plan
+from skiploop.export.plan import ExportPlan
 from skiploop.export.tensors import plan_copies, total_size, write_copies
 
 
-def plan_flat(base: Base, chain: Chain) -> Plan:
+def plan_flat(base: Base, chain: Chain) -> ExportPlan:
     """What is known before; without the model in memory where the base has files.
 
     Raises:
@@ -22,7 +22,7 @@ def plan_flat(base: Base, chain: Chain) -> Plan:
     require_plain(chain)
     if base.files is not None:
         plan_copies(base.files.weights(), base.stack, chain)  # refused before the chain is run
-    plan = Plan.of(base, chain)
+    plan = ExportPlan.of(base, chain)
     return replace(plan, base=base.without_model())
 
 
@@ -35,7 +35,7 @@ def require_plain(chain: Chain) -> None:
         )
 
 
-def write_flat(plan: Plan, folder: Path) -> None:
+def write_flat(plan: ExportPlan, folder: Path) -> None:
     """Fills a folder.
 
     Raises:

@@ -20,7 +20,7 @@ from skiploop.errors import InvalidInput, UnsupportedModel
 from skiploop.export.checkpoint import Base
 from skiploop.export.flat import require_plain
 from skiploop.export.place import require_space
-from skiploop.export.plan import Plan
+from skiploop.export.plan import ExportPlan
 
 if TYPE_CHECKING:
     import gguf
@@ -70,7 +70,7 @@ class Piece:
         return (tensor.float() if tensor.dim() == 1 else tensor).contiguous()
 
 
-def plan_gguf(base: Base, chain: Chain) -> Plan:
+def plan_gguf(base: Base, chain: Chain) -> ExportPlan:
     """What is known before.
 
     Raises:
@@ -83,11 +83,11 @@ def plan_gguf(base: Base, chain: Chain) -> Plan:
         raise InvalidInput(f"writing GGUF files needs {' and '.join(missing)}: pip install 'skiploop[gguf]'")
     _require_sayable(base)
     list(pieces(base, chain))  # every tensor has a name
-    plan = Plan.of(base, chain)
+    plan = ExportPlan.of(base, chain)
     return replace(plan, options=replace(plan.options, gguf=FILE))
 
 
-def write_gguf(plan: Plan, folder: Path) -> None:
+def write_gguf(plan: ExportPlan, folder: Path) -> None:
     """Fills a folder.
 
     Raises:
@@ -162,7 +162,7 @@ def _require_sayable(base: Base) -> None:
             )
 
 
-def _add_settings(writer: gguf.GGUFWriter, plan: Plan) -> None:
+def _add_settings(writer: gguf.GGUFWriter, plan: ExportPlan) -> None:
     """Shapes and constants of the architecture."""
     import gguf
 

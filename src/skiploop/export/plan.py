@@ -13,7 +13,7 @@ from skiploop.export.verify import LoadOptions, Outputs, outputs_of
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ExportPlan:
     """All that a form needs to write a folder.
 
     Attributes:
@@ -33,7 +33,7 @@ class Plan:
     options: LoadOptions
 
     @classmethod
-    def of(cls, base: Base, chain: Chain) -> Plan:
+    def of(cls, base: Base, chain: Chain) -> ExportPlan:
         """The plan for a chain, whatever the form.
 
         Raises:

@@ -24,7 +24,7 @@ from skiploop.export.flat import plan_flat, write_flat
 from skiploop.export.gguf_file import plan_gguf, write_gguf
 from skiploop.export.hub import push, require_account
 from skiploop.export.place import finished_folder, require_free
-from skiploop.export.plan import Plan
+from skiploop.export.plan import ExportPlan
 from skiploop.export.settings import ExportSettings
 from skiploop.export.tied import plan_tied, write_tied
 from skiploop.export.verify import require_same
@@ -36,7 +36,7 @@ _Fill: TypeAlias = "Callable[[Path], int]"
 
 
 def _compared(
-    make: Callable[[Base, Chain], Plan], write: Callable[[Plan, Path], None]
+    make: Callable[[Base, Chain], ExportPlan], write: Callable[[ExportPlan, Path], None]
 ) -> Callable[[Base, Chain], _Fill]:
     """A form that is loaded back, from what plans it and what writes it."""
 

@@ -19,7 +19,7 @@ from skiploop.errors import UnsupportedModel
 from skiploop.export import modeling_layer_chain
 from skiploop.export.checkpoint import Base
 from skiploop.export.place import require_space
-from skiploop.export.plan import Plan
+from skiploop.export.plan import ExportPlan
 from skiploop.export.tensors import write_tensors
 from skiploop.models.layered import LayeredModel
 
@@ -30,7 +30,7 @@ _WRITTEN_FOR = (
 )
 
 
-def plan_tied(base: Base, chain: Chain) -> Plan:
+def plan_tied(base: Base, chain: Chain) -> ExportPlan:
     """What is known before.
 
     Raises:
@@ -42,11 +42,11 @@ def plan_tied(base: Base, chain: Chain) -> Plan:
             f"{base.model.name} ({kind.__name__}) brings its own code, which a tied export doesn't extend; use --form "
             "flat, or run the chain with run_chain"
         )
-    plan = Plan.of(base, chain)
+    plan = ExportPlan.of(base, chain)
     return replace(plan, options=replace(plan.options, trust=True))
 
 
-def write_tied(plan: Plan, folder: Path) -> None:
+def write_tied(plan: ExportPlan, folder: Path) -> None:
     """Fills a folder.
 
     Raises:
@@ -94,7 +94,7 @@ def modeling_source(model: LayeredModel) -> str:
     return text
 
 
-def _additions(plan: Plan) -> dict[str, Any]:
+def _additions(plan: ExportPlan) -> dict[str, Any]:
     """What the configuration says beside that of the base."""
     layers = plan.chain.layers
     reader = "AutoModelForCausalLM" if plan.options.generates else "AutoModel"
