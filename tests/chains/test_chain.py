@@ -336,7 +336,7 @@ def test_edits_do_what_they_say(chain: Chain, start: int, size: int, extra: int)
 
 
 def test_a_notebook_shows_a_drawing() -> None:
-    from skiploop.chains.drawing import read_svg
+    from skiploop.chains.from_svg import read_svg
 
     chain = Chain.parse("0-1 3x2", 5)
     assert read_svg(chain._repr_svg_() or "") == chain

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skiploop.chains.chain import Chain
-from skiploop.chains.drawing.metadata import read_svg
 from skiploop.chains.drawing.svg import draw_svg
 from skiploop.chains.drawing.text import draw_text
 from skiploop.chains.edits import Edit
+from skiploop.chains.from_svg import read_svg
 from skiploop.chains.weights import DampedLoop, Step, damped, is_whole, scaled, steps, weight_text, without_loop
 from skiploop.errors import InvalidInput
 

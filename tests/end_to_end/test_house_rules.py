@@ -37,7 +37,10 @@ TESTED_BY = {
     "analysis/test_lens": ("analysis/figures/lens",),
     "analysis/test_similarity": ("analysis/figures/similarity", "analysis/phases"),
     "analysis/test_usage_depths_hits": ("analysis/depths", "analysis/hits", "analysis/usage"),
-    "chains/drawing/test_svg": ("chains/drawing/geometry", "chains/drawing/metadata", "chains/drawing/style"),
+    "chains/drawing/test_svg": (
+        *("chains/drawing/drawable", "chains/drawing/geometry", "chains/drawing/metadata", "chains/drawing/style"),
+        "chains/from_svg",
+    ),
     "chains/drawing/test_text": ("chains/drawing/arrangement", "chains/drawing/listing"),
     "chains/test_chain": ("chains/edits", "chains/notation", "errors"),
     "cli/test_main": (

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 import skiploop
-from skiploop.chains.drawing import draw_svg, read_svg
+from skiploop.chains.drawing import draw_svg
+from skiploop.chains.from_svg import read_svg
 
 ROOT = Path(__file__).parents[2]
 

@@ -7,6 +7,7 @@ replication  a chain as ranges of layers, as PEFT has them
 weights      damped loops and scaled slots
 notation     `0-9 12-15x2 16-27`: reading and writing
 drawing/     a chain as SVG or as text
+from_svg     `read_svg`: a chain out of its drawing
 """
 
 from __future__ import annotations

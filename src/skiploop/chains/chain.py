@@ -179,8 +179,6 @@ class Chain:
 
     def _repr_svg_(self) -> str | None:
         """The drawing that a notebook shows; None, and so the text, where it would be too long to look at."""
-        from skiploop.chains.drawing.svg import (
-            draw_svg,  # the drawing knows chains: a late import, and only in notebooks
-        )
+        from skiploop.chains.drawing.svg import draw_svg  # late: only notebooks need it
 
         return draw_svg(self) if len(self) <= 1000 else None

@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skiploop.chains.chain import Chain
-from skiploop.chains.drawing import draw_svg, read_svg
+from skiploop.chains.drawing import draw_svg
+from skiploop.chains.from_svg import read_svg
 from skiploop.errors import InvalidInput
 from tests.chains.drawing.tracing import SVG, lines, rectangles, trace_svg
 from tests.chains.test_chain import chains

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from skiploop.chains.chain import Chain
+from skiploop.chains.drawing.drawable import Drawable
 from skiploop.chains.drawing.program import Span, program, steps
 from skiploop.chains.weights import weight_text
 
@@ -84,7 +84,7 @@ class Arrangement:
         rows: number of passes.
     """
 
-    chain: Chain
+    chain: Drawable
     columns: tuple[LayerColumn, ...]
     boxes: tuple[Box, ...]
     backs: tuple[Back, ...]
@@ -130,7 +130,7 @@ def skips(stops: list[int]) -> bool:
     return any(after > before + 1 for before, after in pairwise(stops))
 
 
-def arrange(chain: Chain, most: int) -> Arrangement:
+def arrange(chain: Drawable, most: int) -> Arrangement:
     """The arrangement with at most `most` columns, where that is possible: what differs can't share one."""
     layers, spans = steps(program(chain))
     rows = _rows(layers)

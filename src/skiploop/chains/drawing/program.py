@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from skiploop.chains.chain import Chain
+from skiploop.chains.drawing.drawable import Drawable
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Span:
     damping: float = 1.0
 
 
-def program(chain: Chain) -> tuple[Item, ...]:
+def program(chain: Drawable) -> tuple[Item, ...]:
     """The simpler one of the two; `expand` gives the chain back."""
     if chain.has_weights:  # its notation has every damped loop as one item
         return _from_notation(chain)
@@ -57,7 +57,7 @@ def _complexity(items: tuple[Item, ...]) -> tuple[int, int, int]:
     return sum(jumps), across, len(layers)
 
 
-def _from_notation(chain: Chain) -> tuple[Item, ...]:
+def _from_notation(chain: Drawable) -> tuple[Item, ...]:
     blocks: list[list[Item]] = [[]]  # the innermost open one is the last
     for word in re.findall(r"\(|\)[^\s()]*|[^\s()]+", str(chain)):
         if word == "(":
@@ -76,7 +76,7 @@ def _range(text: str) -> list[Item]:
     return list(range(int(first), int(last or first) + 1))
 
 
-def _from_edits(chain: Chain) -> tuple[Item, ...]:
+def _from_edits(chain: Drawable) -> tuple[Item, ...]:
     items: list[Item] = []
     done = 0
     for edit in chain.edits():

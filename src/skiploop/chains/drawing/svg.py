@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-from skiploop.chains.chain import Chain
 from skiploop.chains.drawing.arrangement import Box, LayerColumn, arrange
+from skiploop.chains.drawing.drawable import Drawable
 from skiploop.chains.drawing.geometry import BOX, MARGIN, NARROW, Geometry, Wire, place, wires
 from skiploop.chains.drawing.metadata import SVG, checked_text, metadata
 from skiploop.chains.drawing.style import line, number, rectangle, stylesheet, text, tip
@@ -40,7 +40,7 @@ class _Cost:
 
 
 def draw_svg(
-    chain: Chain,
+    chain: Drawable,
     *,
     cost: Sequence[float] | None = None,
     unit: str = "",
@@ -80,7 +80,7 @@ def draw_svg(
     return _document(chain, heading, (width, bottom + 36), body)
 
 
-def _checked_cost(cost: Sequence[float], chain: Chain) -> tuple[float, ...]:
+def _checked_cost(cost: Sequence[float], chain: Drawable) -> tuple[float, ...]:
     try:
         found = tuple(float(each) for each in cost)
     except (TypeError, ValueError):
@@ -93,7 +93,7 @@ def _checked_cost(cost: Sequence[float], chain: Chain) -> tuple[float, ...]:
     return found
 
 
-def _document(chain: Chain, heading: str | None, size: tuple[float, float], body: list[str]) -> str:
+def _document(chain: Drawable, heading: str | None, size: tuple[float, float], body: list[str]) -> str:
     name = f"Chain {chain} of {chain.num_layers} layers"
     mark = "skiploop-" + hashlib.sha256(f"{chain!r} {heading}".encode()).hexdigest()[:12]
     width, height = map(number, size)
@@ -109,7 +109,7 @@ def _document(chain: Chain, heading: str | None, size: tuple[float, float], body
     return "\n".join([*head, *body, "</svg>", ""])
 
 
-def _in_words(chain: Chain) -> str:
+def _in_words(chain: Drawable) -> str:
     never = format_layers(chain.skipped) if chain.skipped else "none"
     often = ", ".join(f"{layer} ({count} times)" for layer, count in chain.looped.items()) or "none"
     return f"Depth {chain.depth}. Never run: {never}. Run more than once: {often}."
@@ -194,7 +194,7 @@ def _bars(geometry: Geometry, cost: _Cost) -> Iterator[str]:
         yield text((left + right) / 2, base - max(one, all_runs) - 3, f"{total:.3g}", "muted small middle")
 
 
-def _caption(chain: Chain, cost: _Cost | None, y: float, width: float) -> Iterator[str]:
+def _caption(chain: Drawable, cost: _Cost | None, y: float, width: float) -> Iterator[str]:
     room = int((width - 2 * MARGIN) / _MONO_WIDTH)
     words = f"depth {chain.depth} of {chain.num_layers} ({chain.relative_depth:.2f}×)"
     if cost:

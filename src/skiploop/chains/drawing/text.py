@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 
-from skiploop.chains.chain import Chain
 from skiploop.chains.drawing.arrangement import Arrangement, Back, Box, arrange, skips
+from skiploop.chains.drawing.drawable import Drawable
 from skiploop.chains.drawing.listing import listed
 from skiploop.chains.drawing.program import program
 from skiploop.validate import whole_number
@@ -84,7 +84,7 @@ class _Grid:
         return self.lefts[column] + self.widths[column] - 1
 
 
-def draw_text(chain: Chain, *, width: int = 100, ascii_only: bool = False, color: bool = False) -> str:
+def draw_text(chain: Drawable, *, width: int = 100, ascii_only: bool = False, color: bool = False) -> str:
     """The chain as lines of text, without a line end after the last.
 
     Args:
