@@ -12,10 +12,10 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_MODULES_CACHE", str(Path(tempfile.gettempdir()) / "skiploop-tests-modules"))
 
 import torch
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# A deadline fails on a loaded machine, and examples drawn anew fail for somebody who changed something else.
-settings.register_profile("tests", deadline=None, derandomize=True)
+# Deadlines fail on a loaded machine, and examples drawn anew fail for somebody who changed something else.
+settings.register_profile("tests", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
 
 # Matrices of width 32 are faster on one thread, and a second process may own the other core.
