@@ -242,5 +242,6 @@ def test_ablate_has_the_options_of_search_but_its_own_spaces() -> None:
     commands = get_command(app).commands  # type: ignore[attr-defined]
     own, searching = ({each.name for each in commands[name].params} for name in ("ablate", "search"))
     static = {"static", "train", "test", "no_references", "gates", "curve", "max_depth", "swap", "timed", "within"}
-    assert searching - own == {"space"} | static
+    spread = {"ray", "address", "workers", "gpus_per_worker", "cpus_per_worker", "chunk"}
+    assert searching - own == {"space"} | static | spread
     assert own < searching

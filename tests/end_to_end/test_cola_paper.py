@@ -83,6 +83,7 @@ def test_without_a_model_it_says_how_to_use_it(tmp_path: Path) -> None:
     assert "recipes/cola_paper.sh MODEL [OUT]" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_small_run_makes_the_table_and_a_second_one_only_reads(tmp_path: Path) -> None:
     first = run("nano", "out", "--threads", "1", cwd=tmp_path, PAPER_MODEL="OLMoE-1B-7B base")
     assert first.returncode == 0, first.stderr

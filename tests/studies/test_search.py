@@ -311,7 +311,11 @@ class Stopping(FakeRunner):
 
 
 @pytest.mark.parametrize(
-    "scoring, searcher, step", [("verbatim", "cola", 3), ("exact", "gp", 5), ("letter", "cola", 5)]
+    "scoring, searcher, step",
+    [
+        *(("verbatim", "cola", 3), ("exact", "gp", 5), ("letter", "cola", 5)),
+        pytest.param("verbatim", "cola", 1, marks=pytest.mark.slow),
+    ],
 )
 def test_interrupted_at_any_call_and_resumed_nothing_differs(
     tmp_path: Path, scoring: str, searcher: str, step: int
