@@ -113,6 +113,7 @@ def test_memory_limits_change_nothing(nano: LayeredModel, requests: list[Request
         assert result.loglikelihoods == pytest.approx(expected.loglikelihoods, rel=1e-4, abs=1e-4)
 
 
+@pytest.mark.slow  # a minute of compiling
 @pytest.mark.filterwarnings("ignore")  # the compiler warns about itself
 def test_compiled_layers_give_the_same_results(requests: list[Request], caplog: pytest.LogCaptureFixture) -> None:
     """Where there is no C++ compiler the engine goes on without, so the results are the same in any case.

@@ -55,8 +55,9 @@ def test_a_conversation_that_a_template_refuses_is_explained(model: LayeredModel
     assert LayeredModel(model.hf).chat is None
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("SMOLLM2" not in os.environ, reason="SmolLM2 isn't at hand: set SMOLLM2 to its folder")
-def test_a_real_template(tmp_path: Path) -> None:
+def test_the_template_of_smollm2(tmp_path: Path) -> None:
     model = LayeredModel.from_pretrained(os.environ["SMOLLM2"])
     (tmp_path / "own.jsonl").write_text('{"question": "Where is Paris?", "answer": "France"}\n', encoding="utf-8")
     task = make_task(f"jsonl:{tmp_path / 'own.jsonl'}", prompt="{question}", system="Be brief.").for_model(model.chat)
