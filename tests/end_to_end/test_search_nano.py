@@ -20,6 +20,7 @@ def rewards(study: Study) -> list[tuple[str, str, tuple[int, ...], float]]:
     return [(line["input"], line["arm"], tuple(line["chain"]), line["reward"]) for line in lines if "input" in line]
 
 
+@pytest.mark.slow  # test_decoding has the same of single requests
 def test_the_engine_finds_what_one_chain_after_another_finds(study: Study, tmp_path: Path) -> None:
     plain = search("nano", "nano", limit=5, budget=8, engine="plain", out=tmp_path / "plain")
     assert rewards(plain) == rewards(study)
