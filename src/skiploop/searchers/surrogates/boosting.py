@@ -13,6 +13,7 @@ have it, on average and beyond doubt, chains with that operation aren't proposed
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
@@ -225,11 +226,14 @@ class Trees:
 
 
 def _lightgbm() -> ModuleType:
+    outside = random.getstate()  # what LightGBM imports where it is installed, such as Dask, may draw from it
     try:
         import lightgbm
     except ImportError as error:
         raise InvalidInput(
             "the searcher 'surrogate' needs LightGBM, which isn't installed; pip install 'skiploop[search]'"
         ) from error
+    finally:
+        random.setstate(outside)
     module: ModuleType = lightgbm
     return module
