@@ -19,7 +19,7 @@ from skiploop.engine.decode_batch import DecodeRow
 from skiploop.engine.decoding import Decoder
 from skiploop.engine.engine import Engine
 from skiploop.engine.packing import Layout, lay_out, padded_length
-from skiploop.engine.scoring import ScoringPair
+from skiploop.engine.targets import ScoringPair
 from skiploop.models.layered import LayeredModel
 from skiploop.models.recorded_calls import Recording, dimensions, unmistakable
 from skiploop.models.replay import LayerCall, find_layers

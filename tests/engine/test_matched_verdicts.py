@@ -15,7 +15,7 @@ from skiploop.engine.engine import Engine
 from skiploop.engine.packing import lay_out
 from skiploop.engine.plain import PlainEngine
 from skiploop.engine.request import Request
-from skiploop.engine.scoring import compare
+from skiploop.engine.targets import compare
 from skiploop.models.layered import LayeredModel
 from tests.conformance.tiny import VOCABULARY, tiny_model
 

@@ -11,7 +11,9 @@ rope            rotary embeddings that change with the longest sequence of a bat
 packing         many sequences in one tensor
 score_batch     the sequences that are scored together
 cost            layer calls and tokens that were run
-scoring         logits against targets
+sequences       requests as token sequences
+scoring         log-likelihoods and verdicts for requests that follow different chains
+targets         logits against targets
 unconditional   options scored where nothing stands before them
 decoding        generation for rows that follow different chains
 decode_batch    the rows that are decoded together

@@ -15,8 +15,8 @@ import logging
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -26,45 +26,28 @@ from skiploop.engine.captured_step import Capture, cuda_graph
 from skiploop.engine.common_tokens import Tokens
 from skiploop.engine.cost import Cost
 from skiploop.engine.decoding import Decoder, FindPreambles, no_preambles
-from skiploop.engine.packing import Layout, lay_out, padded_length, pieces
+from skiploop.engine.packing import Layout
 from skiploop.engine.plain import PlainEngine
 from skiploop.engine.preamble import Preamble
 from skiploop.engine.prefix import PrefixCache
 from skiploop.engine.request import Request, Result
-from skiploop.engine.rope import Side, find_switch
-from skiploop.engine.score_batch import ScoreBatch
-from skiploop.engine.scoring import Score, ScoringPair, compare
+from skiploop.engine.rope import Side
+from skiploop.engine.scoring import FindLayoutPreambles, Scorer
 from skiploop.engine.selftest import TRIAL_PREAMBLE, batched_generation_is_exact, batched_scoring_is_exact
-from skiploop.engine.sharing import KINDS, Sharing, shortest_window
+from skiploop.engine.sequences import Sequences
+from skiploop.engine.sharing import KINDS, Sharing
+from skiploop.engine.targets import Score, ScoringPair
 from skiploop.engine.unconditional import with_unconditional
 from skiploop.errors import InvalidInput
 from skiploop.models.layered import LayeredModel
 from skiploop.models.out_of_memory import ran_out
-from skiploop.models.recorded_calls import Caller, call_layer, head
+from skiploop.models.recorded_calls import Caller, call_layer
 
 log = logging.getLogger("skiploop")
 T = TypeVar("T")
 
 _CPU_BATCH_TOKENS, _GPU_BATCH_TOKENS = 2048, 65536
 _CPU_CACHE_CAP = 512 * 2**20
-_LOGITS_BYTES = 256 * 2**20  # of one call of the head
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """What sequences have in common that are scored in one batch."""
-
-    length: int  # they are padded to, preamble included
-    packed: bool
-    preamble: Preamble | None = None
-
-
-@dataclass(slots=True)
-class _Job:
-    """One scoring request and its token sequences."""
-
-    request: Request
-    layouts: list[Layout]
 
 
 class Engine:
@@ -111,9 +94,8 @@ class Engine:
         self._plain = PlainEngine(model)
         self._states = PrefixCache(cache_bytes or _default_cache_bytes(model.device))
         self._batched: dict[str, bool] = {}  # kind of work -> whether the batched path is exact on this model
-        self._encode_pair = lru_cache(maxsize=65536)(model.encode_pair)
-        self._switch = find_switch(model.hf.config)
-        self._sharing = Sharing(model, self._states, self._switch)
+        self._sequences = Sequences(model)
+        self._sharing = Sharing(model, self._states, self._sequences.switch)
         self._compiled: Caller | None = torch.compile(call_layer, dynamic=True) if compile else None
         self._capture: Capture | None = cuda_graph if compile and on_gpu else None
 
@@ -152,7 +134,7 @@ class Engine:
         results: list[Result | None] = [None] * len(requests)
         kinds: dict[tuple[str, Side | None], list[int]] = defaultdict(list)
         for index, request in enumerate(requests):
-            kinds[self._kind(request), self._side(request)].append(index)
+            kinds[self._kind(request), self._sequences.side(request)].append(index)
         with torch.inference_mode():
             for (kind, side), members in kinds.items():
                 run = self._plain.run if side is Side.ALONE else partial(self._run_kind, kind)
@@ -177,20 +159,6 @@ class Engine:
         if request.expected is not None and self.model.eos_ids and request.cache_policy == "own":
             return "score"  # with another policy a forced pass isn't what generation does
         return "generate"
-
-    def _side(self, request: Request) -> Side | None:
-        """Which side of the model's switch of rotary frequencies a request is on; None: there is none."""
-        if self._switch is None:
-            return None
-        if request.continuations:
-            pairs = [self._encode_pair(request.prompt, continuation) for continuation in request.continuations]
-            side = self._switch.of_sequences([len(prompt) + len(answer) - 1 for prompt, answer in pairs])
-            # With one change, each sequence is padded on its own side; with many, none can share a batch.
-            return None if self._switch.once else side
-        if request.expected is None:
-            return self._switch.of_generation(len(self.model.encode(request.prompt)), request.max_new_tokens or 0)
-        prompt, answer = self._encode_pair(request.prompt, request.expected, move_space=False)
-        return self._switch.of_sequences([len(prompt), len(prompt) + len(answer)])
 
     def _run_kind(self, kind: str, requests: list[Request]) -> list[Result]:
         if not self._retrying(lambda: self._exact(kind)):
@@ -220,7 +188,8 @@ class Engine:
             return exact
         if kind in KINDS.values():
             return self._shares_exactly(kind)
-        exact = batched_scoring_is_exact(self.model, partial(self._score_after, {}), packed=kind == "packed")
+        whole = partial(self._score_pairs, preambles=lambda _: {})
+        exact = batched_scoring_is_exact(self.model, whole, packed=kind == "packed")
         if not exact and self._compiled is not None:
             log.warning("%s: compiled layers fail or aren't exact, going on without", self.model.name)
             self._compiled = None
@@ -234,11 +203,11 @@ class Engine:
             decoder.capture = None  # makes no difference: the steps come after the preamble
             return batched_generation_is_exact(decoder, preamble=TRIAL_PREAMBLE)
 
-        def score(pairs: Iterable[ScoringPair]) -> dict[ScoringPair, Score]:
-            pairs = list(pairs)
-            forced = self._trial_preamble([layout.tokens for layout, _ in pairs])
-            return self._score_after({layout: forced[layout.tokens] for layout, _ in pairs}, pairs)
+        def find(lengths: Mapping[Layout, int]) -> dict[Layout, Preamble]:
+            forced = self._trial_preamble([layout.tokens for layout in lengths])
+            return {layout: forced[layout.tokens] for layout in lengths}
 
+        score = partial(self._score_pairs, preambles=find)
         return batched_scoring_is_exact(self.model, score, packed=kind == KINDS["packed"], preamble=TRIAL_PREAMBLE)
 
     def _trial_preamble(self, sequences: Sequence[Tokens]) -> dict[Tokens, Preamble]:
@@ -265,8 +234,6 @@ class Engine:
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
 
-    # --- generation ---------------------------------------------------------------------------------------------
-
     def _generate(self, requests: list[Request]) -> list[Result]:
         limit = self.max_batch_tokens
         decoder = self._decoder(preambles=partial(self._sharing.of_rows, max_batch_tokens=limit, passes=self._exact))
@@ -286,124 +253,35 @@ class Engine:
             preambles=preambles,
         )
 
-    # --- scoring ------------------------------------------------------------------------------------------------
-
-    def _score(self, requests: list[Request], *, packed: bool) -> list[Result]:
-        jobs = [_Job(request, self._layouts(request, packed=packed)) for request in requests]
-        pairs = [(layout, job.request.chain.layers) for job in jobs for layout in job.layouts]
-        scored = self.score_layouts(pairs)
-        return [self._result(job, scored) for job in jobs]
-
     def score_layouts(self, pairs: Iterable[ScoringPair]) -> dict[ScoringPair, Score]:
         """For each (layout, layers): whether each target is the arg-max, and its log-likelihood."""
-        pairs = list(pairs)
-        lengths = {layout: self._length(layout) for layout, _ in pairs}
-        preambles = self._sharing.of_layouts(lengths, max_batch_tokens=self.max_batch_tokens, passes=self._exact)
-        return self._score_after(preambles, pairs)
+        return self._score_pairs(pairs, preambles=self._shared)
 
-    def _score_after(
-        self, preambles: Mapping[Layout, Preamble], pairs: Iterable[ScoringPair]
-    ) -> dict[ScoringPair, Score]:
-        """The same, where `preambles` says with which shared tokens some layouts begin."""
-        groups: dict[_Group, dict[ScoringPair, None]] = defaultdict(dict)
-        for pair in pairs:
-            group = _Group(self._length(pair[0]), pair[0].packed, preambles.get(pair[0]))
-            groups[group][pair] = None
-        scored: dict[ScoringPair, Score] = {}
-        for group, members in groups.items():
-            for chunk in self._chunks(list(members), group):
-                scored.update(self._score_chunk(chunk, group))
-        return scored
+    def _score_pairs(self, pairs: Iterable[ScoringPair], *, preambles: FindLayoutPreambles) -> dict[ScoringPair, Score]:
+        with self._scorer(preambles) as scorer:
+            return scorer.run_pairs(pairs)
 
-    def _length(self, layout: Layout) -> int:
-        """The length to which a sequence is padded; sequences of one length share batches."""
-        tokens = len(layout.tokens)
-        padded = padded_length(tokens)
-        return padded if self._switch is None else self._switch.padded(tokens, padded)
+    def _score(self, requests: list[Request], *, packed: bool) -> list[Result]:
+        with self._scorer(self._shared) as scorer:
+            return scorer.run(requests, packed=packed)
 
-    def _layouts(self, request: Request, *, packed: bool) -> list[Layout]:
-        if request.expected is not None:
-            prompt, answer = self._encode_pair(request.prompt, request.expected, move_space=False)
-            return [lay_out(prompt, [[*answer, self.model.eos_ids[0]]])]
-        pairs = [self._encode_pair(request.prompt, continuation) for continuation in request.continuations]
-        prompts = {tuple(prompt) for prompt, _ in pairs}
-        limit = shortest_window(self.model)
-        total = len(pairs[0][0]) + sum(len(answer) for _, answer in pairs)
-        if self._switch is not None:  # packed, an option would be on the side of the longest
-            limit = min(limit or total, self._switch.length)
-        if packed and len(prompts) == 1 and (limit is None or total <= limit):
-            return [lay_out(pairs[0][0], [answer for _, answer in pairs])]
-        return [lay_out(prompt, [answer]) for prompt, answer in pairs]
+    def _shared(self, lengths: Mapping[Layout, int]) -> dict[Layout, Preamble]:
+        return self._sharing.of_layouts(lengths, max_batch_tokens=self.max_batch_tokens, passes=self._exact)
 
-    def _chunks(self, pairs: list[ScoringPair], group: _Group) -> Iterator[list[ScoringPair]]:
-        """Pieces whose states fit into half of the cache: each pair holds one while it waits.
-
-        With a preamble each chain holds one of the preamble's, too, so that the pairs of a chain stay together.
-        """
-        width = self.model.hf.get_input_embeddings().weight.shape[-1]
-        preamble = group.preamble
-        state_bytes = (group.length - (len(preamble) if preamble else 0)) * width * self.model.dtype.itemsize
-        if preamble is None:
-            pairs.sort(key=lambda pair: (pair[0].tokens, pair[1]))
-            yield from pieces(pairs, lambda _: state_bytes, self._states.cache_bytes // 2)
-            return
-        pairs.sort(key=lambda pair: (pair[1], pair[0].tokens))
-        first = {layers: layout for layout, layers in reversed(pairs)}  # the first pair of each chain
-        shared_bytes = preamble.state_bytes()
-        yield from pieces(
-            pairs,
-            lambda pair: state_bytes + (shared_bytes if first[pair[1]] is pair[0] else 0),
-            self._states.cache_bytes // 2,
+    @contextmanager
+    def _scorer(self, preambles: FindLayoutPreambles) -> Iterator[Scorer]:
+        scorer = Scorer(
+            self.model,
+            self._sequences,
+            self._states,
+            max_batch_tokens=self.max_batch_tokens,
+            compiled=self._compiled,
+            preambles=preambles,
         )
-
-    def _score_chunk(self, pairs: list[ScoringPair], group: _Group) -> dict[ScoringPair, Score]:
-        """For each pair: whether each target is the arg-max, and its log-likelihood."""
-        batch = ScoreBatch(
-            self.model, list(dict.fromkeys(layout for layout, _ in pairs)), group.length, preamble=group.preamble
-        )
-        before = group.preamble.layer_calls if group.preamble is not None else 0
-        states = batch.states(pairs, self._states, max_batch_tokens=self.max_batch_tokens, compiled=self._compiled)
-        self._cost.add(batch.layer_calls, batch.width, of=group.length)
-        if group.preamble is not None:
-            self._cost.add(group.preamble.layer_calls - before, len(group.preamble), of=group.length)
-        scored: dict[ScoringPair, Score] = {}
-        for part in pieces(zip(pairs, states, strict=True), lambda item: len(item[1]), self._head_positions()):
-            hidden = torch.cat([state for _, state in part])
-            compared = [pair for pair, _ in part]
-            targets = torch.tensor([token for layout, _ in compared for token in layout.targets], device=hidden.device)
-            scored.update(
-                zip(compared, compare(head(self.model.hf, hidden), targets, compared, self._ends()), strict=True)
-            )
-        return scored
-
-    def _ends(self) -> torch.Tensor:
-        return torch.tensor(self.model.eos_ids or (-1,), device=self.model.device)
-
-    def _head_positions(self) -> int:
-        vocabulary: int = self.model.hf.config.get_text_config().vocab_size
-        return max(1, _LOGITS_BYTES // (4 * vocabulary))
-
-    def _result(self, job: _Job, scored: dict[ScoringPair, Score]) -> Result:
-        scores_of = [scored[layout, job.request.chain.layers] for layout in job.layouts]
-        if job.request.expected is not None:
-            return _verdict(scores_of[0], job.request.with_loglikelihood)
-        tokens = [score for each in scores_of for score in each.loglikelihoods]
-        hits = [hit for each in scores_of for hit in each.hits]
-        lengths = [length for layout in job.layouts for length in layout.lengths]
-        sums, greedy, start = [], [], 0
-        for length in lengths:
-            sums.append(float(sum(tokens[start : start + length])))
-            greedy.append(all(hits[start : start + length]))
-            start += length
-        return Result(loglikelihoods=tuple(sums), num_tokens=tuple(lengths), greedy=tuple(greedy))
-
-
-def _verdict(score: Score, with_loglikelihood: bool) -> Result:
-    """Of an expected text."""
-    if not with_loglikelihood:
-        return Result(matched=score.matched)
-    tokens = score.loglikelihoods
-    return Result(loglikelihoods=(float(sum(tokens)),), num_tokens=(len(tokens),), matched=score.matched)
+        try:
+            yield scorer
+        finally:
+            self._cost.include(scorer.cost)
 
 
 def _default_cache_bytes(device: torch.device) -> int:

@@ -15,7 +15,7 @@ import torch
 from skiploop.engine.packing import Layout, batch_inputs
 from skiploop.engine.preamble import Preamble
 from skiploop.engine.prefix import Pass, PrefixCache, PrefixNode, RunLayer
-from skiploop.engine.scoring import ScoringPair
+from skiploop.engine.targets import ScoringPair
 from skiploop.models.layered import LayeredModel
 from skiploop.models.recorded_calls import Caller, Recording, dimensions, record, selection, unmistakable
 from skiploop.models.slots import cache_argument, slot_view

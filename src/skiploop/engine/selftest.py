@@ -12,7 +12,7 @@ from skiploop.engine.decode_batch import WORTH_CAPTURING, DecodeRow
 from skiploop.engine.decoding import Decoder
 from skiploop.engine.packing import Layout, lay_out
 from skiploop.engine.plain import loglikelihoods
-from skiploop.engine.scoring import Score, ScoringPair
+from skiploop.engine.targets import Score, ScoringPair
 from skiploop.models.check import probe_chains
 from skiploop.models.layered import LayeredModel
 from skiploop.models.out_of_memory import ran_out
