@@ -20,7 +20,7 @@ from skiploop.engine.packing import Layout, lay_out
 from skiploop.engine.plain import greedy
 from skiploop.engine.prefix import Pass, PrefixCache
 from skiploop.engine.request import Request
-from skiploop.engine.scoring import Scorer
+from skiploop.engine.scoring import SequenceScorer
 from skiploop.errors import InvalidInput
 from skiploop.models.layered import LayeredModel
 from tests.conformance.tiny import VOCABULARY, tiny_model
@@ -183,15 +183,15 @@ OUT_OF_MEMORY = [
 @pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=lambda error: type(error).__name__)
 def test_out_of_memory_halves_the_batch_and_goes_on(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Engine(layered("llama"), max_batch_tokens=256)
-    original, failed = Scorer._run_chunk, []
+    original, failed = SequenceScorer._run_chunk, []
 
-    def sometimes(self: Scorer, pairs: list, group: object) -> dict:
+    def sometimes(self: SequenceScorer, pairs: list, group: object) -> dict:
         if not failed:
             failed.append(True)
             raise error
         return original(self, pairs, group)
 
-    monkeypatch.setattr(Scorer, "_run_chunk", sometimes)
+    monkeypatch.setattr(SequenceScorer, "_run_chunk", sometimes)
     pairs = random_pairs(random.Random(3), 1)
     with torch.inference_mode():
         found = engine._retrying(lambda: engine.score_layouts(pairs))  # type: ignore[arg-type, return-value]

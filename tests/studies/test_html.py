@@ -55,7 +55,7 @@ def test_a_search_shows_its_accuracies(tmp_path: Path) -> None:
         Hostile(), hostile_task(), out=tmp_path / "s", execution=Execution(FakeRunner()), **options(budget=5)
     )
     text = shown(study._repr_html_())
-    assert "<script>alert('1')</script>&[U+202E] on <script>" in text
+    assert "<script>alert('1')</script>&\\u202e on <script>" in text
     figures = study.figures
     for name, value in (
         ("accuracy of the identity", figures.base_accuracy.value),
@@ -88,7 +88,7 @@ def test_an_evaluation_shows_every_metric(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("given", "wanted"),
-    [("a<b", "a&lt;b"), ('"', "&quot;"), ("x\u200by\n", "x[U+200B]y[U+000A]"), ("6.0\u00a0%", "6.0\u00a0%")],
+    [("a<b", "a&lt;b"), ('"', "&quot;"), ("x\u200by\n", "x\\u200by\n"), ("6.0\u00a0%", "6.0\u00a0%")],
 )
 def test_text_is_made_safe(given: str, wanted: str) -> None:
     assert safe(given) == wanted

@@ -32,7 +32,7 @@ from skiploop.engine.preamble import Preamble
 from skiploop.engine.prefix import PrefixCache
 from skiploop.engine.request import Request, Result
 from skiploop.engine.rope import Side
-from skiploop.engine.scoring import FindLayoutPreambles, Scorer
+from skiploop.engine.scoring import FindLayoutPreambles, SequenceScorer
 from skiploop.engine.selftest import TRIAL_PREAMBLE, batched_generation_is_exact, batched_scoring_is_exact
 from skiploop.engine.sequences import Sequences
 from skiploop.engine.sharing import KINDS, Sharing
@@ -269,8 +269,8 @@ class Engine:
         return self._sharing.of_layouts(lengths, max_batch_tokens=self.max_batch_tokens, passes=self._exact)
 
     @contextmanager
-    def _scorer(self, preambles: FindLayoutPreambles) -> Iterator[Scorer]:
-        scorer = Scorer(
+    def _scorer(self, preambles: FindLayoutPreambles) -> Iterator[SequenceScorer]:
+        scorer = SequenceScorer(
             self.model,
             self._sequences,
             self._states,

@@ -37,7 +37,7 @@ class _Group:
     preamble: Preamble | None = None
 
 
-class Scorer:
+class SequenceScorer:
     """Scores requests, in batches of sequences whose states fit into memory."""
 
     def __init__(

@@ -12,7 +12,7 @@ import copy
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from skiploop.chains.chain import Chain
-from skiploop.models.export import check_reopening
+from skiploop.models.save_unrolled import check_reopening
 from skiploop.models.unroll import pick_layers, unroll
 
 

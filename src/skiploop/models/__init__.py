@@ -16,7 +16,7 @@ states           hidden states after each slot, recorded
 slots            keys and values of each slot
 damping          what damped loops and scaled slots do to hidden states
 unroll           a copy of the model whose layers are those of a chain: the yardstick of exactness
-export           that copy as a checkpoint
+save_unrolled    that copy as a checkpoint
 out_of_memory    telling that memory ran out
 influence        how much each layer changes its input (ShortGPT)
 gates            gates of layers, trained by gradient

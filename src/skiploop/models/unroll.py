@@ -5,7 +5,7 @@ every per-layer list such as `layer_types` picked in the chain's order). Weights
 copy costs next to no memory.
 
 Scaled slots and damped loops are hooks on the copy's modules: another path than that of `run_chain`. `save_pretrained`
-of the copy writes a checkpoint that other tools can open (`skiploop.models.export`).
+of the copy writes a checkpoint that other tools can open (`skiploop.models.save_unrolled`).
 
 This needs to know how architectures spell their per-layer settings, and is wrong where one hides them; record and
 replay doesn't. It is meant for tests, benchmarks, and for looking at one chain with tools that know
@@ -23,8 +23,8 @@ from transformers import PreTrainedModel
 
 from skiploop.chains.chain import Chain
 from skiploop.chains.weights import DampedLoop, damped_loops, scale_of
-from skiploop.models.export import SaveUnrolled
 from skiploop.models.replay import LayerCall, OutputForm, find_layers, hidden_of
+from skiploop.models.save_unrolled import SaveUnrolled
 
 
 def unroll(model: PreTrainedModel, chain: Chain) -> PreTrainedModel:

@@ -7,6 +7,7 @@ from html import escape
 
 from skiploop.stats import numbers
 from skiploop.stats.measured import Measured
+from skiploop.storage.foreign_text import shown
 from skiploop.studies.figures import SearchFigures
 from skiploop.studies.paired import PairedDifference
 
@@ -47,11 +48,7 @@ def _line(cells: Sequence[str], kind: str) -> str:
 
 def safe(text: object) -> str:
     """Escaped, and what isn't seen but acts (turns the direction of text, say) as its code."""
-    return escape("".join(each if _is_seen(each) else f"[U+{ord(each):04X}]" for each in str(text)))
-
-
-def _is_seen(letter: str) -> bool:
-    return letter.isprintable() or letter == "\u00a0"  # the unbreakable space that figures have before their unit
+    return escape(shown(str(text)))
 
 
 def gap(found: PairedDifference | None) -> str:
