@@ -76,7 +76,13 @@ TESTED_BY = {
     "conformance/test_fixed_step": ("engine/captured_step",),
     "engine/test_batch_axis": ("engine/decode_batch",),
     "engine/test_decoding": ("engine/plain", "engine/sampling"),
-    "engine/test_matched_verdicts": ("engine/packing", "engine/request", "engine/targets"),
+    "engine/test_matched_verdicts": (
+        "engine/packing",
+        "engine/request",
+        "engine/scoring",
+        "engine/sequences",
+        "engine/targets",
+    ),
     "routing/test_choosers": (
         *("routing/chooser", "routing/features", "routing/regression", "routing/choosers/cascade"),
         *("routing/choosers/gain", "routing/choosers/identity", "routing/choosers/menu", "routing/choosers/mix"),
