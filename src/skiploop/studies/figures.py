@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from skiploop.chains.weights import layers_from_json
 from skiploop.stats.measured import Measured, measured_share
@@ -265,24 +265,39 @@ def layer_calls(lines: Sequence[Line], *, verbatim: bool) -> int:
 # Of all inputs, or of a group of them
 
 
-def _of_inputs(results: Sequence[InputResult]) -> dict[str, Any]:
-    """The fields of `InputFigures`."""
+class _InputFields(TypedDict):
+    """The fields of `InputFigures`, for figures that have more."""
+
+    inputs: int
+    base_accuracy: Measured
+    oracle_accuracy: Measured
+    shorter_share: Measured
+    corrected_share: Measured
+    mean_base_depth: float | None
+    mean_best_depth: float | None
+    transitions: Transitions
+    transition_shares: TransitionShares
+    peers: dict[str, PeerFigures]
+    control: ControlFigures
+
+
+def _of_inputs(results: Sequence[InputResult]) -> _InputFields:
     moves, count = _transitions(results, "search"), len(results)
-    return {
-        "inputs": count,
-        "base_accuracy": measured_share(moves.right, count),
-        "oracle_accuracy": measured_share(moves.right + moves.corrected, count),
-        "shorter_share": measured_share(moves.right_shorter, moves.right),
-        "corrected_share": measured_share(moves.corrected, moves.wrong),
-        "mean_base_depth": _mean([result.depth for result in results]),
-        "mean_best_depth": _mean([len(result.search.best[0]) for result in results]),
-        "transitions": moves,
-        "transition_shares": TransitionShares(
+    return _InputFields(
+        inputs=count,
+        base_accuracy=measured_share(moves.right, count),
+        oracle_accuracy=measured_share(moves.right + moves.corrected, count),
+        shorter_share=measured_share(moves.right_shorter, moves.right),
+        corrected_share=measured_share(moves.corrected, moves.wrong),
+        mean_base_depth=_mean([result.depth for result in results]),
+        mean_best_depth=_mean([len(result.search.best[0]) for result in results]),
+        transitions=moves,
+        transition_shares=TransitionShares(
             **{name: measured_share(getattr(moves, name), count) for name in TRANSITIONS}
         ),
-        "peers": {peer: _peer(own, peer) for peer in PEERS if (own := _with_arm(results, peer))},
-        "control": _control(_with_control(results)),
-    }
+        peers={peer: _peer(own, peer) for peer in PEERS if (own := _with_arm(results, peer))},
+        control=_control(_with_control(results)),
+    )
 
 
 def _groups(results: Sequence[InputResult], field: str) -> tuple[GroupFigures, ...]:
