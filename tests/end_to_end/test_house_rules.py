@@ -92,7 +92,6 @@ TESTED_BY = {
     "routing/test_collect": ("routing/load",),
     "routing/test_router": (
         *("cli/route", "reporting/route_plot", "reporting/terminal/route", "routing/live", "routing/settings"),
-        "routing/train",
     ),
     "full_study/test_parts": (
         *(
@@ -210,7 +209,8 @@ def parameters(function: Function) -> int:
 
 
 def is_command(module: str, function: Function) -> bool:
-    return module.startswith("cli/") and any(ast.unparse(each) == "command" for each in function.decorator_list)
+    decorators = {ast.unparse(each).partition("(")[0] for each in function.decorator_list}
+    return module.startswith("cli/") and not decorators.isdisjoint(("command", "command_of"))
 
 
 def too_large(module: str, source: str) -> Iterator[tuple[str, str]]:

@@ -5,11 +5,11 @@ import pytest
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.routing.evaluate import claimed, evaluate
+from skiploop.routing.evaluate import claimed, evaluate, evaluate_elsewhere
 from skiploop.routing.figures import RouteFigures, RuleComparison
 from skiploop.routing.passes import passes_for
 from skiploop.routing.runs import TableRuns
-from skiploop.routing.split import folds_of, split
+from skiploop.routing.split import folds_of, split, split_elsewhere
 from skiploop.stats.measured import Measured
 from skiploop.storage.records import as_json, from_json
 from skiploop.testing.planted_routing import LAYERS, planted
@@ -103,3 +103,25 @@ def test_a_menu_with_the_identity_is_refused() -> None:
 def test_an_unknown_chooser_is_refused() -> None:
     with pytest.raises(InvalidInput, match="there are gain"):
         evaluate(planted(50), choosers=("nope",))
+
+
+def test_what_is_fitted_on_one_task_is_tested_on_all_of_another() -> None:
+    data, other = planted(400), planted(200, seed=1)
+    part = split_elsewhere(data, other, seed=0)
+    assert part.test is other and len(part.validation) == 100
+    assert sorted((*part.train.table.ids, *part.validation.table.ids)) == sorted(data.table.ids)
+    found = evaluate_elsewhere(data, other, choosers=("gain",))
+    assert [line.input for line in found.votes] == list(other.table.ids)
+    assert found.rules["gain"].claim == "better" and found.permuted_claims == {}
+    nothing = evaluate_elsewhere(planted(400, predictable=False), other, choosers=("gain",), permuted=False)
+    assert nothing.rules["gain"].claim == ""
+
+
+def test_another_task_must_have_the_same_passes_and_other_inputs() -> None:
+    data, other = planted(100), planted(100, seed=1)
+    with pytest.raises(InvalidInput, match="100 inputs are in both, such as 'planted-0-0'"):
+        split_elsewhere(data, data, seed=0)
+    with pytest.raises(InvalidInput, match="collect it with the same --menu"):
+        split_elsewhere(data, other.of_passes([0, 1]), seed=0)
+    with pytest.raises(InvalidInput, match="fewer than 8"):
+        split_elsewhere(data, other.rows(np.arange(7)), seed=0)

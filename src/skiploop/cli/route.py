@@ -56,13 +56,18 @@ def eval(
     chooser: Annotated[list[str] | None, typer.Option(help="Which to evaluate; repeatable (default: all).")] = None,
     folds: Annotated[int, typer.Option(help="Each input is held out once, in as many parts; 1: one split.")] = 5,
     seed: Annotated[int, typer.Option(help="Of the splits.")] = 0,
+    on: Annotated[Path | None, typer.Option(help="Test on the inputs of this folder, of another task.")] = None,
     plot: Annotated[bool, typer.Option("--plot", help="Also draw accuracy against layer calls.")] = False,
     call: Annotated[Call, Only("json")],
 ) -> None:
     """Compare all choosers with every opponent on held-out inputs; needs no model."""
-    from skiploop.routing.train import evaluate_folder
+    from skiploop.routing.train import evaluate_folder, evaluate_folder_elsewhere
 
-    found = evaluate_folder(folder, choosers=chooser or (), folds=folds, seed=seed)
+    if on is not None:
+        call.refuse(("folds",), "--on")
+        found = evaluate_folder_elsewhere(folder, on, choosers=chooser or (), seed=seed)
+    else:
+        found = evaluate_folder(folder, choosers=chooser or (), folds=folds, seed=seed)
     if plot:
         from skiploop.reporting.route_plot import write_route_plot
 
@@ -97,6 +102,6 @@ def _show(found: Routed, json: bool) -> None:
 
     if json:
         figures = as_json(found.figures)
-        print_json({"model": found.model, "task": found.task, "out": str(found.out), "figures": figures})
+        print_json({"model": found.model, "task": found.task, "file": str(found.file), "figures": figures})
     else:
         print_routed(found, make_console())

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from skiploop.routing.choosers.named import CHOOSERS, OPPONENTS
 from skiploop.routing.figures import RouteFigures, RuleComparison, RuleFigures, Votes
 from skiploop.routing.passes import Role
 from skiploop.routing.runs import TableRuns
-from skiploop.routing.split import RouteSplit, folds_of
+from skiploop.routing.split import RouteSplit, folds_of, split_elsewhere
 from skiploop.routing.table import Bools, Floats, Ints, Labelled
 from skiploop.stats.measured import measured_difference, measured_share
 from skiploop.stats.shares import mcnemar, paired_counts
@@ -80,31 +80,80 @@ def evaluate(
     Raises:
         InvalidInput: an unknown chooser, no menu, or too few inputs.
     """
+    _check(data, choosers)
+    found = _compare(folds_of(data, folds, seed), choosers, seed, seconds_per_layer_call)
+    if not permuted:
+        return found
+    shuffled = evaluate(data.permuted(SHIFTED), choosers=choosers, folds=folds, seed=seed, permuted=False)
+    return replace(found, permuted_claims=_claims(shuffled))
+
+
+def evaluate_elsewhere(
+    data: Labelled,
+    other: Labelled,
+    *,
+    choosers: Sequence[str] = tuple(CHOOSERS),
+    seed: int = 0,
+    seconds_per_layer_call: float | None = None,
+    permuted: bool = True,
+) -> RouteFigures:
+    """Fits choosers and opponents on one task, and compares them on another: out of domain.
+
+    Args:
+        data: inputs to fit on, three quarters, and to decide on, the rest.
+        other: test inputs, with the same passes of the same model.
+        choosers: names in `CHOOSERS`.
+        seed: of the split of `data`.
+        seconds_per_layer_call: of the machine, for an estimate of the time.
+        permuted: also with right answers that have nothing to do with the inputs, where nothing may be claimed.
+
+    Raises:
+        InvalidInput: as for `evaluate`, other passes, or an input that is in both.
+    """
+    _check(data, choosers)
+    found = _compare([split_elsewhere(data, other, seed)], choosers, seed, seconds_per_layer_call)
+    if not permuted:
+        return found
+    shuffled = evaluate_elsewhere(
+        data.permuted(SHIFTED), other.permuted(SHIFTED), choosers=choosers, seed=seed, permuted=False
+    )
+    return replace(found, permuted_claims=_claims(shuffled))
+
+
+def _check(data: Labelled, choosers: Sequence[str]) -> None:
     if unknown := sorted(set(choosers).difference(CHOOSERS)):
         raise InvalidInput(f"unknown chooser {unknown[0]!r}; there are {', '.join(CHOOSERS)}")
     if not any(each.role == "menu" for each in data.table.passes):
         raise InvalidInput("there are no chains to choose from; collect a menu of them")
-    splits = folds_of(data, folds, seed)
-    tested, left_out = _test(splits, choosers, _roles(data))
+
+
+def _claims(figures: RouteFigures) -> dict[str, str]:
+    return {name: each.claim for name, each in figures.rules.items() if each.claim}
+
+
+def _compare(
+    splits: Sequence[RouteSplit], choosers: Sequence[str], seed: int, seconds_per_layer_call: float | None
+) -> RouteFigures:
+    """Every rule on the tests of all splits."""
     test = [part.test for part in splits]
-    names, hits = tested.keys(), {name: each.hits for name, each in tested.items()}
-    rules = {name: _figures(name, tested[name], hits, data, seconds_per_layer_call) for name in names}
-    menu = [index for index, each in enumerate(data.table.passes) if each.role in ("identity", "menu")]
+    table = test[0].table
+    tested, left_out = _test(splits, choosers, _roles(test[0]))
+    hits = {name: each.hits for name, each in tested.items()}
+    rules = {
+        name: _figures(name, each, hits, table.num_layers, seconds_per_layer_call) for name, each in tested.items()
+    }
+    menu = [index for index, each in enumerate(table.passes) if each.role in ("identity", "menu")]
     oracle = np.concatenate([part.pass_right[:, menu].any(axis=1) for part in test])
-    claims_of_nothing: dict[str, str] = {}
-    if permuted:
-        shuffled = evaluate(data.permuted(SHIFTED), choosers=choosers, folds=folds, seed=seed, permuted=False)
-        claims_of_nothing = {name: each.claim for name, each in shuffled.rules.items() if each.claim}
     return RouteFigures(
         inputs=len(oracle),
-        folds=folds,
+        folds=len(splits),
         seed=seed,
-        num_layers=data.table.num_layers,
-        passes=tuple(str(each) for each in data.table.passes),
+        num_layers=table.num_layers,
+        passes=tuple(str(each) for each in table.passes),
         oracle=measured_share(int(oracle.sum()), len(oracle)),
         rules=rules,
         left_out=left_out,
-        permuted_claims=claims_of_nothing if permuted else None,
+        permuted_claims=None,
         votes=_votes(test, tested),
     )
 
@@ -150,13 +199,13 @@ def _run(found: _Tested, chooser: Chooser, part: RouteSplit, role: Role) -> None
 
 
 def _figures(
-    name: str, found: _Tested, hits: dict[str, Bools], data: Labelled, seconds_per_layer_call: float | None
+    name: str, found: _Tested, hits: dict[str, Bools], num_layers: int, seconds_per_layer_call: float | None
 ) -> RuleFigures:
     right, calls = found.hits, np.concatenate(found.calls)
     own = hits["identity"]
     mean = float(calls.mean())
     against = {other: _compared(right, hits[other]) for other in _opponents(name, hits)}
-    relative = mean / data.table.num_layers
+    relative = mean / num_layers
     pace = None if seconds_per_layer_call is None else mean * seconds_per_layer_call + found.seconds / len(right)
     return RuleFigures(
         accuracy=measured_share(int(right.sum()), len(right)),

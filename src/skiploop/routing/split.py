@@ -75,3 +75,31 @@ def folds_of(data: Labelled, folds: int, seed: int) -> list[RouteSplit]:
         rows = (np.sort(rest[held:]), np.sort(rest[:held]), np.sort(test))
         found.append(RouteSplit(*(data.rows(each) for each in rows)))
     return found
+
+
+def split_elsewhere(data: Labelled, other: Labelled, seed: int) -> RouteSplit:
+    """Training and validation inputs of one task, three to one, and all inputs of another as the test.
+
+    Args:
+        data: inputs to fit and to decide on.
+        other: test inputs.
+        seed: of the order.
+
+    Raises:
+        InvalidInput: other passes or another depth, an input that is in both, or a part with fewer than 8 inputs.
+    """
+    first, second = ([str(each) for each in each.table.passes] for each in (data, other))
+    if first != second or data.table.num_layers != other.table.num_layers:
+        raise InvalidInput(
+            f"the other task was run with other passes ({', '.join(second)} instead of {', '.join(first)}); collect "
+            "it with the same --menu, --prompts, --samples and --seed"
+        )
+    if both := set(data.table.ids) & set(other.table.ids):
+        raise InvalidInput(f"{len(both)} inputs are in both, such as {min(both)!r}; what is fitted on can't be a test")
+    held = len(data) // 4
+    if min(held, len(other)) < LEAST:
+        raise InvalidInput(
+            f"{len(data)} inputs to fit and decide on and {len(other)} to test on leave a part with fewer than {LEAST}"
+        )
+    order = np.random.default_rng(seed).permutation(len(data))
+    return RouteSplit(data.rows(np.sort(order[held:])), data.rows(np.sort(order[:held])), other)

@@ -10,9 +10,9 @@ from typing import Any
 from skiploop.errors import InvalidInput
 from skiploop.routing.choosers.named import CHOOSERS
 from skiploop.routing.collect import Forms, collect
-from skiploop.routing.evaluate import evaluate
+from skiploop.routing.evaluate import evaluate, evaluate_elsewhere
 from skiploop.routing.figures import RouteFigures
-from skiploop.routing.load import load
+from skiploop.routing.load import Collected, load
 from skiploop.routing.passes import passes_for
 from skiploop.routing.router import Router
 from skiploop.routing.settings import RouteSettings
@@ -23,7 +23,7 @@ from skiploop.studies.execution import Execution
 from skiploop.studies.opening import open_model
 from skiploop.tasks import Task
 
-RESULT = "result.json"
+RESULT, ELSEWHERE = "result.json", "result_elsewhere.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,13 @@ class Routed:
     """An evaluation, and where it is.
 
     Attributes:
-        out: the folder.
+        file: with all of it, in the folder that was fitted on.
         model: its name.
-        task: its name.
+        task: that of the test inputs.
         figures: of every rule.
     """
 
-    out: Path
+    file: Path
     model: str
     task: str
     figures: RouteFigures
@@ -108,8 +108,36 @@ def evaluate_folder(
         seed=seed,
         seconds_per_layer_call=collected.seconds_per_layer_call,
     )
+    return _kept(Path(path) / RESULT, collected, figures)
+
+
+def evaluate_folder_elsewhere(
+    path: str | Path, other: str | Path, *, choosers: Sequence[str] = (), seed: int = 0, partial: bool = False
+) -> Routed:
+    """The same, fitted on the passes in one folder and tested on those of another task in `other`.
+
+    Writes result_elsewhere.json in the first.
+
+    Raises:
+        InvalidInput: as for `evaluate_folder`, another model, other passes, or an input that is in both.
+    """
+    own, there = load(path, partial=partial), load(other, partial=partial)
+    if own.run["model"] != there.run["model"]:
+        raise InvalidInput(f"{other} is of the model {there.run['model']['name']!r}, or of another checkpoint of it")
+    figures = evaluate_elsewhere(
+        own.data,
+        there.data,
+        choosers=tuple(choosers) or tuple(CHOOSERS),
+        seed=seed,
+        seconds_per_layer_call=there.seconds_per_layer_call,
+    )
+    return _kept(Path(path) / ELSEWHERE, there, figures)
+
+
+def _kept(file: Path, tested: Collected, figures: RouteFigures) -> Routed:
+    """Figures as they are written; `tested`: what they are of."""
     if not figures.rules:
-        raise InvalidInput(f"no chooser suits the answers in {path}")
-    out, run = Path(path), collected.run
-    write_json(out / RESULT, {"model": run["model"], "task": run["task"], "figures": as_json(figures)})
-    return Routed(out, run["model"]["name"], run["task"]["name"], figures)
+        raise InvalidInput(f"no chooser suits the answers in {file.parent}")
+    run = tested.run
+    write_json(file, {"model": run["model"], "task": run["task"], "figures": as_json(figures)})
+    return Routed(file, run["model"]["name"], run["task"]["name"], figures)

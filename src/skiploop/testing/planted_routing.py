@@ -28,7 +28,7 @@ def planted(inputs: int = 5000, *, predictable: bool = True, seed: int = 0) -> L
     Args:
         inputs: number of inputs.
         predictable: the positive control; False: the negative one.
-        seed: of everything drawn.
+        seed: of everything drawn; other seeds have other inputs.
     """
     draw = np.random.default_rng(seed)
     without = Chain(tuple(layer for layer in range(LAYERS) if layer != HARMFUL), LAYERS)
@@ -47,7 +47,7 @@ def planted(inputs: int = 5000, *, predictable: bool = True, seed: int = 0) -> L
     answers, logprobs = picked(scores, np.ones_like(tokens))
     labels = np.zeros((inputs, OPTIONS), dtype=bool)
     labels[np.arange(inputs), gold] = True
-    ids, lengths = tuple(f"planted-{i}" for i in range(inputs)), draw.integers(10, 40, inputs).astype(float)
+    ids, lengths = tuple(f"planted-{seed}-{i}" for i in range(inputs)), draw.integers(10, 40, inputs).astype(float)
     return Labelled(Table(ids, passes, answers, logprobs, scores, options, states, lengths, LAYERS), labels)
 
 

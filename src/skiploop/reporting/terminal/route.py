@@ -42,4 +42,4 @@ def print_routed(found: Routed, console: Console) -> None:
     oracle = numbers.value(figures.oracle.value, "share")
     say_wrapped(console, f"Some chain of the menu is right on {oracle} (oracle accuracy, which sees the answer).")
     say_wrapped(console, "Layer calls in passes of the identity; differences paired, 95 %, over the same inputs.")
-    say(console, f"Every vote and choice is in {found.out / 'result.json'}")
+    say(console, f"Every vote and choice is in {found.file}")
