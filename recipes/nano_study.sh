@@ -24,7 +24,7 @@ mkdir -p "$out"
 folders=()
 for searcher in "${searchers[@]}"; do
   echo "== $searcher: $out/$searcher" >&2
-  "$python" -m skiploop study --model nano --task nano --limit 128 --seed 0 --searcher "$searcher" \
+  "$python" -m skiploop study --model nano --task nano --limit 128 --budget 100 --seed 0 --searcher "$searcher" \
     --out "$out/$searcher" "$@"
   folders+=("$out/$searcher")
 done

@@ -176,7 +176,7 @@ TESTED_BY = {
     "tasks/test_shots": ("tasks/dialogue",),
     "studies/test_prompt_example": ("cli/prompt",),
     "tasks/sources/test_formats": ("tasks/sources/dart", "tasks/sources/hub", "tasks/sources/readers"),
-    "tasks/test_make": ("tasks/sample", "tasks/sources/rows"),
+    "tasks/test_make": ("tasks/sample", "tasks/settle", "tasks/sources/named", "tasks/sources/rows"),
     "tasks/test_task": (
         *("tasks/example", "tasks/prompts", "tasks/rotation", "tasks/scorers/choice", "tasks/scorers/exact"),
         *("tasks/scorers/letter", "tasks/scorers/math", "tasks/scorers/named", "tasks/scorers/numeric"),

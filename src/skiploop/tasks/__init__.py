@@ -4,6 +4,7 @@ example    `Example`, one input, and `Verdict`, what an answer to it is worth
 task       `Task`: examples with their prompts, limits and scoring
 options    `TaskOptions`, what can be chosen of one
 make       `make_task`: a task from a specification such as `gsm8k` or `jsonl:FILE`
+settle     scoring, template and prompts where nothing else is said
 prompts    templates, and options listed by letter
 shots      examples that are shown before a question
 dialogue   system prompt, shots and question, as text or as a conversation

@@ -1,5 +1,6 @@
 """Where the rows of a task come from, and how they are read.
 
+named           what a specification names, as examples
 rows            rows of a file, as they are
 hub             rows of a data set on the hub
 formats         the benchmarks that are known by name
