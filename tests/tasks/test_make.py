@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from skiploop.errors import InvalidInput
-from skiploop.tasks import Task, TaskOptions, make, make_task
+from skiploop.tasks import Task, TaskOptions, make_task
+from skiploop.tasks.sources import named
 from skiploop.tasks.sources.rows import parse_text
 
 ARC = [
@@ -379,7 +380,7 @@ def test_nano(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def rows(split: str) -> list[Any]:
         return parse_text("\n".join(map(json.dumps, NANO)), f"nano/{split}.jsonl")
 
-    monkeypatch.setattr(make, "_nano_rows", rows)
+    monkeypatch.setattr(named, "_nano_rows", rows)
     task = make_task("nano")
     assert [e.prompt for e in task.examples] == [row["prompt"] for row in NANO]
     assert (task.verbatim, task.max_new_tokens) == (True, 9)
