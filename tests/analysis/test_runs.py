@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from typer.main import get_command
 from typer.testing import CliRunner
 
 from skiploop.analysis.ablation import SPACES, ablate, compare, load_ablation
@@ -17,6 +16,7 @@ from skiploop.analysis.robustness import neighbours
 from skiploop.analysis.runs import ANALYSES, Selection, analyze
 from skiploop.analysis.subject import open_subject
 from skiploop.chains.chain import Chain
+from skiploop.cli.app import load_command
 from skiploop.cli.main import app
 from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
@@ -239,8 +239,7 @@ def test_the_commands_work_on_the_embedded_model(tmp_path: Path) -> None:
 
 
 def test_ablate_has_the_options_of_search_but_its_own_spaces() -> None:
-    commands = get_command(app).commands  # type: ignore[attr-defined]
-    own, searching = ({each.name for each in commands[name].params} for name in ("ablate", "search"))
+    own, searching = ({each.name for each in load_command(name).params} for name in ("ablate", "search"))
     static = {"static", "train", "test", "no_references", "gates", "curve", "max_depth", "swap", "timed", "within"}
     spread = {"ray", "address", "workers", "gpus_per_worker", "cpus_per_worker", "chunk"}
     assert searching - own == {"space"} | static | spread

@@ -6,10 +6,9 @@ import inspect
 from dataclasses import fields
 
 import pytest
-import typer
 
 from skiploop import search, search_static
-from skiploop.cli.main import app
+from skiploop.cli.app import load_command
 from skiploop.distributed.settings import RaySettings
 from skiploop.errors import InvalidInput
 from skiploop.studies.opening import open_task
@@ -30,7 +29,7 @@ OTHERWISE_NAMED = {"set": "searcher_settings"}
 
 def flags() -> set[str]:
     """The keywords that the flags stand for; one that switches something off stands for what it switches."""
-    command = typer.main.get_command(app).commands["search"]  # type: ignore[attr-defined]
+    command = load_command("search")
     names = {each.name for each in command.params} - {"help"}
     return {OTHERWISE_NAMED.get(name, name.removeprefix("no_")) for name in names}
 

@@ -44,7 +44,17 @@ TESTED_BY = {
     "chains/drawing/test_text": ("chains/drawing/arrangement", "chains/drawing/listing"),
     "chains/test_chain": ("chains/edits", "chains/notation", "errors"),
     "cli/test_main": (
-        *("cli/ablate", "cli/analyze", "cli/app", "cli/call", "cli/draw", "cli/flags", "cli/model", "cli/progress"),
+        *(
+            "cli/ablate",
+            "cli/analyze",
+            "cli/app",
+            "cli/call",
+            "cli/commands",
+            "cli/draw",
+            "cli/flags",
+            "cli/model",
+            "cli/progress",
+        ),
         *(
             "cli/evaluate",
             "cli/search",

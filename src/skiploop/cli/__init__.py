@@ -1,6 +1,7 @@
 """The command line: one file a command. `skiploop --help` answers without torch.
 
 main       the entry point
+commands   the commands by name, and what the list of them says
 model      `skiploop check` and `skiploop generate`
 draw       `skiploop draw`
 search     `skiploop search`

@@ -7,16 +7,47 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_group
 
+from skiploop.cli.commands import COMMANDS
 from skiploop.errors import InvalidInput, UnsupportedModel
 from skiploop.storage.foreign_text import shown
 from skiploop.studies.progress import Interrupted
 
+
+class LazyGroup(TyperGroup):
+    """Knows all commands by name and summary; the module of the one that is run is imported then.
+
+    Importing all of them takes longer than printing the help.
+    """
+
+    def __init__(self, *, commands: Any = None, **attributes: Any) -> None:
+        super().__init__(commands=commands, **attributes)
+        known = self.commands
+        self.commands = {
+            name: known.get(name) or TyperCommand(name, help=summary) for name, (_, summary) in COMMANDS.items()
+        }
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that was asked for, with its flags."""
+        name, found, rest = super().resolve_command(ctx, args)
+        return name, found if name is None else load_command(name), rest
+
+
+def load_command(name: str) -> Any:
+    """A command with its flags, or a group with its commands; `name` is in `COMMANDS`."""
+    import_module(f"skiploop.cli.{COMMANDS[name][0]}")  # puts its commands on the application
+    return get_group(app).commands[name]
+
+
 app = typer.Typer(
     name="skiploop",
+    cls=LazyGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,

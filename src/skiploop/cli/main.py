@@ -1,4 +1,4 @@
-"""The command line. `skiploop --help` answers without torch: what is heavy is imported where it is used.
+"""The command line. `skiploop --help` answers without torch: what is heavy is imported where it is used, commands too.
 
 Exit codes: 0 fine, 2 wrong input or a model that can't be used, 130 interrupted.
 """
@@ -12,26 +12,7 @@ from typing import Annotated
 import typer
 
 from skiploop._version import __version__
-from skiploop.cli import ablate, analyze, compare, draw, evaluate, export, model, report, route, search, show, study
 from skiploop.cli.app import app
-
-# Each of these modules puts its commands on `app`.
-__all__ = [
-    "ablate",
-    "analyze",
-    "app",
-    "compare",
-    "draw",
-    "evaluate",
-    "export",
-    "main",
-    "model",
-    "report",
-    "route",
-    "search",
-    "show",
-    "study",
-]
 
 
 def main() -> None:
