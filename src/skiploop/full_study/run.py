@@ -40,6 +40,7 @@ from skiploop.studies.progress import Interrupted
 from skiploop.studies.prompt_example import prompt_example
 from skiploop.studies.record import default_out, describe
 from skiploop.studies.static.split import split
+from skiploop.studies.static.study import check_policies
 from skiploop.studies.warm_start import resolved
 from skiploop.tasks import Task, make_task
 
@@ -88,6 +89,7 @@ def open_context(
     train, test = split(pool, settings.static.train, settings.static.test)
     space = settings.study.space.make(opened.num_layers)
     check_space_policy(settings.study.engine.cache_policy, space, pool)
+    check_policies(settings.of_static, space, pool)
     settings = replace(settings, study=resolved(settings.study, space, (*train, *test)))
     engine = execution.engine_name(settings.study.engine)
     run = describe(opened, pool, space, kind=KIND, settings=settings.to_json(), engine=engine)

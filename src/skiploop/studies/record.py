@@ -27,7 +27,10 @@ _IGNORED = {
     "model": ("name", "revision"),
     "task": ("description",),
 }
-_UNSAID = {"settings.engine.cache_policy": "own"}  # what a study that doesn't say it was made with
+_UNSAID = {
+    "settings.engine.cache_policy": "own",
+    "settings.static.policies": ["own"],
+}  # what a study that doesn't say it was made with
 _COMPARED = ("schema", "kind", "settings", "model", "task", "space", "engine")
 
 

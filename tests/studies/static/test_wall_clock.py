@@ -7,18 +7,19 @@ from pathlib import Path
 import pytest
 
 from skiploop.chains.chain import Chain
+from skiploop.studies.static.cached_chain import CachedChain
 from skiploop.studies.static.wall_clock import REPEATS, read_wall_clock, time_chains, write_wall_clock
 
-IDENTITY, HALF = Chain.identity(10), Chain(range(5), 10)
+IDENTITY, HALF = CachedChain(Chain.identity(10)), CachedChain(Chain(range(5), 10))
 
 
 class Machine:
     """A second for each layer call and 2 beside them; every seventh run is disturbed."""
 
     def __init__(self) -> None:
-        self.now, self.runs = 0.0, list[tuple[Chain, int]]()
+        self.now, self.runs = 0.0, list[tuple[CachedChain, int]]()
 
-    def run(self, chain: Chain, number: int) -> None:
+    def run(self, chain: CachedChain, number: int) -> None:
         self.runs.append((chain, number))
         disturbed = 100 if len(self.runs) % 7 == 0 else 0
         self.now += (len(chain) + 2) * (number + 1) + disturbed

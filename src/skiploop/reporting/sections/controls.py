@@ -56,7 +56,7 @@ def _vote_table(folder: RunFolder, figures: SamplingFigures) -> ReportTable:
     base, own, chosen = figures.identity, figures.budgets["search"], _static_chain(folder)
     rows = [_accuracy_row("identity", base.layer_calls, base.test, None)]
     if chosen is not None:
-        rows.append(_accuracy_row(f"static chain {chosen.notation}", chosen.depth, chosen.test, chosen.minus_identity))
+        rows.append(_accuracy_row(f"static chain {chosen.title}", chosen.depth, chosen.test, chosen.minus_identity))
     for vote, name in ((own.vote, "best number on training inputs"), (own.vote_all, "all that is paid for")):
         if vote is not None:
             title = f"vote of {vote.samples}, temperature {vote.temperature:g} ({name})"

@@ -59,7 +59,7 @@ def accuracy_figure(figures: StaticFigures) -> tuple[Figure, ...]:
 def _chosen_row(name: str, row: ChosenChain, train: int) -> tuple[Cell, ...]:
     return (
         Cell(STATIC_NAMES.get(name, name)),
-        Cell(row.notation),
+        Cell(row.title),
         Cell(row.depth),
         counted(row.train, train),
         measured(row.test),
@@ -80,7 +80,7 @@ def curve_section(folder: RunFolder) -> Section | None:
     )  # fmt: skip
     rows = tuple(
         (
-            Cell(each.chosen.depth), Cell(each.chosen.notation), Cell(STATIC_NAMES[each.by]),
+            Cell(each.chosen.depth), Cell(each.chosen.title), Cell(STATIC_NAMES[each.by]),
             counted(each.chosen.train, figures.train_inputs), measured(each.chosen.test),
             compared(each.chosen.minus_identity),
         )

@@ -21,7 +21,7 @@ def conclusion(figures: StaticFigures) -> str:
             "identity on training inputs."
         )
     calls = f"at {row.depth} layer calls instead of {identity.depth}"
-    return compared(f"The static chain {row.notation}", "the identity", row.minus_identity.difference, calls)
+    return compared(f"The static chain {row.title}", "the identity", row.minus_identity.difference, calls)
 
 
 def equal_accuracy(figures: StaticFigures) -> Iterator[str]:
@@ -38,7 +38,7 @@ def equal_accuracy(figures: StaticFigures) -> Iterator[str]:
         yield f"No chain of fewer layer calls was within {margin} of the identity on training inputs."
         return
     found, gap = equality.chains[name], row.minus_identity.difference
-    of = f"the chain {row.notation} of {numbers.plural(row.depth, 'layer call')} instead of {depth}"
+    of = f"the chain {row.title} of {numbers.plural(row.depth, 'layer call')} instead of {depth}"
     if found.outcome == "shown":
         yield f"Equal accuracy within {margin} is shown for {of}: {numbers.points_of(gap)} on test inputs."
     elif found.outcome == "refuted":
@@ -63,7 +63,7 @@ def on_other_inputs(figures: StaticFigures) -> Iterator[str]:
         return
     gap = swapped.search_minus_swapped.difference
     yield (
-        f"{where} chose {figures.chosen['swapped'].notation}; the chain of the training inputs less this one, on the "
+        f"{where} chose {figures.chosen['swapped'].title}; the chain of the training inputs less this one, on the "
         f"same test inputs: {numbers.points_of(gap)}."
     )
 
@@ -125,6 +125,6 @@ def _chosen(name: str, row: ChosenChain) -> str:
         return f"Chosen by {name}: the identity itself."
     difference, p = row.minus_identity.difference, row.minus_identity.mcnemar_p
     return (
-        f"Chosen by {name}: {row.notation}, test accuracy {numbers.share(row.test.value)}, "
+        f"Chosen by {name}: {row.title}, test accuracy {numbers.share(row.test.value)}, "
         f"{numbers.points_of(difference)} less the identity, {numbers.p_value(p)}."
     )

@@ -45,7 +45,7 @@ def static_table(figures: StaticFigures, *, dense: bool = False) -> Table:
 
 def _cells(chosen: ChosenChain) -> list[str]:
     cells = [
-        chosen.notation,
+        chosen.title,
         str(chosen.depth),
         numbers.bare(chosen.train, "share"),
         numbers.bare(chosen.test.value, "share"),

@@ -65,7 +65,7 @@ def _accuracies(parts: PartFigures) -> Iterator[list[str]]:
         yield ["accuracy on test inputs"]
         for name in ("identity", "search"):
             chosen = parts.static.chosen[name]
-            title = "  identity" if name == "identity" else f"  static chain {chosen.notation}"
+            title = "  identity" if name == "identity" else f"  static chain {chosen.title}"
             yield _cells(title, chosen.test, calls=chosen.depth, less=chosen.minus_identity)
     sampling = parts.sampling
     if sampling is not None:

@@ -5,6 +5,7 @@ work          searches, chooses on training inputs, reports on test inputs
 settings      the split, the bounds, and what stands beside the search
 split         training and test inputs
 calibration   other inputs to choose on, as a control
+cached_chain  a chain with the cache policy under which it is run
 race          many chains on few inputs, few chains on all
 within_depth  a search among chains of few layer calls
 selection     the best chain, the cheapest one, the best for each number of layer calls

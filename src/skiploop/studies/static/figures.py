@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from skiploop.chains.policy import CachePolicy
 from skiploop.chains.weights import Layers
 from skiploop.stats.measured import Measured, measured_share
 from skiploop.storage.files import Line
@@ -21,6 +22,7 @@ class ChosenChain:
     Attributes:
         chain: its layers.
         notation: the same for people.
+        policy: of the cache, where the study chose between several; else `own` stands for the study's.
         depth: its layer calls.
         train: mean reward on the training inputs; too good, as the chain was chosen by it.
         test: accuracy on the test inputs.
@@ -29,10 +31,16 @@ class ChosenChain:
 
     chain: Layers
     notation: str
+    policy: CachePolicy
     depth: int
     train: float
     test: Measured
     minus_identity: PairedDifference | None
+
+    @property
+    def title(self) -> str:
+        """The chain for people, with its cache policy where it isn't the usual one."""
+        return self.notation if self.policy == "own" else f"{self.notation} (cache policy {self.policy})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +176,8 @@ def chosen_chain(candidate: Candidate, right: Sequence[bool], identity: Sequence
     chain = candidate.chain
     return ChosenChain(
         chain=chain.layers,
-        notation=str(chain),
+        notation=str(chain.chain),
+        policy=chain.policy,
         depth=len(chain),
         train=candidate.mean,
         test=measured_share(sum(right), len(right)),

@@ -11,7 +11,7 @@ def static_html(figures: StaticFigures, place: object) -> str:
     """The chosen chains of a search for one chain for all inputs."""
     head = f"{figures.model} on {figures.task}: one chain for all inputs, {figures.searcher}, space {figures.space}"
     rows = [
-        (name, [chosen.notation, str(chosen.depth), numbers.share_of(chosen.test), gap(chosen.minus_identity)])
+        (name, [chosen.title, str(chosen.depth), numbers.share_of(chosen.test), gap(chosen.minus_identity)])
         for name, chosen in figures.chosen.items()
     ]
     columns = ("chosen by", "chain", "depth", f"right of {figures.test_inputs:,} test inputs", "less identity")

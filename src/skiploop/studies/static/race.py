@@ -4,6 +4,9 @@ A searcher asks for a few chains at a time. All of them are run on the same few 
 to twice as many, and so on until all training inputs are used (successive halving, Jamieson and Talwalkar,
 arXiv 1502.07943). The searcher is told the mean reward of each chain over the inputs that it came to. Only chains that
 were run on *all* training inputs can be chosen, so no chain wins by luck on a few.
+
+Where several cache policies are tried, a chain with a loop starts once under each of them, and the searcher is told the
+best of its means.
 """
 
 from __future__ import annotations
@@ -11,11 +14,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from skiploop.chains.chain import Chain
+from skiploop.chains.policy import CachePolicy
 from skiploop.searchers import Searcher
+from skiploop.studies.static.cached_chain import CachedChain, variants
 from skiploop.validate import whole_number
 
-Evaluate = Callable[[Sequence[tuple[Chain, int]]], Sequence[float]]
+Evaluate = Callable[[Sequence[tuple[CachedChain, int]]], Sequence[float]]
 """Rewards of pairs (chain, number of a training input)."""
 
 
@@ -50,7 +54,7 @@ class Halving:
 class Candidate:
     """A chain with the rewards of the training inputs that it was run on, in their order."""
 
-    chain: Chain
+    chain: CachedChain
     rewards: tuple[float, ...]
 
     @property
@@ -68,25 +72,33 @@ class StaticSearch:
         plan: how the inputs are dealt out.
         budget: distinct chains.
         evaluate: rewards; asking for a pair again must give the same.
+        policies: of the cache, under each of which a chain with a loop is tried.
     """
 
     searcher: Searcher
     plan: Halving
     budget: int
     evaluate: Evaluate
+    policies: tuple[CachePolicy, ...] = ("own",)
     candidates: list[Candidate] = field(default_factory=list)
 
     def run(self) -> Iterator[list[Candidate]]:
         """Round after round; yields what each has found."""
-        while (room := self.budget - len(self.candidates)) > 0:
+        while (room := self.budget - self.chains) > 0:
             chains = self.searcher.ask(min(self.plan.per_round, room))
             if not chains:
                 return
-            found = race(chains, self.plan, self.evaluate)
-            for candidate in found:
-                self.searcher.tell(candidate.chain, candidate.mean)
+            started = [each for chain in chains for each in variants(chain, self.policies)]
+            found = race(started, self.plan, self.evaluate)
+            for chain in chains:
+                self.searcher.tell(chain, max(each.mean for each in found if each.chain.chain == chain))
             self.candidates += found
             yield found
+
+    @property
+    def chains(self) -> int:
+        """Distinct chains that were tried."""
+        return len({each.chain.chain for each in self.candidates})
 
     @property
     def complete(self) -> list[Candidate]:
@@ -94,9 +106,9 @@ class StaticSearch:
         return [each for each in self.candidates if len(each.rewards) == self.plan.inputs]
 
 
-def race(chains: Sequence[Chain], plan: Halving, evaluate: Evaluate) -> list[Candidate]:
+def race(chains: Sequence[CachedChain], plan: Halving, evaluate: Evaluate) -> list[Candidate]:
     """Runs chains against each other on the same inputs; all of them with how far they came, in the order given."""
-    rewards: dict[Chain, list[float]] = {chain: [] for chain in chains}
+    rewards: dict[CachedChain, list[float]] = {chain: [] for chain in chains}
     going, done = list(chains), 0
     for inputs in plan.steps:
         pairs = [(chain, number) for chain in going for number in range(done, inputs)]

@@ -19,6 +19,7 @@ from skiploop.chains.chain import Chain
 from skiploop.spaces.named import make_space
 from skiploop.studies.evaluation import request
 from skiploop.studies.execution import References
+from skiploop.studies.static.cached_chain import CachedChain
 from skiploop.studies.static.figures import BlockMean
 from skiploop.studies.static.race import Candidate, Evaluate, Halving, race
 from skiploop.tasks import Example, Task
@@ -55,12 +56,12 @@ class Training:
 
     def race(self, chains: Sequence[Chain]) -> list[Candidate]:
         """Against each other: few go on to all inputs."""
-        return race(chains, self.plan, self.evaluate)
+        return race(list(map(CachedChain, chains)), self.plan, self.evaluate)
 
     def on_all(self, chains: Iterable[Chain]) -> list[Candidate]:
         """Each on all inputs."""
         everything = replace(self.plan, first=self.plan.inputs)
-        return [race([chain], everything, self.evaluate)[0] for chain in chains]
+        return [race([CachedChain(chain)], everything, self.evaluate)[0] for chain in chains]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +88,10 @@ def blocks(training: Training, references: References) -> Suggested | None:
     few = replace(plan, inputs=min(_MOST_MAPPED, plan.inputs), first=plan.inputs)
     mapped: list[Candidate] = []
     for start in range(0, len(every), plan.per_round):
-        mapped += race(every[start : start + plan.per_round], few, training.evaluate)
+        mapped += race(list(map(CachedChain, every[start : start + plan.per_round])), few, training.evaluate)
     best = sorted(mapped, key=lambda each: -each.mean)[:_KEPT_OF_MAP]
-    cells = [BlockMean(*_ends(each.chain), few.inputs, each.mean) for each in mapped]
-    return Suggested(training.on_all([each.chain for each in best]), block_map=tuple(cells))
+    cells = [BlockMean(*_ends(each.chain.chain), few.inputs, each.mean) for each in mapped]
+    return Suggested(training.on_all([each.chain.chain for each in best]), block_map=tuple(cells))
 
 
 def pruned(training: Training, references: References) -> Suggested | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Self
 
+from skiploop.chains.policy import checked_policy
 from skiploop.errors import InvalidInput
 from skiploop.settings.flag import STATIC, Flag
 from skiploop.studies.settings import SearchSettings, StudySettings
@@ -26,6 +27,8 @@ class StaticSettings:
         curve: most chains of the cost/accuracy curve, each chosen for its depth; 0: no curve.
         swap: a control: the search is made once more on other inputs, `half` for more of this task, or those of
             another task, by its specification; None: it isn't.
+        policies: of the cache, under each of which a chain with a loop is tried, see `skiploop.chains.policy`; only
+            where answers are generated. With several, evaluations are as many times more.
         timed: test inputs on which the chosen chains are timed beside the identity; 0: none.
         references: also try blocks (RYS) and Block Influence (ShortGPT).
         gates: also train gates, which takes memory for gradients; needs a model of its own, not only a runner.
@@ -43,6 +46,9 @@ class StaticSettings:
     swap: Annotated[
         str | None, Flag("Control: choose on other inputs, too: half (of this task), or a task.", panel=STATIC)
     ] = None
+    policies: Annotated[
+        tuple[str, ...], Flag("What loops may leave in the cache, to choose from: own,prefill, ...", panel=STATIC)
+    ] = ("own",)
     timed: Annotated[int, Flag("Test inputs on which the chosen chains are timed.", panel=STATIC)] = 0
     references: Annotated[bool, Flag("Without RYS and ShortGPT beside it.", panel=STATIC)] = True
     gates: Annotated[bool, Flag("Also gates trained by gradient.", panel=STATIC)] = False
@@ -52,6 +58,9 @@ class StaticSettings:
             whole_number(name, getattr(self, name), 1)
         for name in ("curve", "timed"):
             whole_number(name, getattr(self, name), 0)
+        object.__setattr__(self, "policies", tuple(map(checked_policy, self.policies)))
+        if not self.policies or len(set(self.policies)) < len(self.policies):
+            raise InvalidInput(f"policies={self.policies} doesn't work; give different ones, such as own,prefill")
         if self.max_depth is not None:
             whole_number("max_depth", self.max_depth, 1)
         if self.within is not None and not 0 < self.within < 100:

@@ -13,26 +13,27 @@ cost/accuracy curve that nothing else chose, and swapped.jsonl, the search on ot
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from skiploop.chains.chain import Chain
-from skiploop.chains.weights import layers_from_json
 from skiploop.engine.request import Runner
 from skiploop.errors import InvalidInput
+from skiploop.spaces.space import Space
 from skiploop.storage.files import Line
 from skiploop.storage.journal import Journal, JsonlJournal
 from skiploop.storage.records import as_json
 from skiploop.studies.cache_policy import check_space_policy
 from skiploop.studies.evaluation import check_lengths, request
-from skiploop.studies.evaluations import Evaluations
+from skiploop.studies.evaluations import Evaluations, line_key
 from skiploop.studies.execution import Execution, References
 from skiploop.studies.folder import StudyFolder, check_place, read_inputs, read_run, read_summary
 from skiploop.studies.opening import StudyModel, open_model, open_task
 from skiploop.studies.progress import Interrupted
 from skiploop.studies.prompt_example import prompt_example
 from skiploop.studies.record import default_out, describe
+from skiploop.studies.static.cached_chain import CachedChain
 from skiploop.studies.static.calibration import Calibration, calibration, calibration_task
 from skiploop.studies.static.figures import StaticFigures
 from skiploop.studies.static.html import static_html
@@ -136,6 +137,7 @@ def _work(pool: Task, other: Task | None, model: StudyModel, settings: StaticStu
     splits, swapped = _inputs(pool, None if other is None else other.for_model(model.chat), settings.static)
     space = settings.space.make(model.num_layers)
     check_space_policy(settings.engine.cache_policy, space, pool)
+    check_policies(settings, space, pool)
     check_lengths(pool, [*splits[0], *splits[1]], model)
     if swapped is not None:
         check_lengths(swapped.task, swapped.examples, model)
@@ -143,6 +145,20 @@ def _work(pool: Task, other: Task | None, model: StudyModel, settings: StaticStu
     work = Work(pool, model.name, splits, swapped, space, resolved(settings, space, asked))
     work.check_depth()
     return work
+
+
+def check_policies(settings: StaticStudySettings, space: Space, task: Task) -> None:
+    """Raises InvalidInput where it makes no difference between which cache policies is chosen."""
+    policies = settings.static.policies
+    if policies == ("own",):
+        return
+    if settings.engine.cache_policy != "own":
+        raise InvalidInput(
+            f"--cache-policy {settings.engine.cache_policy} has no effect with --policies, which are tried in its "
+            "place; leave one of them out"
+        )
+    for policy in policies:
+        check_space_policy(policy, space, task, flag="--policies")
 
 
 def _run(work: Work, folder: StudyFolder, runner: Runner, model: StudyModel, execution: Execution) -> None:
@@ -185,10 +201,12 @@ def _time(work: Work, figures: StaticFigures, runner: Runner, out: Path) -> None
     if not count:
         return
     examples = work.splits[1][:count]
-    chains = {name: Chain(row.chain, work.space.num_layers) for name, row in figures.chosen.items()}
+    chains = {
+        name: CachedChain(Chain(row.chain, work.space.num_layers), row.policy) for name, row in figures.chosen.items()
+    }
 
-    def run(chain: Chain, number: int) -> object:
-        return runner.run_alone(request(work.task, examples[number], chain))
+    def run(timed: CachedChain, number: int) -> object:
+        return runner.run_alone(replace(request(work.task, examples[number], timed.chain), cache_policy=timed.policy))
 
     write_wall_clock(out, time_chains(chains, len(examples), run))
 
@@ -216,12 +234,13 @@ def rewards_on_test(path: str | Path) -> dict[str, dict[str, float]]:
     study = load_static(path)
     alone = study.run["settings"]["controls"]["verify"]
     rewards = {
-        (line["input"], layers_from_json(line["chain"])): line["reward"]
+        line_key(line): line["reward"]
         for line in JsonlJournal(study.out / "journal.jsonl").lines()
         if line["alone"] == alone
     }
     tested = [line["id"] for line in read_inputs(study.out) if line["split"] == "test"]
-    return {name: {each: rewards[each, row.chain] for each in tested} for name, row in study.figures.chosen.items()}
+    chosen = study.figures.chosen.items()
+    return {name: {each: rewards[each, row.chain, row.policy] for each in tested} for name, row in chosen}
 
 
 def _lines(work: Work) -> list[Line]:

@@ -34,7 +34,8 @@ def evaluation_rows(out: Path, figures: StaticFigures) -> list[Line]:
             chain = Chain(layers_from_json(line["chain"]), figures.num_layers)
             rows.append(
                 {
-                    **asked[name == "swapped", line["input"]], "chain": str(chain), "depth": len(chain),
+                    **asked[name == "swapped", line["input"]], "chain": str(chain),
+                    "policy": line.get("policy", "own"), "depth": len(chain),
                     "alone": line["alone"], "reward": line["reward"], "right": line["reward"] >= 1,
                 }
             )  # fmt: skip
@@ -53,7 +54,8 @@ def chain_rows(out: Path, figures: StaticFigures) -> list[Line]:
 def _chain_row(name: str, chosen: ChosenChain) -> Line:
     gap = chosen.minus_identity
     return {
-        "chosen_by": name, "chain": chosen.notation, "depth": chosen.depth, "train": chosen.train,
+        "chosen_by": name, "chain": chosen.notation, "policy": chosen.policy, "depth": chosen.depth,
+        "train": chosen.train,
         **_interval("test", chosen.test),
         **({} if gap is None else {**_interval("minus_identity", gap.difference), "mcnemar_p": gap.mcnemar_p}),
     }  # fmt: skip

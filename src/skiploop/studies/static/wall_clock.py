@@ -13,16 +13,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from skiploop.chains.chain import Chain
 from skiploop.chains.weights import Layers
 from skiploop.stats.bootstrap import Floats
 from skiploop.stats.measured import Measured, measured_statistic
 from skiploop.storage.files import Line, write_json
 from skiploop.storage.records import as_json, read_record
+from skiploop.studies.static.cached_chain import CachedChain
 
 FILE = "wall_clock.json"
 REPEATS = 3
-Run = Callable[[Chain, int], object]
+Run = Callable[[CachedChain, int], object]
 """Runs a chain on the input of this number, and nothing else."""
 
 
@@ -66,7 +66,7 @@ class WallClock:
 
 
 def time_chains(
-    chains: Mapping[str, Chain], inputs: int, run: Run, clock: Callable[[], float] = time.perf_counter
+    chains: Mapping[str, CachedChain], inputs: int, run: Run, clock: Callable[[], float] = time.perf_counter
 ) -> WallClock:
     """Times chains beside each other.
 
@@ -101,9 +101,9 @@ def read_wall_clock(out: Path) -> WallClock | None:
     return read_record(WallClock, out / FILE) if (out / FILE).is_file() else None
 
 
-def _time(chain: Chain, seconds: Sequence[float], base: Sequence[float]) -> ChainTime:
+def _time(chain: CachedChain, seconds: Sequence[float], base: Sequence[float]) -> ChainTime:
     ratio = measured_statistic(list(zip(seconds, base, strict=True)), _ratio, method="percentile")
-    calls = len(chain) / chain.num_layers
+    calls = len(chain) / chain.chain.num_layers
     return ChainTime(chain.layers, len(chain), sum(seconds) / len(seconds), ratio, calls)
 
 

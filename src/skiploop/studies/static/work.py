@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from skiploop.chains.chain import Chain
+from skiploop.chains.policy import checked_policy
 from skiploop.errors import InvalidInput
 from skiploop.searchers import Searcher, make_searcher
 from skiploop.spaces.space import Space
@@ -14,6 +14,7 @@ from skiploop.studies.evaluations import Evaluations
 from skiploop.studies.execution import References
 from skiploop.studies.paired import paired
 from skiploop.studies.progress import Progress
+from skiploop.studies.static.cached_chain import CachedChain
 from skiploop.studies.static.calibration import Calibration
 from skiploop.studies.static.figures import FrontPoint, StaticFigures, Swapped, chosen_chain, equality
 from skiploop.studies.static.race import Candidate, Halving, StaticSearch
@@ -56,14 +57,16 @@ class Work:
     @property
     def total(self) -> int:
         """Evaluations of the arms, at most."""
-        return (len(self.arms) + (self.swapped is not None)) * self.settings.search.budget * len(self.splits[0])
+        searches = len(self.arms) + (self.swapped is not None)
+        chains = self.settings.search.budget * len(self.settings.static.policies)
+        return searches * chains * len(self.splits[0])
 
     def training(self, examples: tuple[Example, ...], evaluate: Evaluations) -> Training:
         """Inputs to choose on."""
         sizes = self.settings.static
 
-        def rewards(pairs: Sequence[tuple[Chain, int]]) -> list[float]:
-            return evaluate([(examples[number].id, chain) for chain, number in pairs])
+        def rewards(pairs: Sequence[tuple[CachedChain, int]]) -> list[float]:
+            return evaluate([(examples[number].id, each.chain, each.policy) for each, number in pairs])
 
         plan = Halving(len(examples), sizes.first, sizes.per_round)
         return Training(examples, plan, rewards, self.space.identity, sizes.max_depth)
@@ -117,7 +120,7 @@ class CandidatePool:
 
     def add(self, by: str, candidates: Sequence[Candidate]) -> None:
         """Chains that were run on all inputs."""
-        own = [self.base] if self.training.fits(self.base.chain) else []
+        own = [self.base] if self.training.fits(self.base.chain.chain) else []
         self.candidates[by] = [*own, *candidates]
 
 
@@ -186,11 +189,12 @@ def _search(arm: str, work: Work, pool: CandidatePool, tick: Tick) -> None:
     """Searches as an arm, which knows the identity already, and adds what it finds to the pool."""
     settings, training = work.settings.search, pool.training
     searcher = _searcher(arm, work)
-    searcher.tell(pool.base.chain, pool.base.mean)
-    search = StaticSearch(searcher, training.plan, settings.budget, training.evaluate)
+    searcher.tell(pool.base.chain.chain, pool.base.mean)
+    policies = tuple(map(checked_policy, work.settings.static.policies))
+    search = StaticSearch(searcher, training.plan, settings.budget, training.evaluate, policies)
     for _ in search.run():
         tick(best([pool.base, *search.complete]).mean)
-    pool.chains[arm] = len(search.candidates)
+    pool.chains[arm] = search.chains
     pool.add(arm, search.complete)
 
 
@@ -231,7 +235,7 @@ def _best(name: str, own: Sequence[Candidate], settings: StaticSettings) -> Cand
 
 
 def _curve(
-    work: Work, pool: CandidatePool, known: Mapping[Chain, list[bool]], evaluate: Evaluations
+    work: Work, pool: CandidatePool, known: Mapping[CachedChain, list[bool]], evaluate: Evaluations
 ) -> tuple[FrontPoint, ...]:
     """The chains of the front on the test inputs; those that somebody chose were run there already."""
     base = known[pool.base.chain]
@@ -255,7 +259,7 @@ def _swapped(
     )
 
 
-def _verdicts(work: Work, evaluate: Evaluations, chain: Chain) -> list[bool]:
+def _verdicts(work: Work, evaluate: Evaluations, chosen: CachedChain) -> list[bool]:
     """Right or wrong on each test input; with `verify` each is run alone, in a fixed shape."""
-    pairs = [(example.id, chain) for example in work.splits[1]]
+    pairs = [(example.id, chosen.chain, chosen.policy) for example in work.splits[1]]
     return [reward >= 1 for reward in evaluate(pairs, alone=work.settings.controls.verify)]
