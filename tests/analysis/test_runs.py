@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from skiploop.analysis.ablation import SPACES, ablate, compare, load_ablation
+from skiploop.analysis.ablation import ablate, by_space, compare, load_ablation
 from skiploop.analysis.robustness import neighbours
 from skiploop.analysis.runs import ANALYSES, Selection, analyze
 from skiploop.analysis.subject import open_subject
@@ -26,6 +26,7 @@ from skiploop.spaces.named import make_space
 from skiploop.storage.records import as_json
 from skiploop.studies.execution import Execution
 from skiploop.studies.search import Study, search
+from skiploop.studies.settings import StudySettings
 from skiploop.testing.fakes import FakeModel, FakeRunner, fake_task, options
 
 TABLES = ["difficulty", "edits", "robustness"]  # those that need no hidden states
@@ -168,8 +169,8 @@ def test_robustness_is_the_mean_reward_of_neighbours(study: Study) -> None:
 
 def test_an_ablation_compares_the_same_inputs_in_three_spaces(tmp_path: Path) -> None:
     found = ablate(FakeModel(), fake_task(20), out=tmp_path, execution=Execution(FakeRunner()), **options())
-    assert tuple(found.studies) == SPACES
-    assert [study.run["settings"]["space"]["name"] for study in found.studies.values()] == list(SPACES)
+    assert list(found.studies) == ["skip", "loop", "cola"]
+    assert [study.run["settings"]["space"]["name"] for study in found.studies.values()] == list(found.studies)
     assert found == load_ablation(tmp_path) == open_folder(tmp_path)
     assert found.figures.base_differs == 0
     right = {space: [each.search.right for each in study.inputs] for space, study in found.studies.items()}
@@ -184,6 +185,24 @@ def test_an_ablation_compares_the_same_inputs_in_three_spaces(tmp_path: Path) ->
     assert all((each.p_holm or 0) >= (each.p or 0) for each in (*found.figures.shares, *found.figures.excess))
     shorter = [each for each in found.figures.shares if each.measure == "shorter"]
     assert [(each.first, each.second) for each in shorter] == [("skip", "cola")]
+
+
+def test_with_a_damping_damped_loops_are_searched_beside_plain_ones(tmp_path: Path) -> None:
+    settings = by_space(StudySettings().changed(damping=(1, 0.5), cache_policy="first"))
+    spaces = {name: (each.space.name, each.space.damping, each.engine.cache_policy) for name, each in settings.items()}
+    assert spaces == {
+        "skip": ("skip", (), "own"), "loop": ("loop", (), "first"), "damped": ("loop", (0.5,), "first"),
+        "cola": ("cola", (1, 0.5), "first"),
+    }  # fmt: skip
+    execution = Execution(FakeRunner())
+    found = ablate(FakeModel(), fake_task(10), out=tmp_path, execution=execution, **options(damping=(1, 0.5)))
+    assert found == load_ablation(tmp_path) and list(found.studies) == list(settings)
+    tried = {name: [c for e in s.inputs for c, _ in e.search.evaluations[1:]] for name, s in found.studies.items()}
+    assert not any("~" in str(chain) for chain in (*tried["skip"], *tried["loop"]))
+    assert any("~.5" in str(chain) for chain in tried["damped"]) and any("~.5" in str(chain) for chain in tried["cola"])
+    pairs = [(each.first, each.second) for each in found.figures.of_oracle_accuracy()]
+    assert ("loop", "damped") in pairs and len(pairs) == 6
+    assert [(e.first, e.second) for e in found.figures.shares if e.measure == "shorter"] == [("skip", "cola")]
 
 
 def test_a_pair_of_spaces_without_inputs_shows_nothing_and_leaves_the_others_their_p(tmp_path: Path) -> None:
@@ -223,7 +242,7 @@ def test_the_commands_work_on_the_embedded_model(tmp_path: Path) -> None:
     flags = ["--limit", "3", "--budget", "3", "--no-random-peer", "--threads", "1"]
     made = run(app, ["ablate", *flags, "--out", str(tmp_path / "abl"), "--json"])
     assert made.exit_code == 0, made.output
-    assert set(json.loads(made.stdout)["spaces"]) == set(SPACES)
+    assert set(json.loads(made.stdout)["spaces"]) == {"skip", "loop", "cola"}
     told = run(app, ["ablate", *flags, "--out", str(tmp_path / "abl")])
     assert "skip and loop" in told.stdout and "No difference in oracle accuracy is shown" in told.stdout
     assert run(app, ["show", str(tmp_path / "abl")]).stdout == told.stdout
@@ -241,6 +260,7 @@ def test_the_commands_work_on_the_embedded_model(tmp_path: Path) -> None:
 def test_ablate_has_the_options_of_search_but_its_own_spaces() -> None:
     own, searching = ({each.name for each in load_command(name).params} for name in ("ablate", "search"))
     static = {"static", "train", "test", "no_references", "gates", "curve", "max_depth", "swap", "timed", "within"}
+    static |= {"policies"}
     spread = {"ray", "address", "workers", "gpus_per_worker", "cpus_per_worker", "chunk"}
     assert searching - own == {"space"} | static | spread
     assert own < searching

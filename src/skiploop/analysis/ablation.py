@@ -1,9 +1,10 @@
-"""Skip-only, loop-only and both: the same search in three spaces, compared input by input (CoLa, arXiv 2507.07996).
+"""Skip-only, loop-only and both: the same search in several spaces, compared input by input (CoLa, arXiv 2507.07996).
 
     found = ablate("nano", "nano", out="runs/ablation", budget=100)
     found.figures.spaces["skip"].oracle_accuracy, found.figures.shares
 
-Three studies in `OUT/skip`, `OUT/loop` and `OUT/cola` with the same inputs, seeds and budget. Each is a study like any
+Studies in `OUT/skip`, `OUT/loop` and `OUT/cola` with the same inputs, seeds and budget; with a damping, one in
+`OUT/damped`, too, which has damped loops where `loop` has plain ones. Each is a study like any
 other: it can be shown, analysed, and is resumed when the same call is made again. `OUT/run.json` says what was asked
 for, `OUT/ablation.json` has `AblationFigures`. The spaces differ in size and in depth, so that equal budgets aren't
 equal cost; `layer_calls` has that.
@@ -36,12 +37,14 @@ from skiploop.tasks import Task
 
 KIND = "ablation"
 FILE = "ablation.json"
-SPACES = ("skip", "loop", "cola")
+SPACES = ("skip", "loop", "damped", "cola")
+"""What chains may do; `damped` is there where the settings have a damping other than 1."""
+_NEVER_SHORTER = ("loop", "damped")
 
 
 @dataclass(frozen=True, slots=True)
 class Ablation:
-    """Three studies and their comparison.
+    """Studies of several spaces and their comparison.
 
     Attributes:
         out: the folder.
@@ -71,6 +74,8 @@ def ablate(
 ) -> Ablation:
     """Searches skip-only, loop-only, and with both, and compares what is found; what `skiploop ablate` calls.
 
+    With a damping (`damping=(1, .5)`), damped loops alone are searched beside plain loops alone.
+
     Args:
         model: `nano`, the name or folder of a Hugging Face model, or a `LayeredModel`.
         task: a specification, or a task.
@@ -95,12 +100,23 @@ def ablate(
     _check(place)
     write_run(place, run)
     studies = {}
-    for space in SPACES:
+    for space, own in by_space(settings).items():
         execution.progress("oracle accuracy").note(f"space {space} ...")
-        own = settings.changed(space=space, **({"cache_policy": "own"} if space == "skip" else {}))  # has no loops
         studies[space] = search(opened, pool, out=place / space, settings=own, execution=execution)
     write_json(place / FILE, compare(studies).to_json())
     return load_ablation(place)
+
+
+def by_space(settings: StudySettings) -> dict[str, StudySettings]:
+    """The settings of each space's study."""
+    dampings = tuple(each for each in settings.space.damping if each != 1)
+    found = {
+        "skip": settings.changed(space="skip", damping=(), cache_policy="own"),  # has no loops
+        "loop": settings.changed(space="loop", damping=()),
+        "damped": settings.changed(space="loop", damping=dampings),
+        "cola": settings.changed(space="cola"),
+    }
+    return {name: each for name, each in found.items() if name != "damped" or dampings}
 
 
 def load_ablation(path: str | Path) -> Ablation:
@@ -109,8 +125,9 @@ def load_ablation(path: str | Path) -> Ablation:
     run = read_run(out, KIND)
     if not (out / FILE).exists():
         raise InvalidInput(f"the ablation in {out} isn't finished; give its `skiploop ablate` command again to go on")
-    studies = {space: load_study(out / space) for space in SPACES}
-    return Ablation(out, run, studies, read_record(AblationFigures, out / FILE))
+    figures = read_record(AblationFigures, out / FILE)
+    studies = {space: load_study(out / space) for space in figures.spaces}
+    return Ablation(out, run, studies, figures)
 
 
 def _check(place: Path) -> None:
@@ -184,7 +201,7 @@ _Difference = TypeVar("_Difference", bound=SpaceDifference)
 
 def _share_differences(measure: str, results: Mapping[str, Sequence[InputResult]]) -> tuple[ShareDifference, ...]:
     of, holds = _MEASURES[measure]
-    spaces = [space for space in results if (measure, space) != ("shorter", "loop")]  # loops are never shorter
+    spaces = [space for space in results if measure != "shorter" or space not in _NEVER_SHORTER]
     found = []
     for first, second in combinations(spaces, 2):
         pairs = [(a, b) for a, b in zip(results[first], results[second], strict=True) if of(a) and of(b)]

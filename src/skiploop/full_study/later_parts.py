@@ -9,7 +9,6 @@ from skiploop.full_study.context import Context, Part
 from skiploop.storage.files import write_json
 from skiploop.studies.search import load_study, search
 
-_NARROW = ("skip", "loop")  # the spaces of the ablation beside the search's own
 _OF_REWARDS = ("difficulty", "edits", "robustness")  # analyses that need no hidden states
 _TO_DRAW = ("matplotlib", "jinja2")
 
@@ -18,19 +17,19 @@ _TO_DRAW = ("matplotlib", "jinja2")
 
 
 def _ablation(context: Context) -> None:
-    from skiploop.analysis.ablation import FILE, compare
+    from skiploop.analysis.ablation import FILE, by_space, compare
 
     out = context.out / "ablation"
     if (out / FILE).exists():
         return
     studies = {}
-    for space in _NARROW:
-        studies[space] = search(
-            context.model, context.searched, out=out / space, settings=context.settings.of_parts.changed(space=space),
-            execution=context.execution,
-        )  # fmt: skip
-    studies["cola"] = load_study(context.out / "search")
-    figures = compare(studies, {space: f"ablation/{space}" for space in _NARROW} | {"cola": "search"})
+    for space, settings in by_space(context.settings.of_parts).items():
+        if space != "cola":
+            studies[space] = search(
+                context.model, context.searched, out=out / space, settings=settings, execution=context.execution
+            )
+    places = {space: f"ablation/{space}" for space in studies} | {"cola": "search"}
+    figures = compare(studies | {"cola": load_study(context.out / "search")}, places)
     write_json(out / FILE, figures.to_json())
 
 

@@ -17,7 +17,12 @@ STATIC_NAMES = {
 }
 """What chose each chain of a static study."""
 
-SPACE_NAMES = {"skip": "skip only", "loop": "loop only", "cola": "skip and loop"}
+SPACE_NAMES = {
+    "skip": "skip only",
+    "loop": "loop only",
+    "damped": "damped loop only",
+    "cola": "skip and loop",
+}
 """The spaces of an ablation."""
 
 CHAIN_NAMES = {

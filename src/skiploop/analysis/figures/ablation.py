@@ -89,10 +89,10 @@ class AblationFigures:
         model: its name.
         task: its name.
         n: inputs.
-        base_differs: inputs on which the identities of the three studies disagree: 0, unless rounding flips a verdict.
+        base_differs: inputs on which the identities of the studies disagree: 0, unless rounding flips a verdict.
         spaces: by name.
-        shares: differences of shares, pair by pair and measure by measure; `shorter` without `loop`, whose chains
-            never are.
+        shares: differences of shares, pair by pair and measure by measure; `shorter` without spaces of
+            loops alone, whose chains never are.
         excess: differences of the excess over the control, pair by pair: a paired bootstrap with a sign-flip test,
             which is the better guide where inputs are few.
     """

@@ -9,6 +9,8 @@ from skiploop.reporting.parts import Cell, Column, Figure, ReportTable, Section,
 from skiploop.reporting.run_folder import RunFolder
 from skiploop.stats import numbers
 
+_NUMBER = {3: "three", 4: "four"}
+
 
 def ablation_section(folder: RunFolder) -> Section | None:
     """Skip-only, loop-only, and both."""
@@ -16,11 +18,11 @@ def ablation_section(folder: RunFolder) -> Section | None:
     if found is None:
         return None
     text = (
-        "The same search in three spaces, with equal inputs, seed and evaluations; loops cost more layer calls than "
-        "skips, and a small space is searched more thoroughly.",
+        f"The same search in {_NUMBER[len(found.spaces)]} spaces, with equal inputs, seed and evaluations; loops cost "
+        "more layer calls than skips, and a small space is searched more thoroughly.",
     )
     tables = (_space_table(found), _pair_table(found))
-    hint = "which of the two does the work?"
+    hint = "which of them does the work?"
     return Section("ablation", "Skips, loops, or both", text, tables, (_figure(found),), found.to_json(), hint)
 
 
@@ -66,7 +68,7 @@ def _figure(found: AblationFigures) -> Figure:
         "ablation",
         f"Oracle accuracy by what chains may do, over {numbers.plural(found.n, 'input')}; the identity's accuracy "
         f"is {numbers.share(base)}.",
-        "Dots with intervals: oracle accuracy of skip-only, loop-only and both.",
+        f"Dots with intervals: oracle accuracy of {', '.join(names)}.",
         dots(names, [Series("oracle accuracy", "search", values)], axis="oracle accuracy", percent=True),
         (6.6, 2.2),
     )
