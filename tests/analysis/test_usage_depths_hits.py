@@ -144,6 +144,7 @@ def test_rates_are_shares_of_chains_and_their_differences_are_paired() -> None:
     assert found.skip[1].difference.interval is None, "a bootstrap can't see beyond equal values"
 
 
+@pytest.mark.slow
 def test_where_rewards_dont_depend_on_layers_right_chains_are_like_all_others_though_the_best_are_shorter(
     tmp_path: Path,
 ) -> None:

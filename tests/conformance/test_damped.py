@@ -26,10 +26,16 @@ from tests.conformance.test_chains import CORE, FURTHER, generate, logits
 from tests.conformance.tiny import prompts, tiny_model
 
 CHAINS = ("0 1-2x3~.5 3", "0*.7071x2~.25 1 2-3x2", "(0 2)x2~0 3 1*.5", "0-1x2~.5 0-1x2~.5 3")
+SLOW = ("qwen2", "qwen3_moe", "olmo2", "gemma", "phi", "stablelm")
+"""Types of policies that are for `-m slow`; each has a relative among the other sixteen."""
 POLICY_TYPES = (
     *("llama", "qwen2", "qwen3", "qwen3_moe", "olmo2", "olmo3", "olmoe", "gemma", "gemma2", "gemma3_text", "mistral"),
     *("mixtral", "gpt2", "gptj", "gpt_neox", "opt", "phi", "phi3", "starcoder2", "cohere2", "falcon", "stablelm"),
 )
+
+
+def _slow(name: str) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.slow] if name in SLOW else []
 
 
 @pytest.fixture(scope="module", params=[*CORE, *(pytest.param(name, marks=pytest.mark.slow) for name in FURTHER)])
@@ -107,7 +113,7 @@ def only(cache: Cache, chain: Chain) -> DynamicCache:
 @pytest.mark.parametrize(
     "name, text",
     # The chain whose layers 0 and 2 run before and after a damped loop on every type, others where entries differ.
-    [(name, "0 1-2x2~.5 3 2") for name in POLICY_TYPES]
+    [pytest.param(name, "0 1-2x2~.5 3 2", marks=_slow(name)) for name in POLICY_TYPES]
     + [(name, text) for name in ("llama", "gemma3_text", "gpt2") for text in ("0 1-2x3 3", "1-3x2~0")],
 )
 def test_policies_are_their_references_token_for_token(name: str, text: str) -> None:

@@ -25,6 +25,11 @@ from tests.engine.alone import scores_alone
 TYPES = 4  # layers of a tiny model
 
 
+def slow(name: str) -> list[pytest.MarkDecorator]:
+    """Types for `-m slow`; each has a relative among the others."""
+    return [pytest.mark.slow] if name in ("qwen2", "qwen3_moe", "olmo2", "olmo3", "gemma", "phi", "starcoder2") else []
+
+
 def mixed_chain(rng: random.Random) -> tuple[int, ...]:
     """Plain slots, scaled ones and damped loops in any order; a third of the chains are plain."""
     layers: tuple[int, ...] = ()
@@ -40,7 +45,7 @@ def mixed_chain(rng: random.Random) -> tuple[int, ...]:
     return layers
 
 
-@pytest.mark.parametrize("name", SCORING)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=slow(name)) for name in SCORING])
 def test_scores_of_mixed_batches_are_those_of_run_chain_alone(name: str) -> None:
     model, rng = layered(name), random.Random(name)
     options = 3 if name in PACKING else 1
@@ -51,7 +56,7 @@ def test_scores_of_mixed_batches_are_those_of_run_chain_alone(name: str) -> None
         assert found[layout, layers][1] == pytest.approx(scores_alone(model.hf, layout, layers), rel=1e-4, abs=1e-4)
 
 
-@pytest.mark.parametrize("name", GENERATING)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=slow(name)) for name in GENERATING])
 def test_generation_of_mixed_batches_with_any_policy_is_that_of_stock_generate(name: str) -> None:
     model, rng = layered(name), random.Random(name)
     rows = [

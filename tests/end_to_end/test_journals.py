@@ -98,6 +98,7 @@ def digests(out: Path, names: dict[str, str]) -> dict[str, str]:
     return {name: short((out / name).read_bytes()) for name in names}
 
 
+@pytest.mark.slow
 def test_journals_of_nano(tmp_path: Path) -> None:
     if on_this_machine() != MACHINE:
         pytest.skip("this processor rounds otherwise than the one on which the digests were made")

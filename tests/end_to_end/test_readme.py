@@ -40,6 +40,7 @@ def test_python_examples_run(code: str, tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("block", COMMANDS, ids=range(len(COMMANDS)))
+@pytest.mark.slow
 def test_shell_examples_run(block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first command in a process of its own, the others in this one: they differ in nothing but imports."""
     monkeypatch.chdir(tmp_path)

@@ -27,6 +27,7 @@ def test_the_engine_finds_what_one_chain_after_another_finds(study: Study, tmp_p
     assert plain.figures == study.figures
 
 
+@pytest.mark.slow
 def test_two_runs_with_one_seed_are_equal_and_with_another_are_not(study: Study, tmp_path: Path) -> None:
     again = search("nano", "nano", limit=5, budget=8, out=tmp_path / "again")
     assert (again.out / "journal.jsonl").read_bytes() == (study.out / "journal.jsonl").read_bytes()

@@ -39,10 +39,10 @@ def said(model: LayeredModel) -> tuple[list[str], list[str | None]]:
 @pytest.mark.parametrize(
     "asked",
     [
-        {"repetition_penalty": 1.8},
+        pytest.param({"repetition_penalty": 1.8}, marks=pytest.mark.slow),
         {"num_beams": 4},
         {"do_sample": True, "temperature": 5.0},
-        {"no_repeat_ngram_size": 1},
+        pytest.param({"no_repeat_ngram_size": 1}, marks=pytest.mark.slow),
         {"min_length": 30},
     ],
     ids=str,

@@ -33,14 +33,14 @@ def texts(model: LayeredModel, stop: tuple[str, ...], chain: Chain | None = None
 @pytest.mark.parametrize(
     ("stop", "expected"),
     [
-        ((), WHOLE),
-        ((",",), "12"),
+        pytest.param((), WHOLE, marks=pytest.mark.slow),
+        pytest.param((",",), "12", marks=pytest.mark.slow),
         (("3,4",), "12,3"),  # three tokens, from the middle of a number
-        (("59", ",45"), "12,33"),  # whichever comes first
+        pytest.param(("59", ",45"), "12,33", marks=pytest.mark.slow),  # whichever comes first
         (("45,5", "33,45,"), "12,"),  # the one that begins first, though it is complete last
-        (("nothing",), WHOLE),
+        pytest.param(("nothing",), WHOLE, marks=pytest.mark.slow),
         (("1",), ""),
-        (("80<eos>",), WHOLE),  # end tokens aren't text
+        pytest.param(("80<eos>",), WHOLE, marks=pytest.mark.slow),  # end tokens aren't text
     ],
 )
 def test_all_ways_end_in_the_same_place(nano: LayeredModel, stop: tuple[str, ...], expected: str) -> None:

@@ -15,6 +15,12 @@ from tests.reporting.studies import deep_study, hostile_study
 DOCS = Path(__file__).parents[2] / "docs" / "report.md"
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages have empty figures, for tests that look at what is written: drawing takes seconds a page."""
+    monkeypatch.setattr("skiploop.reporting.page.page.inline_svg", lambda figure, prefix: f"<svg><!--{prefix}--></svg>")
+
+
 @pytest.fixture(scope="session")
 def nano(tmp_path_factory: pytest.TempPathFactory) -> Study:
     out = tmp_path_factory.mktemp("runs") / "nano10"

@@ -106,6 +106,7 @@ def test_terms_are_explained_once_and_linked_at_their_first_use(nano_page: str) 
     )
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_no_path_of_the_machine_is_on_the_page(tmp_path: Path) -> None:
     study_with_paths(tmp_path / "runs" / "mine", "/home/someone/data")
     one, two = (build([tmp_path / "runs" / "mine", *more]) for more in ([], [fake_study(tmp_path / "b").out]))
@@ -154,6 +155,7 @@ def test_fifty_inputs_fit_into_three_megabytes(tmp_path: Path) -> None:
     assert page.count('<details class="input"') == 50
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_an_explorer_is_capped_and_says_so(tmp_path: Path) -> None:
     fake_study(tmp_path / "s", 130, 3)
     page = render_page(build([tmp_path / "s"]))

@@ -161,6 +161,7 @@ def layerdrop() -> dict[str, np.ndarray]:
     return found
 
 
+@pytest.mark.slow
 def test_on_chainbench_it_beats_a_fixed_list_and_a_cold_start(layerdrop: dict[str, np.ndarray]) -> None:
     assert beats(layerdrop, "fixed", 10) and beats(layerdrop, "cold", 10)
     assert beats(layerdrop, "known", 10), "also the list of those who know every reward of the earlier inputs"
