@@ -6,13 +6,15 @@ from collections.abc import Sequence
 
 import pytest
 
-from skiploop.analysis.edits import Finding, edits_of, layer_effects, report, trace_edits
+from skiploop.analysis.edits import Finding, damped_effects, edits_of, layer_effects, report, trace_edits
 from skiploop.analysis.figures.edits import CountedEdits, EditEffect
 from skiploop.analysis.settings import EditSettings
 from skiploop.analysis.subject import Evaluate, Pair
+from skiploop.analysis.subsets import single_edit
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
 from skiploop.searchers import make_searcher
+from skiploop.spaces.named import make_space
 from skiploop.testing.chainbench import AnswerTable, harmful_layer, null
 
 QUICK = EditSettings(resamples=9999)
@@ -49,6 +51,32 @@ def effects_on(table: AnswerTable, settings: EditSettings = QUICK) -> tuple[Edit
 
 def counted(effects: Sequence[EditEffect]) -> list[str]:
     return [effect.edit for effect in effects if effect.counts]
+
+
+def test_damped_loops_are_tried_where_the_space_has_them_or_where_they_are_asked_for() -> None:
+    plain, both = make_space("loop", 3), make_space("loop", 3, damping=(1, 0.5))
+    loops = [("loop", layer) for layer in range(3)]
+    assert edits_of(plain) == loops
+    assert edits_of(both) == edits_of(plain, 0.5) == [*loops, *(("loop~.5", layer) for layer in range(3))]
+    assert edits_of(make_space("skip", 3), 0.5) == [("skip", layer) for layer in range(3)], "no loops, none to damp"
+    assert single_edit("loop~.25", 1, 3) == Chain.parse("0 1x2~.25 2", 3)
+    with pytest.raises(InvalidInput, match="the plain loop, which is tried anyway"):
+        EditSettings(damping=1)
+
+
+def test_damped_loops_are_compared_with_plain_ones_input_by_input() -> None:
+    def rewards(
+        pairs: Sequence[Pair],
+    ) -> list[float]:  # a plain loop is right on half of the inputs, a damped one on all
+        return [float("~" in str(chain) or int(name) % 2) for name, chain in pairs]
+
+    names, edits = [str(i) for i in range(40)], edits_of(make_space("loop", 3), 0.5)
+    (found,) = damped_effects(names, edits, rewards, num_layers=3, settings=QUICK)
+    assert (found.kind, found.layers, found.value, found.count) == ("loop~.5", 3, 0.5, 40)
+    assert found.interval is not None and found.interval[0] > 0 and found.p < 0.001
+    same = damped_effects(names, edits, lambda pairs: [1.0] * len(pairs), num_layers=3, settings=QUICK)
+    assert same[0].value == 0 and same[0].p == 1
+    assert damped_effects(names, edits_of(make_space("loop", 3)), rewards, num_layers=3, settings=QUICK) == ()
 
 
 @pytest.mark.parametrize("layer", [0, 2, 4])

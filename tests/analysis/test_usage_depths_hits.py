@@ -144,6 +144,17 @@ def test_rates_are_shares_of_chains_and_their_differences_are_paired() -> None:
     assert found.skip[1].difference.interval is None, "a bootstrap can't see beyond equal values"
 
 
+def test_layers_in_damped_loops_are_counted_beside_those_that_are_looped_at_all() -> None:
+    damped = Chain.parse("0 1-2x2~.5 3", 4).layers
+    inputs = [result(i, [((0, 1, 1, 2, 3), 0.0), (damped, 1.0)]) for i in range(6)]
+    found = layer_rates(study(*inputs))
+    assert [each.right.value for each in found.loop] == [0, 1, 1, 0]
+    assert [each.evaluated.value for each in found.loop] == [0, 1, 0.5, 0]
+    assert [each.right.value for each in found.damped] == [0, 1, 1, 0]
+    assert [each.evaluated.value for each in found.damped] == [0, 0.5, 0.5, 0]
+    assert layer_rates(study(*[result(i, [((0, 3), 1.0)]) for i in range(6)])).damped == ()
+
+
 @pytest.mark.slow
 def test_where_rewards_dont_depend_on_layers_right_chains_are_like_all_others_though_the_best_are_shorter(
     tmp_path: Path,

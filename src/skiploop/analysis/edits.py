@@ -15,6 +15,9 @@ has). It counts when both hold:
     the bootstrap interval of the mean difference excludes 0 at the level 1 - alpha / m, for m edits (Bonferroni)
     Holm's correction of m exact sign-flip tests stays below alpha
 
+Damped loops of one layer, where the space has them or the settings name a damping, are edits like the others; `damped`
+compares them with the plain loops of the same layers, input by input.
+
 The second condition is there because a bootstrap of few inputs that rarely differ is too narrow; the first is empty
 where all differences are equal, since a bootstrap has no interval there. Holm's correction alone keeps the probability
 of any false edit below alpha; where answers are random, neither finds an edit.
@@ -28,6 +31,7 @@ from dataclasses import dataclass
 from skiploop.analysis.figures.edits import (
     CorrectedChains,
     CountedEdits,
+    DampedEffect,
     EditEffect,
     EditFigures,
     InputEdits,
@@ -39,12 +43,13 @@ from skiploop.analysis.subject import Evaluate, Subject
 from skiploop.analysis.subsets import ddmin, lockstep, single_edit, with_edits
 from skiploop.chains.chain import Chain
 from skiploop.chains.edits import LayerEdit
+from skiploop.chains.weights import weight_text
 from skiploop.spaces.space import Space
 from skiploop.stats.bootstrap import bootstrap_interval, sign_flip_test
 from skiploop.stats.measured import PooledShare, measured_mean, measured_share, pooled_share
 from skiploop.stats.shares import holm
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +91,11 @@ def analyse(subject: Subject, settings: EditSettings | None = None) -> EditFigur
     settings = settings or EditSettings()
     traced = trace_edits(_findings(subject), subject.evaluate)
     names = [result.example["id"] for result in subject.inputs][: settings.inputs]
-    edits = edits_of(subject.space)
-    effects = layer_effects(names, edits, subject.evaluate, num_layers=subject.space.num_layers, settings=settings)
-    return report(traced, effects, count=len(names), settings=settings)
+    edits = edits_of(subject.space, settings.damping)
+    layers = subject.space.num_layers
+    effects = layer_effects(names, edits, subject.evaluate, num_layers=layers, settings=settings)
+    damped = damped_effects(names, edits, subject.evaluate, num_layers=layers, settings=settings)
+    return report(traced, effects, damped, count=len(names), settings=settings)
 
 
 def trace_edits(findings: Sequence[Finding], evaluate: Evaluate) -> list[Traced]:
@@ -124,12 +131,25 @@ def _minimal(findings: Sequence[Finding], evaluate: Evaluate) -> list[tuple[int,
 # Effects over inputs
 
 
-def edits_of(space: Space) -> list[tuple[str, int]]:
-    """The edits of one layer that the space has: ("skip", layer), ("loop", layer)."""
-    edits = [(kind, layer) for kind in ("skip", "loop") for layer in range(space.num_layers)]
+def edits_of(space: Space, damping: float | None = None) -> list[tuple[str, int]]:
+    """The edits of one layer that the space has: ("skip", layer), ("loop", layer), ("loop~.5", layer).
+
+    Args:
+        space: of the study.
+        damping: of loops that are tried beside the space's plain ones.
+    """
+    own = [_damped_kind(each) for each in space.limits.dampings if each != 1]
+    edits = [(kind, layer) for kind in ("skip", "loop", *own) for layer in range(space.num_layers)]
     if space.num_layers == 1:
         edits.remove(("skip", 0))  # nothing would be left
-    return [edit for edit in edits if single_edit(*edit, space.num_layers) in space]
+    found = [edit for edit in edits if single_edit(*edit, space.num_layers) in space]
+    if damping is not None and (kind := _damped_kind(damping)) not in own:
+        found += [(kind, layer) for plain, layer in found if plain == "loop"]
+    return found
+
+
+def _damped_kind(damping: float) -> str:
+    return f"loop~{weight_text(damping)}"
 
 
 def layer_effects(
@@ -183,11 +203,50 @@ def _effect(
     )
 
 
+def damped_effects(
+    names: Sequence[str],
+    edits: Sequence[tuple[str, int]],
+    evaluate: Evaluate,
+    *,
+    num_layers: int,
+    settings: EditSettings | None = None,
+) -> tuple[DampedEffect, ...]:
+    """Damped against plain loops of the same single layers, for each damping among the edits; as `layer_effects`."""
+    settings = settings or EditSettings()
+    if len(names) < 2:
+        return ()
+    found = []
+    for kind in dict.fromkeys(kind for kind, _ in edits if kind.startswith("loop~")):
+        layers = [layer for each, layer in edits if each == kind and ("loop", layer) in edits]
+        if layers:
+            damped, plain = (
+                _means_by_input(names, [single_edit(each, layer, num_layers) for layer in layers], evaluate)
+                for each in (kind, "loop")
+            )
+            changes = [new - old for new, old in zip(damped, plain, strict=True)]
+            mean = measured_mean(changes)
+            p = sign_flip_test(changes, resamples=settings.resamples, seed=settings.seed)
+            found.append(DampedEffect(mean.value, mean.interval, mean.count, kind=kind, layers=len(layers), p=p))
+    return tuple(found)
+
+
+def _means_by_input(names: Sequence[str], chains: Sequence[Chain], evaluate: Evaluate) -> list[float]:
+    """The mean reward of each input over the chains."""
+    rewards = list(evaluate([(name, chain) for name in names for chain in chains]))
+    rows = [rewards[start : start + len(chains)] for start in range(0, len(rewards), len(chains))]
+    return [sum(row) / len(row) for row in rows]
+
+
 # The report
 
 
 def report(
-    traced: Sequence[Traced], effects: Sequence[EditEffect], *, count: int, settings: EditSettings | None = None
+    traced: Sequence[Traced],
+    effects: Sequence[EditEffect],
+    damped: Sequence[DampedEffect] = (),
+    *,
+    count: int,
+    settings: EditSettings | None = None,
 ) -> EditFigures:
     """The figures of what was traced and of the effects over `count` inputs."""
     counted = [effect for effect in effects if effect.counts]
@@ -201,6 +260,7 @@ def report(
         shorter=_shorter([chain for chain in traced if not chain.finding.corrected]),
         layers=_layers(corrected),
         effects=tuple(effects),
+        damped=tuple(damped),
         counted=CountedEdits(
             helps=tuple(effect.edit for effect in counted if (effect.value or 0) > 0),
             hurts=tuple(effect.edit for effect in counted if (effect.value or 0) <= 0),

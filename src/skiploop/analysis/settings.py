@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from skiploop.chains.weights import checked_weight
 from skiploop.errors import InvalidInput
 from skiploop.validate import whole_number
 
@@ -37,15 +38,19 @@ class EditSettings:
         alpha: probability of any false edit among those that count.
         resamples: of the bootstrap and of the signs in the test; enough for intervals at 1 - alpha / m.
         inputs: most inputs on which edits are done alone, the first of the study; None: all.
+        damping: also try loops with this damping beside plain ones; None: only where the study's space has damped ones.
         seed: of the resamples.
     """
 
     alpha: float = 0.05
     resamples: int = 19999
     inputs: int | None = None
+    damping: float | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if self.damping is not None and checked_weight(self.damping, 0, 1, "damping") == 1:
+            raise InvalidInput("damping=1 is the plain loop, which is tried anyway; use for instance 0.5")
         if not 0 < self.alpha < 1:
             raise InvalidInput(f"alpha={self.alpha!r} isn't between 0 and 1; use for instance 0.05")
         whole_number("resamples", self.resamples, 1)

@@ -38,9 +38,17 @@ def with_edits(chain: Chain, kept: Collection[int]) -> Chain:
 
 
 def single_edit(kind: str, layer: int, num_layers: int) -> Chain:
-    """The identity with one layer skipped, or run twice."""
+    """The identity with one layer skipped, or run twice.
+
+    Args:
+        kind: `skip`, `loop`, or `loop~.5` for a damped loop.
+        layer: the layer.
+        num_layers: L.
+    """
     identity = Chain.identity(num_layers)
-    return identity.skip(layer, 1) if kind == "skip" else identity.loop(layer, 1)
+    if kind == "skip":
+        return identity.skip(layer, 1)
+    return identity.loop(layer, 1, damping=float(kind.partition("~")[2] or 1))
 
 
 class _Rebuilt:

@@ -13,7 +13,7 @@ Shapes: N inputs, L layers, R resamples.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from skiploop.analysis.depths import grouped
 from skiploop.chains.chain import Chain
+from skiploop.chains.weights import has_loop, loop_of
 from skiploop.errors import InvalidInput
 from skiploop.stats.bootstrap import Floats
 from skiploop.stats.measured import Measured, measured_mean, measured_share, measured_statistic
@@ -77,12 +78,16 @@ class LayerRates:
     """Skip rate and loop rate of each layer; see `LayerRate`.
 
     Attributes:
+        skip: of chains that leave the layer out.
+        loop: of chains that run it more than once, in a damped loop or otherwise.
+        damped: of chains that run it in a damped loop; empty where no chain has one.
         arm: whose chains `difference` compares: `nearby` or `random`, which ignore rewards; `search` where neither ran.
     """
 
     arm: str
     skip: tuple[LayerRate, ...]
     loop: tuple[LayerRate, ...]
+    damped: tuple[LayerRate, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +152,19 @@ def executions(chain: Chain, layers: int) -> Floats:
     return np.bincount(chain.layers, minlength=layers).astype(np.float64)
 
 
-def _counts(result: InputResult, layers: int, arm: str = "search") -> tuple[Floats, NDArray[np.bool_]]:
+def damped_layers(chain: Chain, layers: int) -> Floats:
+    """1 for each layer that is run in a damped loop, else 0, [L]."""
+    inside = [int(slot) for slot in chain.layers if loop_of(slot) is not None]
+    return (np.bincount(inside, minlength=layers) > 0).astype(np.float64)
+
+
+def _counts(
+    result: InputResult, layers: int, arm: str = "search", count: Callable[[Chain, int], Floats] = executions
+) -> tuple[Floats, NDArray[np.bool_]]:
     """Executions in each chain that an arm evaluated but the identity, [K, L], and which of them are right, [K]."""
     tried = result.arms[arm].evaluations[1:]
     right = np.array([reward >= 1 for _, reward in tried])
-    return np.array([executions(chain, layers) for chain, _ in tried]), right
+    return np.array([count(chain, layers) for chain, _ in tried]), right
 
 
 def _by_layer(values: Floats) -> tuple[Measured, ...]:
@@ -179,7 +192,20 @@ def layer_rates(study: Study) -> LayerRates:
     parts = [_counts(each, layers) for each in inputs]
     others = [_counts(each, layers, arm) for each in study.inputs if len(each.arms[arm].evaluations) > 1]
     skip = _rates(best == 0, _where(parts, 0, 0), _where(others, 0, 0))
-    return LayerRates(arm, skip=skip, loop=_rates(best > 1, _where(parts, 2), _where(others, 2)))
+    loop = _rates(best > 1, _where(parts, 2), _where(others, 2))
+    return LayerRates(arm, skip=skip, loop=loop, damped=_damped_rates(study, inputs, arm))
+
+
+def _damped_rates(study: Study, inputs: Sequence[InputResult], arm: str) -> tuple[LayerRate, ...]:
+    """Of layers in damped loops, where any chain has one."""
+    tried = [chain for each in study.inputs for own in each.arms.values() for chain, _ in own.evaluations]
+    if not any(has_loop(chain.layers) for chain in tried):
+        return ()
+    layers = num_layers(study)
+    best = np.array([damped_layers(each.search.best[0], layers) for each in inputs]).reshape(len(inputs), layers)
+    parts = [_counts(each, layers, count=damped_layers) for each in inputs]
+    others = [_counts(each, layers, arm, damped_layers) for each in study.inputs if len(each.arms[arm].evaluations) > 1]
+    return _rates(best > 0, _where(parts, 1), _where(others, 1))
 
 
 Parts = Sequence[tuple[NDArray[np.bool_], NDArray[np.bool_]]]

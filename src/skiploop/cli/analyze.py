@@ -26,15 +26,19 @@ class Wanted:
     seeds: Annotated[int, Flag("Of difficulty: searches of each input, with other seeds.")] = 5
     inputs: Annotated[int | None, Flag("Inputs of edits, similarity and lens, at most: the first ones.")] = None
     neighbours: Annotated[int, Flag("Neighbours of each chain that robustness tries, at most.")] = 16
+    damping: Annotated[
+        float | None, Flag("Of edits: also loops with this damping, beside plain ones (such as .5).")
+    ] = None
     again: Annotated[bool, Flag("Also those that are there already.")] = False
 
     @property
-    def settings(self) -> dict[str, dict[str, int]]:
+    def settings(self) -> dict[str, dict[str, int | float]]:
         """Of each analysis."""
-        limit = {} if self.inputs is None else {"inputs": self.inputs}
+        limit: dict[str, int | float] = {} if self.inputs is None else {"inputs": self.inputs}
+        damped: dict[str, int | float] = {} if self.damping is None else {"damping": self.damping}
         return {
             "difficulty": {"seeds": self.seeds}, "robustness": {"neighbours": self.neighbours},
-            "edits": limit, "similarity": limit, "lens": limit,
+            "edits": limit | damped, "similarity": limit, "lens": limit,
         }  # fmt: skip
 
 

@@ -17,7 +17,7 @@ class EditEffect(Measured):
     """The change of the mean reward over all inputs when one edit is done alone; above 0 it helps.
 
     Attributes:
-        kind: `skip` or `loop`.
+        kind: `skip`, `loop`, or `loop~.5` for a damped loop.
         layer: the layer.
         level: of the interval, corrected for the number of edits.
         p: of a sign-flip test.
@@ -36,6 +36,21 @@ class EditEffect(Measured):
     def edit(self) -> str:
         """For people, such as `skip 3`."""
         return f"{self.kind} {self.layer}"
+
+
+@dataclass(frozen=True, slots=True)
+class DampedEffect(Measured):
+    """What a damped loop of one layer changes less what the plain loop does, a mean over layers and inputs.
+
+    Attributes:
+        kind: such as `loop~.5`.
+        layers: that have both in the space.
+        p: of a sign-flip test over inputs; one for each damping, not corrected.
+    """
+
+    kind: str
+    layers: int
+    p: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,5 +160,6 @@ class EditFigures:
     shorter: ShorterChains
     layers: tuple[LayerEdits, ...]
     effects: tuple[EditEffect, ...]
+    damped: tuple[DampedEffect, ...]
     counted: CountedEdits
     inputs: tuple[InputEdits, ...]

@@ -12,7 +12,7 @@ from skiploop.reporting.charts import Series, by_layer, dots
 from skiploop.reporting.names import CHAIN_NAMES, PAIR_NAMES
 from skiploop.reporting.parts import Cell, Column, Figure, ReportTable, Section, difference, measured
 from skiploop.reporting.run_folder import RunFolder
-from skiploop.reporting.sentences.analyses import edit_effects
+from skiploop.reporting.sentences.analyses import damped_loops, edit_effects
 from skiploop.stats.measured import Measured, measured_mean
 from skiploop.stats.numbers import Kind
 
@@ -79,7 +79,13 @@ def edit_section(folder: RunFolder) -> Section | None:
         return None
     corrected, shorter = found.corrected, found.shorter
     text = (
-        f"Each edit of one layer is done alone on all {found.n} inputs. {edit_effects(found)}",
+        " ".join(
+            (
+                f"Each edit of one layer is done alone on all {found.n} inputs.",
+                edit_effects(found),
+                *damped_loops(found),
+            )
+        ),
         f"Of the chains found, {corrected.n} correct an input ({corrected.one_edit} by a single edit) and "
         f"{shorter.n} are shorter and right ({shorter.one_edit} by a single edit). They were chosen because they "
         "are right on that very input, so that edits look necessary even where answers are random: they are "
@@ -103,7 +109,8 @@ def _effect_figure(found: EditFigures) -> Figure:
     effects = found.effects
     layers = 1 + max(effect.layer for effect in effects)
     panels: dict[str, list[Series]] = {}
-    for kind, title, style in (("skip", "layer skipped", "skip"), ("loop", "layer run twice", "loop")):
+    damped = [(each.kind, f"layer run twice, damped by {each.kind.partition('~')[2]}", "loop") for each in found.damped]
+    for kind, title, style in (("skip", "layer skipped", "skip"), ("loop", "layer run twice", "loop"), *damped):
         values: list[Measured | None] = [None] * layers
         for effect in effects:
             if effect.kind == kind:

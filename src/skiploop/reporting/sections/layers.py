@@ -56,21 +56,25 @@ def _entropies(groups: Sequence[Usage]) -> ReportTable:
 
 
 def rate_section(folder: RunFolder) -> Section | None:
-    """Skip rate and loop rate of each layer."""
+    """Skip rate and loop rate of each layer, and that of damped loops where there are some."""
     if (study := _with_right(folder)) is None:
         return None
     found = layer_rates(study)
-    panels = {"skipped": _rate_series(found.skip), "looped": _rate_series(found.loop)}
+    rates = {"skipped": found.skip, "looped": found.loop, "in a damped loop": found.damped}
+    rates = {name: each for name, each in rates.items() if each}
     figure = Figure(
         "layer-rates",
-        "Share of the search's chains that never run a layer, and that run it more than once.",
-        "Two panels over layers: skip rate and loop rate, in best right, all right, and all evaluated chains.",
-        by_layer(panels, axis="share of chains", percent=True),
-        (6.6, 4.2),
+        "Share of the search's chains that never run a layer, and that run it more than once"
+        f"{', and of these that damp the loop' if found.damped else ''}.",
+        f"Panels over layers: {', '.join(rates)}, in best right, all right, and all evaluated chains.",
+        by_layer({name: _rate_series(each) for name, each in rates.items()}, axis="share of chains", percent=True),
+        (6.6, 2.1 * len(rates)),
     )
-    columns = (Column("layer", "count"), Column("skipped", "points"), Column("looped", "points"))
-    pairs = zip(found.skip, found.loop, strict=True)
-    rows = tuple((Cell(s.layer), difference(s.difference), difference(o.difference)) for s, o in pairs)
+    columns = (Column("layer", "count"), *(Column(name, "points") for name in rates))
+    rows = tuple(
+        (Cell(each[0].layer), *(difference(rate.difference) for rate in each))
+        for each in zip(*rates.values(), strict=True)
+    )
     caption = f"Right chains less all chains, of {_ARMS[found.arm]}; not corrected for the number of layers."
     text = (
         "A layer that right chains skip more rarely than all chains do is needed. A search moves on once it has met a "

@@ -19,6 +19,7 @@ def study_lines(analyses: Analyses) -> Iterator[str]:
     """What the analyses of a study say to somebody who reads nothing else."""
     if analyses.edits is not None:
         yield edit_effects(analyses.edits)
+        yield from damped_loops(analyses.edits)
     if analyses.difficulty is not None:
         yield from difficulty_repeats(analyses.difficulty)
     if analyses.robustness is not None:
@@ -36,6 +37,20 @@ def edit_effects(figures: EditFigures) -> str:
     helping = f"these are shown to help: {helps}" if helps else "none is shown to help"
     hurting = f"{len(figures.counted.hurts)} hurt ({hurts})" if hurts else "none is shown to hurt"
     return f"Of {tried}, {helping}; {hurting}."
+
+
+def damped_loops(figures: EditFigures) -> Iterator[str]:
+    """Damped loops of one layer against plain ones."""
+    for each in figures.damped:
+        low, high = numbers.ends(each)
+        said = "is right more often than" if low > 0 else (
+            "is right less often than" if high < 0 else "isn't shown to differ from"
+        )  # fmt: skip
+        yield (
+            f"A loop of one layer damped by {each.kind.partition('~')[2]} {said} the plain loop, over "
+            f"{numbers.plural(each.layers, 'layer')} and {numbers.plural(each.count, 'input')}: "
+            f"{numbers.points_of(each)}."
+        )
 
 
 def difficulty_repeats(figures: DifficultyFigures) -> Iterator[str]:
@@ -117,11 +132,12 @@ def _difficulty(figures: DifficultyFigures) -> Iterator[str]:
 def _edits(figures: EditFigures) -> Iterator[str]:
     corrected, shorter = figures.corrected, figures.shorter
     yield edit_effects(figures)
+    yield from damped_loops(figures)
     if corrected.n:
+        inputs = f"{numbers.plural(corrected.n, 'input')} {'was' if corrected.n == 1 else 'were'} corrected"
         yield (
-            f"{numbers.plural(corrected.n, 'input')} were corrected, {corrected.one_edit} by a single edit. A chain "
-            f"has {numbers.figure_of(corrected.edits, 1)} edits on average, a minimal sufficient set "
-            f"{numbers.figure_of(corrected.minimal, 1)}."
+            f"{inputs}, {corrected.one_edit} by a single edit. A chain has {numbers.figure_of(corrected.edits, 1)} "
+            f"edits on average, a minimal sufficient set {numbers.figure_of(corrected.minimal, 1)}."
         )
     if corrected.necessity.value is not None:
         yield (
