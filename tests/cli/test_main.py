@@ -298,7 +298,7 @@ def test_draw_prints_text_or_writes_an_svg(tmp_path: Path) -> None:
     from skiploop.chains.from_svg import read_svg
 
     done = call("draw", "0-1 3x2", "--layers", 5)
-    assert done.exit_code == 0 and "\u00d72" in done.stdout and done.stdout.endswith("\n0-1 3x2, depth 4 of 5\n")
+    assert done.exit_code == 0 and "\u00d72" in done.stdout and done.stdout.endswith("\n0-1 3x2, depth 4; identity 5\n")
     assert call("draw", "0-1 3x2", "--layers", 5, "--ascii").stdout.isascii()
     path = tmp_path / "c.svg"
     flags = ("--layers", 5, "-o", path, "--title", "One", "--cost", "1,1,2,1,1", "--unit", "ms", "--json")

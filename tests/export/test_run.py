@@ -41,7 +41,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("exports") / "nano-looped"
     result = CliRunner().invoke(app, ["export", "--model", "nano", "--chain", NOTATION, "-o", str(out)])
     assert result.exit_code == 0, result.output
-    assert "bit for bit" in result.stdout and "depth 8 of 8" in result.stdout
+    assert "bit for bit" in result.stdout and "depth 8; identity 8" in result.stdout
     return out
 
 

@@ -56,6 +56,6 @@ def draw(
         room, plain, color = terminal()
         width = room if drawing.width is None else drawing.width
         text = draw_text(what, width=width, ascii_only=drawing.ascii_only or plain, color=color)
-        typer.echo(f"{text}\n{what}, depth {what.depth} of {layers}")
+        typer.echo(f"{text}\n{what}, depth {what.depth}; identity {layers}")
     else:
-        typer.echo(f"{what}, depth {what.depth} of {layers}, drawn to {out}")
+        typer.echo(f"{what}, depth {what.depth}; identity {layers}, drawn to {out}")

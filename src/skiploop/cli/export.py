@@ -70,7 +70,7 @@ def _told(exported: Exported) -> list[str]:
     )
     size = f"{exported.size / 2**20:.1f} MiB"
     return [
-        f"{place}: {exported.form}, {size}; {chain}, depth {chain.depth} of {chain.num_layers}",
+        f"{place}: {exported.form}, {size}; {chain}, depth {chain.depth}; identity {chain.num_layers}",
         COMPARED[exported.form],
         *([] if exported.url is None else [f"pushed to {exported.url}"]),
         f'use: {use}, or skiploop generate --model {place}{flag} "..."',

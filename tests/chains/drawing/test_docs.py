@@ -18,7 +18,7 @@ def test_the_text_drawing_is_what_comes_out() -> None:
         r'```text\n\$ skiploop draw "(.*)" --layers (\d+)\n(.*?)\n```', PAGE, re.DOTALL
     )
     chain = Chain.parse(notation, int(layers))
-    assert shown == f"{draw_text(chain)}\n{chain}, depth {chain.depth} of {layers}"
+    assert shown == f"{draw_text(chain)}\n{chain}, depth {chain.depth}; identity {layers}"
 
 
 def test_the_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
