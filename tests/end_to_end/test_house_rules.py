@@ -96,7 +96,13 @@ TESTED_BY = {
     "routing/test_choosers": (
         *("routing/chooser", "routing/features", "routing/regression", "routing/choosers/cascade"),
         *("routing/choosers/gain", "routing/choosers/identity", "routing/choosers/menu", "routing/choosers/mix"),
-        *("routing/choosers/named", "routing/choosers/votes", "testing/planted_routing", "testing/router_contract"),
+        *(
+            "routing/choosers/named",
+            "routing/choosers/topk",
+            "routing/choosers/votes",
+            "testing/planted_routing",
+            "testing/router_contract",
+        ),
     ),
     "routing/test_evaluate": ("routing/figures", "routing/passes", "routing/runs", "routing/split", "routing/table"),
     "routing/test_collect": ("routing/load",),

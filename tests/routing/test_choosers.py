@@ -1,6 +1,15 @@
 """Every chooser on the planted controls."""
 
+from dataclasses import replace
+
+import numpy as np
+
 from skiploop.routing.choosers.named import CHOOSERS
+from skiploop.routing.choosers.topk import most_likely, topk
+from skiploop.routing.choosers.votes import elected
+from skiploop.routing.runs import TableRuns
+from skiploop.routing.table import NO_ANSWER
+from skiploop.testing.planted_routing import LAYERS, planted
 from skiploop.testing.router_contract import RouterContract
 
 
@@ -34,6 +43,31 @@ class TestSelfCertainty(RouterContract):
 class TestCascade(RouterContract):
     chooser = staticmethod(CHOOSERS["cascade"])
     reaches = None
+
+
+class TestTopk(RouterContract):
+    chooser = staticmethod(CHOOSERS["topk"])
+    reaches = None
+
+
+def test_the_most_likely_passes_vote_and_a_tie_is_the_identitys() -> None:
+    logs = np.log(np.array([[0.1, 0.5, 0.1, 0.3], [0.4, 0.1, 0.3, 0.2]]))
+    assert most_likely(logs, 2).tolist() == [[False, True, False, True], [True, False, True, False]]
+    answers = np.array([[NO_ANSWER, 2, NO_ANSWER, 1], [3, NO_ANSWER, 1, NO_ANSWER]])
+    assert elected(answers, most_likely(logs, 2).astype(float)).tolist() == [2, 3]
+
+
+def test_only_the_passes_that_vote_are_charged() -> None:
+    data = planted(400)
+    fitted = topk(data.rows(np.arange(200)), data.rows(np.arange(200, 400)))
+    rule, runs = replace(fitted, size=2), TableRuns(data.table)
+    rule.choose(runs)
+    depths = sorted(each.depth for each in data.table.passes)
+    assert (runs.layer_calls >= LAYERS // 2 + depths[0] + depths[1]).all()
+    assert (runs.layer_calls <= LAYERS // 2 + 2 * LAYERS).all()
+    none = TableRuns(data.table)
+    assert (replace(fitted, size=0).choose(none).answers == data.table.answers[:, 0]).all()
+    assert (none.layer_calls == LAYERS).all(), "the identity alone, without features"
 
 
 class TestImitate(RouterContract):

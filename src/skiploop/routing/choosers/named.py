@@ -8,6 +8,7 @@ from skiploop.routing.choosers.gain import gain
 from skiploop.routing.choosers.identity import identity, identity_features, static, strongest_identity
 from skiploop.routing.choosers.menu import imitate, menu
 from skiploop.routing.choosers.mix import mix
+from skiploop.routing.choosers.topk import topk
 from skiploop.routing.choosers.votes import cisc, self_certainty, vote
 
 CHOOSERS: dict[str, Chooser] = {
@@ -19,6 +20,7 @@ CHOOSERS: dict[str, Chooser] = {
     "self_certainty": self_certainty,
     "cascade": cascade,
     "imitate": imitate,
+    "topk": topk,
 }
 OPPONENTS: dict[str, Chooser] = {
     "identity": identity,
