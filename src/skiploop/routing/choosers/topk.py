@@ -1,8 +1,8 @@
 """`topk`: the passes that an imitating router finds most likely to be valid, and a vote among them.
 
 Top-1 of such a router collapses to what is valid most often, while the set of its k best is good (Re-PoLar, arXiv
-2609.31360). So k passes are run and each has a vote; of equally many votes those of the identity count, then
-those of the pass that comes first. Where no k is shown to be better on the validation inputs, the identity is never left.
+2609.31360). So k passes are run and each has a vote; of equally many votes those of the identity count, then those of
+the pass that comes first. Where no k is shown to be better on validation inputs, the identity is never left.
 
 Shapes: N inputs, K passes.
 """
