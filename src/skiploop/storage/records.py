@@ -10,7 +10,7 @@ the file differs says so: `field(metadata={"json": "n"})`. Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import Field, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
@@ -44,7 +44,7 @@ def from_json(cls: type[Record], value: Any) -> Record:
         value: parsed JSON.
 
     Raises:
-        InvalidInput: a field is missing, unknown, or of another type; names the field.
+        InvalidInput: a field without a default is missing, or one is unknown or of another type; names the field.
     """
     record: Record = _decoded(cls, value, cls.__name__)
     return record
@@ -84,14 +84,16 @@ def _record(cls: Any, value: Any, where: str) -> Any:
     if not isinstance(value, Mapping):
         raise _refused(value, where, f"an object with the fields of {cls.__name__}")
     named = {_name(field): field.name for field in fields(cls)}
+    optional = {_name(field) for field in fields(cls) if field.default is not MISSING}
     for name in named:
-        if name not in value:
+        if name not in value and name not in optional:
             raise InvalidInput(f"{where} has no {name!r}; {cls.__name__} has {', '.join(named)}")
     for name in value:
         if name not in named:
             raise InvalidInput(f"{where} has an unknown field {name!r}; {cls.__name__} has {', '.join(named)}")
     types = _types(cls)
-    return cls(**{own: _decoded(types[own], value[name], f"{where}.{name}") for name, own in named.items()})
+    given = {name: own for name, own in named.items() if name in value}
+    return cls(**{own: _decoded(types[own], value[name], f"{where}.{name}") for name, own in given.items()})
 
 
 def _items(origin: Any, kinds: tuple[Any, ...], value: Any, where: str) -> Any:

@@ -22,20 +22,20 @@ class ChosenChain:
     Attributes:
         chain: its layers.
         notation: the same for people.
-        policy: of the cache, where the study chose between several; else `own` stands for the study's.
         depth: its layer calls.
         train: mean reward on the training inputs; too good, as the chain was chosen by it.
         test: accuracy on the test inputs.
         minus_identity: accuracy less that of the identity, on the test inputs; None where it is the identity.
+        policy: of the cache, where the study chose between several; else `own` stands for the study's.
     """
 
     chain: Layers
     notation: str
-    policy: CachePolicy
     depth: int
     train: float
     test: Measured
     minus_identity: PairedDifference | None
+    policy: CachePolicy = "own"
 
     @property
     def title(self) -> str:
