@@ -140,14 +140,5 @@ def test_where_a_policy_makes_no_difference_it_is_refused(tmp_path: Path) -> Non
         StaticSettings(policies=("none",))
 
 
-def test_the_map_of_rys_is_the_search_of_all_windows_run_twice_undamped_under_own() -> None:
-    """RYS's (i, j): all windows, K = 2, beta 1, `own`; the space `damped` has it at one setting."""
-    rys = make_space("block", 6)
-    windows = make_space("damped", 6, damping=(1.0,), max_repeats=1, max_block=6)
-    blocks, both = ({chain.layers for chain in space.children(space.identity)} for space in (rys, windows))
-    assert blocks == both and len(both) == 6 * 7 // 2
-    assert all(len(variants(Chain(layers, 6), ("own",))) == 1 for layers in both)
-
-
 def _fields(settings: StaticSettings) -> dict[str, Any]:
     return {name: getattr(settings, name) for name in StaticSettings.__dataclass_fields__}
