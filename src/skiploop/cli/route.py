@@ -1,4 +1,4 @@
-"""`skiploop route train`, `eval` and `apply`: choosing a chain without the right answer."""
+"""`skiploop route train`, `eval`, `ablate` and `apply`: choosing a chain without the right answer."""
 
 from __future__ import annotations
 
@@ -73,6 +73,30 @@ def eval(
 
         write_route_plot(found.figures, folder / "accuracy_and_cost.svg")
     _show(found, call.json)
+
+
+@command_of(group)
+def ablate(
+    *,
+    folder: Folder,
+    chooser: Annotated[
+        list[str] | None, typer.Option(help="Which to look into; repeatable (default: those that look at inputs).")
+    ] = None,
+    folds: Annotated[int, typer.Option(help="Each input is held out once, in as many parts; 1: one split.")] = 5,
+    seed: Annotated[int, typer.Option(help="Of the splits.")] = 0,
+    call: Annotated[Call, Only("json")],
+) -> None:
+    """Which inputs of a router matter: text, hidden state, chain, nothing; needs no model."""
+    from skiploop.reporting.terminal.console import make_console
+    from skiploop.reporting.terminal.route import print_route_ablation
+    from skiploop.routing.train import ABLATION, ablate_folder
+    from skiploop.storage.records import as_json
+
+    found = ablate_folder(folder, choosers=chooser or (), folds=folds, seed=seed)
+    if call.json:
+        print_json(as_json(found) | {"file": str(folder / ABLATION)})
+    else:
+        print_route_ablation(found, make_console())
 
 
 @command_of(group)

@@ -12,6 +12,7 @@ chooser     the protocol
 choosers/   the choosers and opponents, by name
 evaluate    all of them on held-out inputs
 figures     what that finds
+ablate      which of their inputs choosers need
 router      a fitted rule as files, and generation under it
 live        passes that a model runs when a rule asks for them
 settings    what can be chosen

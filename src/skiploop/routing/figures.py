@@ -97,3 +97,54 @@ class RouteFigures:
     left_out: Mapping[str, str]
     permuted_claims: Mapping[str, str] | None
     votes: tuple[Votes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedInput:
+    """A rule where part of what it looks at says nothing.
+
+    Attributes:
+        accuracy: on the test inputs.
+        left_identity: share of them that weren't answered by the identity's pass alone.
+        loss: of the rule that sees everything, less this one.
+    """
+
+    accuracy: Measured
+    left_identity: float
+    loss: RuleComparison
+
+
+@dataclass(frozen=True, slots=True)
+class RuleAblation:
+    """A rule that sees everything, and the same without each part.
+
+    Attributes:
+        accuracy: on the test inputs.
+        left_identity: share of them that weren't answered by the identity's pass alone.
+        gain: over the identity.
+        without: by what was taken away, see `skiploop.routing.ablate`.
+    """
+
+    accuracy: Measured
+    left_identity: float
+    gain: RuleComparison
+    without: Mapping[str, RemovedInput]
+
+
+@dataclass(frozen=True, slots=True)
+class RouteAblation:
+    """Which of their inputs routers need.
+
+    Attributes:
+        inputs: test inputs, of all folds.
+        folds: how often the inputs were split.
+        seed: of the splits.
+        rules: by name.
+        left_out: choosers that couldn't be fitted, and why.
+    """
+
+    inputs: int
+    folds: int
+    seed: int
+    rules: Mapping[str, RuleAblation]
+    left_out: Mapping[str, str]

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from skiploop.errors import InvalidInput
+from skiploop.routing.ablate import LOOKING, ablate
 from skiploop.routing.choosers.named import CHOOSERS
 from skiploop.routing.collect import Forms, collect
 from skiploop.routing.evaluate import evaluate, evaluate_elsewhere
-from skiploop.routing.figures import RouteFigures
+from skiploop.routing.figures import RouteAblation, RouteFigures
 from skiploop.routing.load import Collected, load
 from skiploop.routing.passes import passes_for
 from skiploop.routing.router import Router
@@ -23,7 +24,7 @@ from skiploop.studies.execution import Execution
 from skiploop.studies.opening import open_model
 from skiploop.tasks import Task
 
-RESULT, ELSEWHERE = "result.json", "result_elsewhere.json"
+RESULT, ELSEWHERE, ABLATION = "result.json", "result_elsewhere.json", "ablation.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,21 @@ def evaluate_folder_elsewhere(
         seconds_per_layer_call=there.seconds_per_layer_call,
     )
     return _kept(Path(path) / ELSEWHERE, there, figures)
+
+
+def ablate_folder(
+    path: str | Path, *, choosers: Sequence[str] = (), folds: int = 5, seed: int = 0, partial: bool = False
+) -> RouteAblation:
+    """Which of their inputs choosers need, on the passes in a folder, without a model; writes ablation.json there.
+
+    Raises:
+        InvalidInput: as for `evaluate_folder`.
+    """
+    collected = load(path, partial=partial)
+    found = ablate(collected.data, choosers=tuple(choosers) or LOOKING, folds=folds, seed=seed)
+    run = collected.run
+    write_json(Path(path) / ABLATION, {"model": run["model"], "task": run["task"], "figures": as_json(found)})
+    return found
 
 
 def _kept(file: Path, tested: Collected, figures: RouteFigures) -> Routed:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from rich.console import Console
 
 from skiploop.reporting.terminal.console import DENSE, make_table, row, say, say_wrapped
+from skiploop.routing.figures import RouteAblation
 from skiploop.routing.train import Routed
 from skiploop.stats import numbers
+from skiploop.stats.measured import Measured
 
 _AGAINST = ("strongest_identity", "identity_features")
 
@@ -43,3 +45,30 @@ def print_routed(found: Routed, console: Console) -> None:
     say_wrapped(console, f"Some chain of the menu is right on {oracle} (oracle accuracy, which sees the answer).")
     say_wrapped(console, "Layer calls in passes of the identity; differences paired, 95 %, over the same inputs.")
     say(console, f"Every vote and choice is in {found.file}")
+
+
+def print_route_ablation(found: RouteAblation, console: Console) -> None:
+    """A row for each rule with all it looks at, and one for each part that was taken away."""
+    say_wrapped(console, f"{found.inputs:,} held-out inputs, {found.folds} folds")
+    console.print()
+    columns = ("accuracy", "leaves the\nidentity", "loss", "95 %", "p")
+    table = make_table([("rule", True), *((name, False) for name in columns)], dense=console.width < DENSE)
+    for name, rule in found.rules.items():
+        gain = rule.gain
+        table.add_row(*row(name, *_cells(rule.accuracy, rule.left_identity), "", "", ""))
+        for what, each in rule.without.items():
+            loss = each.loss.difference
+            gaps = (numbers.value(loss.value, "points"), numbers.interval(loss.interval, "points"))
+            cells = (*_cells(each.accuracy, each.left_identity), *gaps, numbers.value(each.loss.p, "p"))
+            table.add_row(*row(f"  without {what}", *cells))
+        ends = numbers.interval(gain.difference.interval, "points")
+        table.add_row(*row("  less the identity", "", "", numbers.value(gain.difference.value, "points"), ends, ""))
+    console.print(table)
+    console.print()
+    say_wrapped(console, "Loss: accuracy of the rule that sees everything, less that of the one that doesn't, paired.")
+    for name, why in found.left_out.items():
+        say_wrapped(console, f"Left out, {name}: {why}")
+
+
+def _cells(accuracy: Measured, left: float) -> tuple[str, str]:
+    return numbers.value(accuracy.value, "share"), numbers.value(left, "share")
