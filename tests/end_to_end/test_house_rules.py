@@ -98,6 +98,7 @@ TESTED_BY = {
         *("routing/choosers/gain", "routing/choosers/identity", "routing/choosers/menu", "routing/choosers/mix"),
         *(
             "routing/choosers/named",
+            "routing/choosers/preference",
             "routing/choosers/topk",
             "routing/choosers/votes",
             "testing/planted_routing",

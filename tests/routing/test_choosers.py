@@ -3,8 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from skiploop.routing.choosers.named import CHOOSERS
+from skiploop.routing.choosers.preference import fit_preferences
 from skiploop.routing.choosers.topk import most_likely, topk
 from skiploop.routing.choosers.votes import elected
 from skiploop.routing.runs import TableRuns
@@ -43,6 +45,21 @@ class TestSelfCertainty(RouterContract):
 class TestCascade(RouterContract):
     chooser = staticmethod(CHOOSERS["cascade"])
     reaches = None
+
+
+class TestPreference(RouterContract):
+    chooser = staticmethod(CHOOSERS["preference"])
+
+
+@pytest.mark.parametrize("noise", [0.1, 0.25])
+def test_the_log_odds_of_a_preference_are_those_of_its_noise(noise: float) -> None:
+    """With one wrong and one right pass, always the same, the optimum is sigmoid(z) = 1 - noise."""
+    right = np.tile([False, True], (50, 1))
+    model = fit_preferences(np.zeros((50, 1)), right, noise, 0.0)
+    logs = model.log_probabilities(np.zeros((1, 1)))[0]
+    assert 1 / (1 + np.exp(logs[0] - logs[1])) == pytest.approx(1 - noise, abs=1e-3)
+    said_nothing = fit_preferences(np.zeros((50, 1)), np.ones((50, 2), dtype=bool), noise, 0.01)
+    assert np.allclose(said_nothing.weights, 0), "where all passes are right none is preferred"
 
 
 class TestTopk(RouterContract):

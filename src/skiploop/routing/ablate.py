@@ -21,7 +21,7 @@ from skiploop.routing.table import Bools, Labelled
 from skiploop.stats.measured import measured_difference
 from skiploop.stats.shares import mcnemar, paired_counts
 
-LOOKING = ("gain", "menu", "topk", "imitate")
+LOOKING = ("gain", "menu", "preference", "topk", "imitate")
 """Choosers that look at an input before they choose."""
 SEED = 7
 """Of the permutations."""

@@ -5,6 +5,7 @@ gain      the gain of each chain over the identity, with its uncertainty
 menu      a menu by coverage and a classifier; the classifier that imitates
 mix       a log-linear mix of what several passes say of each option
 votes     vote, cisc, self_certainty
+preference  which of two passes is to be preferred, from right and wrong siblings
 topk      a vote among the passes that the classifier finds most likely
 cascade   further passes only where the identity is unsure
 named     by name

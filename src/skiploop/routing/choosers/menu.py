@@ -59,10 +59,11 @@ class Selector:
         if not np.isfinite(self.margin) or len(self.menu) == 1:
             return answers_of(runs, np.zeros(len(runs), dtype=np.int64))
         logs = self.model.log_probabilities(input_features(runs, self.axes))
-        return answers_of(runs, _picked(logs, self.menu, self.margin))
+        return answers_of(runs, picked(logs, self.menu, self.margin))
 
 
-def _picked(logs: Floats, menu: tuple[int, ...], margin: float) -> Ints:
+def picked(logs: Floats, menu: tuple[int, ...], margin: float) -> Ints:
+    """The most likely pass of a menu where its log-odds to the identity are above a margin, else the identity, [N]."""
     best = logs.argmax(axis=1)
     lead = logs.max(axis=1) - logs[:, 0]
     return np.asarray(np.where(lead > margin, np.array(menu)[best], 0))
@@ -84,7 +85,7 @@ def menu(train: Labelled, validation: Labelled) -> Selector:
             model = fit_classes(columns, shares, penalty)
             logs = model.log_probabilities(unseen)
             for margin in reversed(MARGINS):
-                chosen = _picked(logs, members, margin)
+                chosen = picked(logs, members, margin)
                 worth = cautious_gain(held[np.arange(len(held)), chosen] - held[:, 0])
                 if best is None or worth > best[0]:
                     best = worth, Selector(axes, model, members, margin)

@@ -8,6 +8,7 @@ from skiploop.routing.choosers.gain import gain
 from skiploop.routing.choosers.identity import identity, identity_features, static, strongest_identity
 from skiploop.routing.choosers.menu import imitate, menu
 from skiploop.routing.choosers.mix import mix
+from skiploop.routing.choosers.preference import preference
 from skiploop.routing.choosers.topk import topk
 from skiploop.routing.choosers.votes import cisc, self_certainty, vote
 
@@ -21,6 +22,7 @@ CHOOSERS: dict[str, Chooser] = {
     "cascade": cascade,
     "imitate": imitate,
     "topk": topk,
+    "preference": preference,
 }
 OPPONENTS: dict[str, Chooser] = {
     "identity": identity,
