@@ -100,6 +100,7 @@ TESTED_BY = {
             "routing/choosers/named",
             "routing/choosers/preference",
             "routing/choosers/topk",
+            "routing/choosers/values",
             "routing/choosers/votes",
             "testing/planted_routing",
             "testing/router_contract",

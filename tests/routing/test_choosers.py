@@ -8,6 +8,7 @@ import pytest
 from skiploop.routing.choosers.named import CHOOSERS
 from skiploop.routing.choosers.preference import fit_preferences
 from skiploop.routing.choosers.topk import most_likely, topk
+from skiploop.routing.choosers.values import fit_values
 from skiploop.routing.choosers.votes import elected
 from skiploop.routing.runs import TableRuns
 from skiploop.routing.table import NO_ANSWER
@@ -60,6 +61,23 @@ def test_the_log_odds_of_a_preference_are_those_of_its_noise(noise: float) -> No
     assert 1 / (1 + np.exp(logs[0] - logs[1])) == pytest.approx(1 - noise, abs=1e-3)
     said_nothing = fit_preferences(np.zeros((50, 1)), np.ones((50, 2), dtype=bool), noise, 0.01)
     assert np.allclose(said_nothing.weights, 0), "where all passes are right none is preferred"
+
+
+class TestValues(RouterContract):
+    chooser = staticmethod(CHOOSERS["values"])
+
+
+def test_of_outputs_the_one_with_the_highest_value_is_taken_and_every_pass_is_charged() -> None:
+    data = planted(300)
+    rule = fit_values(data, (0, 1), 0.01)
+    runs = TableRuns(data.table)
+    choice = rule.choose(runs)
+    assert (runs.layer_calls == 2 * LAYERS - 1).all()
+    worth = rule.values([TableRuns(data.table).run(index) for index in (0, 1)])
+    assert (choice.chosen == worth.argmax(axis=1)).all()
+    assert (data.judge(choice.answers) == data.pass_right[np.arange(300), choice.chosen]).all()
+    nothing = replace(data.table, answers=np.full_like(data.table.answers, NO_ANSWER))
+    assert (rule.choose(TableRuns(nothing)).chosen == 0).all()
 
 
 class TestTopk(RouterContract):

@@ -23,6 +23,7 @@ from skiploop.routing.choosers.identity import IdentityFeatures, OneMetric
 from skiploop.routing.choosers.menu import Selector
 from skiploop.routing.choosers.mix import Mix
 from skiploop.routing.choosers.topk import TopSet
+from skiploop.routing.choosers.values import BestOf
 from skiploop.routing.choosers.votes import Vote
 from skiploop.routing.features import Directions
 from skiploop.routing.live import LiveRuns
@@ -30,7 +31,7 @@ from skiploop.routing.passes import ModelPass
 from skiploop.routing.regression import ClassModel, GainModel, OptionModel, Standard
 from skiploop.storage.files import read_json, unsealed, write_atomically, write_sealed, writing
 
-RULES: tuple[type, ...] = (Cascade, Gain, IdentityFeatures, OneMetric, Selector, Mix, TopSet, Vote)
+RULES: tuple[type, ...] = (Cascade, Gain, IdentityFeatures, OneMetric, Selector, Mix, TopSet, BestOf, Vote)
 """What a router may hold."""
 _PARTS: dict[str, type] = {
     each.__name__: each for each in (*RULES, Directions, ClassModel, GainModel, OptionModel, Standard)

@@ -10,6 +10,7 @@ from skiploop.routing.choosers.menu import imitate, menu
 from skiploop.routing.choosers.mix import mix
 from skiploop.routing.choosers.preference import preference
 from skiploop.routing.choosers.topk import topk
+from skiploop.routing.choosers.values import values
 from skiploop.routing.choosers.votes import cisc, self_certainty, vote
 
 CHOOSERS: dict[str, Chooser] = {
@@ -22,6 +23,7 @@ CHOOSERS: dict[str, Chooser] = {
     "cascade": cascade,
     "imitate": imitate,
     "topk": topk,
+    "values": values,
     "preference": preference,
 }
 OPPONENTS: dict[str, Chooser] = {
