@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from skiploop.routing.choosers.named import CHOOSERS
-from skiploop.routing.choosers.preference import fit_preferences
+from skiploop.routing.choosers.preference import BETA
 from skiploop.routing.choosers.topk import most_likely, topk
 from skiploop.routing.choosers.values import fit_values
 from skiploop.routing.choosers.votes import elected
+from skiploop.routing.regression import fit_preferences
 from skiploop.routing.runs import TableRuns
 from skiploop.routing.table import NO_ANSWER
 from skiploop.testing.planted_routing import LAYERS, planted
@@ -56,10 +57,10 @@ class TestPreference(RouterContract):
 def test_the_log_odds_of_a_preference_are_those_of_its_noise(noise: float) -> None:
     """With one wrong and one right pass, always the same, the optimum is sigmoid(z) = 1 - noise."""
     right = np.tile([False, True], (50, 1))
-    model = fit_preferences(np.zeros((50, 1)), right, noise, 0.0)
+    model = fit_preferences(np.zeros((50, 1)), right, 0.0, beta=BETA, noise=noise)
     logs = model.log_probabilities(np.zeros((1, 1)))[0]
     assert 1 / (1 + np.exp(logs[0] - logs[1])) == pytest.approx(1 - noise, abs=1e-3)
-    said_nothing = fit_preferences(np.zeros((50, 1)), np.ones((50, 2), dtype=bool), noise, 0.01)
+    said_nothing = fit_preferences(np.zeros((50, 1)), np.ones((50, 2), dtype=bool), 0.01, beta=BETA, noise=noise)
     assert np.allclose(said_nothing.weights, 0), "where all passes are right none is preferred"
 
 

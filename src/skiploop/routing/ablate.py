@@ -15,11 +15,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from skiploop.routing.evaluate import evaluate
-from skiploop.routing.figures import RemovedInput, RouteAblation, RouteFigures, RuleAblation, RuleComparison
+from skiploop.routing.evaluate import compared, evaluate
+from skiploop.routing.figures import RemovedInput, RouteAblation, RouteFigures, RuleAblation
 from skiploop.routing.table import Bools, Labelled
-from skiploop.stats.measured import measured_difference
-from skiploop.stats.shares import mcnemar, paired_counts
 
 LOOKING = ("gain", "menu", "preference", "topk", "imitate")
 """Choosers that look at an input before they choose."""
@@ -62,9 +60,7 @@ def _of_rule(name: str, whole: RouteFigures, removed: dict[str, RouteFigures]) -
     own, right = whole.rules[name], _hits(name, whole)
     without = {}
     for what, figures in removed.items():
-        counts = paired_counts(right, _hits(name, figures))
-        loss = RuleComparison(measured_difference(counts), mcnemar(counts.first, counts.second, "mid-p"))
-        rule = figures.rules[name]
+        rule, loss = figures.rules[name], compared(right, _hits(name, figures))
         without[what] = RemovedInput(rule.accuracy, rule.left_identity, loss)
     return RuleAblation(own.accuracy, own.left_identity, own.against["identity"], without)
 

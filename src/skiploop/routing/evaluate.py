@@ -204,7 +204,7 @@ def _figures(
     right, calls = found.hits, np.concatenate(found.calls)
     own = hits["identity"]
     mean = float(calls.mean())
-    against = {other: _compared(right, hits[other]) for other in _opponents(name, hits)}
+    against = {other: compared(right, hits[other]) for other in _opponents(name, hits)}
     relative = mean / num_layers
     pace = None if seconds_per_layer_call is None else mean * seconds_per_layer_call + found.seconds / len(right)
     return RuleFigures(
@@ -225,7 +225,8 @@ def _opponents(name: str, hits: dict[str, Bools]) -> list[str]:
     return [other for other in hits if other != name and (other in OPPONENTS or other.startswith(f"{name} on "))]
 
 
-def _compared(right: Bools, other: Bools) -> RuleComparison:
+def compared(right: Bools, other: Bools) -> RuleComparison:
+    """A rule's verdicts less those of another, on the same inputs."""
     counts = paired_counts(right, other)
     return RuleComparison(measured_difference(counts), mcnemar(counts.first, counts.second, "mid-p"))
 

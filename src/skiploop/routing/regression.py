@@ -1,4 +1,5 @@
-"""The three regressions that choosers use: between options, between classes, and of a gain with its uncertainty.
+"""The regressions that choosers use: between options, between classes (shares or preferences), and of a gain with its
+uncertainty.
 
 All are small, convex and deterministic. Columns are standardised on the training inputs.
 
@@ -7,6 +8,7 @@ Shapes: N inputs, O options, F features, K classes or targets.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -117,27 +119,72 @@ def fit_classes(features: Floats, targets: Floats, penalty: float) -> ClassModel
         targets: share of each class, [N, K]; a row of zeros says nothing.
         penalty: of the squared weights, the constant's left out.
     """
-    from scipy.optimize import minimize
-
     scale = standard(features)
     kept = targets.sum(axis=1) > 0
-    columns, wanted = scale(features)[kept], targets[kept]
-    shape = columns.shape[1], targets.shape[1]
+    wanted = targets[kept]
+
+    def loss(scores: Floats) -> tuple[float, Floats]:
+        scores = scores - scores.max(axis=1, keepdims=True)
+        logs = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
+        return -(logs * wanted).sum(), np.exp(logs) * wanted.sum(axis=1, keepdims=True) - wanted
+
+    return ClassModel(scale, _fitted(scale(features)[kept], targets.shape[1], penalty, loss))
+
+
+def fit_preferences(features: Floats, right: Bools, penalty: float, *, beta: float, noise: float) -> ClassModel:
+    """Scores whose differences, times `beta`, are the log-odds that one class is to be preferred to another.
+
+    Conservative direct preference optimisation with a uniform reference, see `skiploop.routing.choosers.preference`.
+
+    Args:
+        features: [N, F].
+        right: whether each class is right, [N, K]; each right one is to be preferred to each wrong one of the same
+            input. An input on which all are right, or none, says nothing.
+        penalty: of the squared weights, the constant's left out.
+        beta: in front of the scores.
+        noise: share of the preferences that are taken to be wrong.
+
+    Returns:
+        The model with `beta` in its weights: its log-odds are those of the preferences.
+    """
+    scale = standard(features)
+    kept = right.any(axis=1) & ~right.all(axis=1)
+    won = right[kept]
+    pairs = won[:, :, None] & ~won[:, None, :]  # [N, winner, loser]
+    weigh = pairs / np.maximum(pairs.sum(axis=(1, 2), keepdims=True), 1)  # each input counts once
+
+    def loss(scores: Floats) -> tuple[float, Floats]:
+        z = beta * (scores[:, :, None] - scores[:, None, :])
+        value = weigh * ((1 - noise) * np.logaddexp(0, -z) + noise * np.logaddexp(0, z))
+        slope = weigh * (1 / (1 + np.exp(-z)) - (1 - noise)) * beta  # of z
+        return value.sum(), slope.sum(axis=2) - slope.sum(axis=1)
+
+    return ClassModel(scale, beta * _fitted(scale(features)[kept], right.shape[1], penalty, loss))
+
+
+def _fitted(columns: Floats, classes: int, penalty: float, loss: Callable[[Floats], tuple[float, Floats]]) -> Floats:
+    """The weights of linear scores with the least mean loss, [F + 1, K].
+
+    Args:
+        columns: standardised, the constant last, [N, F + 1].
+        classes: K.
+        penalty: of the squared weights, the constant's left out.
+        loss: of scores [N, K], summed over inputs, and its slope by score, [N, K].
+    """
+    from scipy.optimize import minimize
+
+    shape, count = (columns.shape[1], classes), max(1, len(columns))
     free = np.ones(shape)
     free[-1] = 0
 
-    def loss(flat: Floats) -> tuple[float, Floats]:
+    def penalised(flat: Floats) -> tuple[float, Floats]:
         weights = flat.reshape(shape)
-        scores = columns @ weights
-        scores = scores - scores.max(axis=1, keepdims=True)
-        logs = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
-        count = max(1, len(wanted))
-        gradient = columns.T @ (np.exp(logs) * wanted.sum(axis=1, keepdims=True) - wanted) / count
-        value = -(logs * wanted).sum() / count + penalty / 2 * (free * weights**2).sum()
-        return float(value), (gradient + penalty * free * weights).ravel()
+        value, slope = loss(columns @ weights)
+        gradient = columns.T @ slope / count + penalty * free * weights
+        return float(value / count + penalty / 2 * (free * weights**2).sum()), gradient.ravel()
 
-    found = minimize(loss, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", options={"maxiter": _STEPS})
-    return ClassModel(scale, found.x.reshape(shape))
+    found = minimize(penalised, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", options={"maxiter": _STEPS})
+    return np.asarray(found.x.reshape(shape))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

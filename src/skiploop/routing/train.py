@@ -145,8 +145,7 @@ def ablate_folder(
     """
     collected = load(path, partial=partial)
     found = ablate(collected.data, choosers=tuple(choosers) or LOOKING, folds=folds, seed=seed)
-    run = collected.run
-    write_json(Path(path) / ABLATION, {"model": run["model"], "task": run["task"], "figures": as_json(found)})
+    _write(Path(path) / ABLATION, collected, found)
     return found
 
 
@@ -154,6 +153,11 @@ def _kept(file: Path, tested: Collected, figures: RouteFigures) -> Routed:
     """Figures as they are written; `tested`: what they are of."""
     if not figures.rules:
         raise InvalidInput(f"no chooser suits the answers in {file.parent}")
+    _write(file, tested, figures)
+    run = tested.run
+    return Routed(file, run["model"]["name"], run["task"]["name"], figures)
+
+
+def _write(file: Path, tested: Collected, figures: RouteFigures | RouteAblation) -> None:
     run = tested.run
     write_json(file, {"model": run["model"], "task": run["task"], "figures": as_json(figures)})
-    return Routed(file, run["model"]["name"], run["task"]["name"], figures)

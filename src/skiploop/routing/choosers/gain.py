@@ -8,16 +8,19 @@ a linear model; here every chain was run on every training input, so nothing has
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
-from skiploop.routing.chooser import RuleAnswers, answers_of
+from skiploop.routing.chooser import Rule, RuleAnswers, answers_of
 from skiploop.routing.features import Directions, directions, input_features
 from skiploop.routing.regression import GainModel, fit_gain
 from skiploop.routing.runs import Runs, TableRuns
 from skiploop.routing.table import Floats, Ints, Labelled
 
+R = TypeVar("R", bound=Rule)
 PENALTIES = (0.01, 0.1, 1.0)
 CAUTION = (0.0, 0.5, 1.0, 2.0, np.inf)
 """Posterior standard deviations that a gain has to exceed; infinity never leaves the identity."""
@@ -72,6 +75,17 @@ def gain(train: Labelled, validation: Labelled) -> Gain:
 def cautious_gain(differences: Floats) -> float:
     """The mean of paired differences less its standard error: a gain that is within its noise isn't one."""
     return float(differences.mean() - differences.std() / np.sqrt(len(differences)))
+
+
+def most_gaining(rules: Iterable[R], validation: Labelled) -> R:
+    """The rule with the best `cautious_gain` over the identity on the validation inputs, the first of equal ones."""
+    own = validation.pass_right[:, 0].astype(float)
+
+    def worth(rule: R) -> float:
+        answers = rule.choose(TableRuns(validation.table)).answers
+        return cautious_gain(validation.judge(answers).astype(float) - own)
+
+    return max(rules, key=worth)
 
 
 def _gains(data: Labelled) -> Floats:

@@ -6,6 +6,7 @@ stands here to measure its collapse to the identity beside `gain`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,10 +60,10 @@ class Selector:
         if not np.isfinite(self.margin) or len(self.menu) == 1:
             return answers_of(runs, np.zeros(len(runs), dtype=np.int64))
         logs = self.model.log_probabilities(input_features(runs, self.axes))
-        return answers_of(runs, picked(logs, self.menu, self.margin))
+        return answers_of(runs, _picked(logs, self.menu, self.margin))
 
 
-def picked(logs: Floats, menu: tuple[int, ...], margin: float) -> Ints:
+def _picked(logs: Floats, menu: tuple[int, ...], margin: float) -> Ints:
     """The most likely pass of a menu where its log-odds to the identity are above a margin, else the identity, [N]."""
     best = logs.argmax(axis=1)
     lead = logs.max(axis=1) - logs[:, 0]
@@ -76,19 +77,28 @@ def menu(train: Labelled, validation: Labelled) -> Selector:
     says nothing about which to pick, and is left out.
     """
     axes = directions(train.table.states)
-    columns, unseen = (input_features(TableRuns(part.table), axes) for part in (train, validation))
-    right, held = train.pass_right, validation.pass_right.astype(float)
+    columns, right = input_features(TableRuns(train.table), axes), train.pass_right
+    models = (
+        (members, fit_classes(columns, _shares(right[:, list(members)], decisive=True), penalty))
+        for members in dict.fromkeys(tuple(coverage_menu(right, size)) for size in SIZES)
+        for penalty in PENALTIES
+    )
+    return best_selector(models, axes, validation)
+
+
+def best_selector(
+    models: Iterable[tuple[tuple[int, ...], ClassModel]], axes: Directions, validation: Labelled
+) -> Selector:
+    """Menu, model of its passes and margin with the best cautious gain on the validation inputs, see `gain`."""
+    unseen, held = input_features(TableRuns(validation.table), axes), validation.pass_right.astype(float)
     best: tuple[float, Selector] | None = None
-    for members in dict.fromkeys(tuple(coverage_menu(right, size)) for size in SIZES):
-        shares = _shares(right[:, list(members)], decisive=True)
-        for penalty in PENALTIES:
-            model = fit_classes(columns, shares, penalty)
-            logs = model.log_probabilities(unseen)
-            for margin in reversed(MARGINS):
-                chosen = picked(logs, members, margin)
-                worth = cautious_gain(held[np.arange(len(held)), chosen] - held[:, 0])
-                if best is None or worth > best[0]:
-                    best = worth, Selector(axes, model, members, margin)
+    for members, model in models:
+        logs = model.log_probabilities(unseen)
+        for margin in reversed(MARGINS):
+            chosen = _picked(logs, members, margin)
+            worth = cautious_gain(held[np.arange(len(held)), chosen] - held[:, 0])
+            if best is None or worth > best[0]:
+                best = worth, Selector(axes, model, members, margin)
     assert best is not None
     return best[1]
 

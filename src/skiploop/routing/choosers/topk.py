@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from skiploop.routing.chooser import MIXED, RuleAnswers, answers_of
-from skiploop.routing.choosers.gain import cautious_gain
+from skiploop.routing.choosers.gain import most_gaining
 from skiploop.routing.choosers.menu import imitate
 from skiploop.routing.choosers.votes import elected
 from skiploop.routing.features import Directions, input_features
 from skiploop.routing.regression import ClassModel
-from skiploop.routing.runs import Runs, TableRuns
+from skiploop.routing.runs import Runs
 from skiploop.routing.table import NO_ANSWER, Bools, Floats, Labelled
 
 SIZES = (2, 3, 5)
@@ -63,11 +63,6 @@ def most_likely(logs: Floats, size: int) -> Bools:
 def topk(train: Labelled, validation: Labelled) -> TopSet:
     """The router of `imitate`; the number of passes has the best cautious gain on validation, see `gain`."""
     router = imitate(train, validation)
-    own = validation.pass_right[:, 0].astype(float)
-    rules = [TopSet(router.axes, router.model, size) for size in (0, *SIZES) if size <= len(train.table.passes)]
-
-    def worth(rule: TopSet) -> float:
-        answers = rule.choose(TableRuns(validation.table)).answers
-        return cautious_gain(validation.judge(answers).astype(float) - own)
-
-    return max(rules, key=worth)
+    sizes = (0, *SIZES)
+    rules = (TopSet(router.axes, router.model, size) for size in sizes if size <= len(train.table.passes))
+    return most_gaining(rules, validation)

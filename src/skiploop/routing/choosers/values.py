@@ -14,11 +14,13 @@ Shapes: N inputs, K passes, F features.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
 from skiploop.routing.chooser import RuleAnswers, answers_of
-from skiploop.routing.choosers.gain import cautious_gain
+from skiploop.routing.choosers.gain import most_gaining
+from skiploop.routing.choosers.votes import best_passes
 from skiploop.routing.features import certainty
 from skiploop.routing.regression import ClassModel, fit_classes
 from skiploop.routing.runs import PassOutputs, Runs, TableRuns
@@ -78,14 +80,6 @@ def fit_values(data: Labelled, menu: tuple[int, ...], penalty: float) -> BestOf:
 
 def values(train: Labelled, validation: Labelled) -> BestOf:
     """Number of passes and penalty have the best cautious gain on validation, see `gain`; else the identity alone."""
-    shares = train.pass_right[:, 1:].mean(axis=0)
-    order = [0, *(int(index) + 1 for index in np.argsort(-shares, kind="stable"))]
-    menus = dict.fromkeys(tuple(order[:size]) for size in (1, *SIZES))
-    rules = [fit_values(train, menu, penalty) for menu in menus for penalty in PENALTIES]
-    own = validation.pass_right[:, 0].astype(float)
-
-    def worth(rule: BestOf) -> float:
-        answers = rule.choose(TableRuns(validation.table)).answers
-        return cautious_gain(validation.judge(answers).astype(float) - own)
-
-    return max(rules, key=worth)
+    menus = dict.fromkeys(best_passes(train, size) for size in SIZES)
+    alone = fit_values(train, (0,), PENALTIES[0])  # whatever its model says, there is one pass to take
+    return most_gaining([alone, *(fit_values(train, *each) for each in product(menus, PENALTIES))], validation)

@@ -20,9 +20,9 @@ from typing import Literal
 import numpy as np
 
 from skiploop.routing.chooser import MIXED, RuleAnswers, answers_of, need_scores
-from skiploop.routing.choosers.gain import cautious_gain
+from skiploop.routing.choosers.gain import most_gaining
 from skiploop.routing.features import log_shares
-from skiploop.routing.runs import PassOutputs, Runs, TableRuns
+from skiploop.routing.runs import PassOutputs, Runs
 from skiploop.routing.table import NO_ANSWER, Floats, Ints, Labelled
 
 Weighing = Literal["equal", "confidence", "certainty"]
@@ -120,17 +120,12 @@ def self_certainty(train: Labelled, validation: Labelled) -> Vote:
 
 def _best_vote(train: Labelled, validation: Labelled, weighing: Weighing, sharpness: tuple[float, ...]) -> Vote:
     """The vote with the best cautious gain on validation (see `gain`); the identity alone where none is above 0."""
-    menus = dict.fromkeys(_best_passes(train, size) for size in SIZES)
+    menus = dict.fromkeys(best_passes(train, size) for size in SIZES)
     rules = [Vote((0,), "equal", 1.0), *(Vote(menu, weighing, value) for menu, value in product(menus, sharpness))]
-    own = validation.pass_right[:, 0].astype(float)
-    return max(rules, key=lambda rule: cautious_gain(_right(rule, validation) - own))
+    return most_gaining(rules, validation)
 
 
-def _best_passes(data: Labelled, size: int) -> tuple[int, ...]:
+def best_passes(data: Labelled, size: int) -> tuple[int, ...]:
     """The identity and the other passes that are most often right."""
     shares = data.pass_right[:, 1:].mean(axis=0)
     return (0, *(int(index) + 1 for index in np.argsort(-shares, kind="stable")[: size - 1]))
-
-
-def _right(rule: Vote, data: Labelled) -> Floats:
-    return data.judge(rule.choose(TableRuns(data.table)).answers).astype(float)
