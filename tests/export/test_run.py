@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -134,6 +135,21 @@ def test_one_of_a_chain_and_a_study_is_given(given: list[str], study: StaticStud
     words = [str(study.out) if word == "RUN" else word for word in given]
     result = CliRunner().invoke(app, ["export", *words, "-o", str(tmp_path / "out")])
     assert result.exit_code != 0 and "one of them" in result.output
+
+
+@pytest.mark.parametrize("changes", [{"policies": ("prefill",)}, {"cache_policy": "prefill"}], ids=["chosen", "set"])
+def test_what_was_measured_under_a_cache_policy_is_not_exported_without_it(
+    changes: dict[str, Any], tmp_path: Path
+) -> None:
+    policies = changes.get("policies", ("own",))
+    split = StaticSettings(train=10, test=10, first=5, references=False, policies=policies)
+    engine = {name: value for name, value in changes.items() if name != "policies"}
+    study = search_static(
+        FakeModel(), fake_task(20), out=tmp_path / "static", execution=Execution(_BetterElsewhere()), static=split,
+        space="loop", budget=8, **engine,
+    )  # fmt: skip
+    with pytest.raises(InvalidInput, match="under the cache policy 'prefill'"):
+        chain_of_run(study.out)
 
 
 def test_a_study_that_found_nothing_better_has_nothing_to_export(tmp_path: Path) -> None:

@@ -71,7 +71,8 @@ def eval(
     if plot:
         from skiploop.reporting.route_plot import write_route_plot
 
-        write_route_plot(found.figures, folder / "accuracy_and_cost.svg")
+        name = "accuracy_and_cost.svg" if on is None else "accuracy_and_cost_elsewhere.svg"
+        write_route_plot(found.figures, folder / name)
     _show(found, call.json)
 
 

@@ -60,7 +60,8 @@ def chain_of_run(folder: str | Path) -> StudyChain:
     """The chain of a study of static chains, of the static part of a full study, or of an evaluation of a chain.
 
     Raises:
-        InvalidInput: the study isn't finished, has no one chain for all inputs, or found none but the identity.
+        InvalidInput: the study isn't finished, has no one chain for all inputs, found none but the identity, or chose
+            a cache policy that an export doesn't have.
     """
     study = open_folder(folder)
     if isinstance(study, FullStudy):
@@ -84,6 +85,8 @@ def _of_static(study: StaticStudy) -> StudyChain:
             f"the study in {study.out} found no chain better than the model as it is: there is nothing to export; "
             "give --chain for another one"
         )
+    _refuse_policy(best.policy, study.out)
+    _refuse_policy(_policy_of(study.run), study.out)
     opponents = {name: each.test for name, each in figures.chosen.items() if each is not best}
     task, accuracy = figures.task, best.test
     measured = Figures(task=task, metric="accuracy", accuracy=accuracy, opponents=opponents, held_out=True)
@@ -95,7 +98,21 @@ def _of_evaluation(study: Evaluated) -> StudyChain:
     name, metric = next(iter(figures.metrics.items()))
     if figures.notation is None or metric.chain is None:
         raise InvalidInput(f"the evaluation in {study.out} is of the model as it is; give --chain")
+    _refuse_policy(_policy_of(study.run), study.out)
     measured = Figures(
         task=figures.task, metric=name, accuracy=metric.chain, opponents={"identity": metric.identity}, held_out=False
     )
     return StudyChain(figures.model, Chain.parse(figures.notation, figures.num_layers), measured)
+
+
+def _policy_of(run: Mapping[str, Any]) -> str:
+    """The cache policy of a study's requests."""
+    return str(run["settings"]["engine"].get("cache_policy", "own"))
+
+
+def _refuse_policy(policy: str, place: Path) -> None:
+    if policy != "own":
+        raise InvalidInput(
+            f"the study in {place} has its chain under the cache policy {policy!r}, and an export runs loops with "
+            "'own', so that what was measured wouldn't hold; give --chain for the chain without it"
+        )

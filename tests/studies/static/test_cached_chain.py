@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,8 @@ def policies(out: Path) -> list[tuple[Any, str]]:
 
 
 def test_a_chain_without_a_loop_has_one_variant_and_one_with_a_loop_one_for_each_policy() -> None:
-    assert variants(Chain((0, 2, 1), 3), ("own", "first")) == [CachedChain(Chain((0, 2, 1), 3))]
+    for policies in (("own", "first"), ("first", "prefill")):
+        assert variants(Chain((0, 2, 1), 3), policies) == [CachedChain(Chain((0, 2, 1), 3))]
     assert [each.policy for each in variants(LOOP, ("last", "prefill"))] == ["last", "prefill"]
 
 
@@ -121,7 +123,7 @@ def test_the_searcher_is_told_the_best_policy_and_the_budget_counts_chains() -> 
 
 def test_each_chain_is_timed_under_its_policy(tmp_path: Path) -> None:
     runner = Prefilled()
-    study = run(tmp_path / "s", StaticSettings(**{**_fields(BOTH), "timed": 2}), runner=runner)
+    study = run(tmp_path / "s", replace(BOTH, timed=2), runner=runner)
     assert read_wall_clock(study.out) is not None
     last = [each.cache_policy for call in runner.calls[-6:] for each in call]
     assert "prefill" in last
@@ -138,7 +140,3 @@ def test_where_a_policy_makes_no_difference_it_is_refused(tmp_path: Path) -> Non
         StaticSettings(policies=("own", "own"))
     with pytest.raises(InvalidInput, match="unknown cache policy 'none'"):
         StaticSettings(policies=("none",))
-
-
-def _fields(settings: StaticSettings) -> dict[str, Any]:
-    return {name: getattr(settings, name) for name in StaticSettings.__dataclass_fields__}

@@ -39,6 +39,7 @@ class CachedChain:
 
 
 def variants(chain: Chain, policies: Iterable[CachePolicy]) -> list[CachedChain]:
-    """The chain under each policy; once, where it runs no layer twice and all policies are the same."""
-    known = list(policies)
-    return [CachedChain(chain, policy) for policy in (known if repeats(chain.layers) else known[:1])]
+    """The chain under each policy; once, as it is, where it runs no layer twice and all policies are the same."""
+    if not repeats(chain.layers):
+        return [CachedChain(chain)]
+    return [CachedChain(chain, policy) for policy in policies]
