@@ -65,9 +65,8 @@ def test_damped_loops_are_tried_where_the_space_has_them_or_where_they_are_asked
 
 
 def test_damped_loops_are_compared_with_plain_ones_input_by_input() -> None:
-    def rewards(
-        pairs: Sequence[Pair],
-    ) -> list[float]:  # a plain loop is right on half of the inputs, a damped one on all
+    def rewards(pairs: Sequence[Pair]) -> list[float]:
+        """A plain loop is right on half of the inputs, a damped one on all."""
         return [float("~" in str(chain) or int(name) % 2) for name, chain in pairs]
 
     names, edits = [str(i) for i in range(40)], edits_of(make_space("loop", 3), 0.5)

@@ -23,6 +23,7 @@ from skiploop.testing.chainbench import null as null_table
 from skiploop.testing.chainbench.table import AnswerTable
 from skiploop.testing.fakes import LAYERS, FakeModel
 from tests.full_study.test_parts import HARMFUL, TableRunner, rows
+from tests.reporting.studies import leave_undrawn
 
 
 def run(out: Path, table: AnswerTable, *, seed: int = 0, budget: int = 40, without: tuple[str, ...] = ()) -> FullStudy:
@@ -40,9 +41,9 @@ def run(out: Path, table: AnswerTable, *, seed: int = 0, budget: int = 40, witho
 
 @pytest.fixture(scope="module", autouse=True)
 def undrawn() -> Iterator[None]:
-    """Pages have empty figures: drawing takes seconds a page, and nothing here looks at them."""
+    """Nothing here looks at drawings."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("skiploop.reporting.page.page.inline_svg", lambda figure, prefix: f"<svg><!--{prefix}--></svg>")
+        leave_undrawn(patch)
         yield
 
 

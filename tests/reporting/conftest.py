@@ -10,15 +10,15 @@ import pytest
 
 from skiploop import Study, search
 from skiploop.reporting import Report, build, render_page
-from tests.reporting.studies import deep_study, hostile_study
+from tests.reporting.studies import deep_study, hostile_study, leave_undrawn
 
 DOCS = Path(__file__).parents[2] / "docs" / "report.md"
 
 
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages have empty figures, for tests that look at what is written: drawing takes seconds a page."""
-    monkeypatch.setattr("skiploop.reporting.page.page.inline_svg", lambda figure, prefix: f"<svg><!--{prefix}--></svg>")
+    """For tests that look at what is written."""
+    leave_undrawn(monkeypatch)
 
 
 @pytest.fixture(scope="session")

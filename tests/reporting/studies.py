@@ -8,6 +8,8 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pytest
+
 from skiploop.engine.request import Request
 from skiploop.studies.execution import Execution, References
 from skiploop.studies.search import Study, search
@@ -130,3 +132,8 @@ class Page(HTMLParser):
     @property
     def text(self) -> str:
         return re.sub(r"\s+", " ", "".join(self.words))
+
+
+def leave_undrawn(patch: pytest.MonkeyPatch) -> None:
+    """Pages have empty figures from here on: drawing takes seconds a page."""
+    patch.setattr("skiploop.reporting.page.page.inline_svg", lambda figure, prefix: f"<svg><!--{prefix}--></svg>")

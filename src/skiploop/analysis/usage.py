@@ -158,10 +158,16 @@ def damped_layers(chain: Chain, layers: int) -> Floats:
     return (np.bincount(inside, minlength=layers) > 0).astype(np.float64)
 
 
+Count = Callable[[Chain, int], Floats]
+"""A number for each layer of a chain, [L], of a model of so many layers."""
+Counts = Sequence[tuple[Floats, NDArray[np.bool_]]]
+"""For each input these numbers in each of its chains, [K, L], and which of them are right, [K]."""
+
+
 def _counts(
-    result: InputResult, layers: int, arm: str = "search", count: Callable[[Chain, int], Floats] = executions
+    result: InputResult, layers: int, arm: str = "search", count: Count = executions
 ) -> tuple[Floats, NDArray[np.bool_]]:
-    """Executions in each chain that an arm evaluated but the identity, [K, L], and which of them are right, [K]."""
+    """Numbers of each chain that an arm evaluated but the identity, [K, L], and which of them are right, [K]."""
     tried = result.arms[arm].evaluations[1:]
     right = np.array([reward >= 1 for _, reward in tried])
     return np.array([count(chain, layers) for chain, _ in tried]), right
@@ -186,33 +192,37 @@ def entropies(samples: Floats) -> Floats:
 
 def layer_rates(study: Study) -> LayerRates:
     """How often each layer is skipped, and looped, in right chains and in all that were evaluated."""
-    inputs, layers = _counted(study), num_layers(study)
-    best = np.array([executions(each.search.best[0], layers) for each in inputs]).reshape(len(inputs), layers)
     arm = next((name for name in ("nearby", "random") if all(name in each.arms for each in study.inputs)), "search")
-    parts = [_counts(each, layers) for each in inputs]
-    others = [_counts(each, layers, arm) for each in study.inputs if len(each.arms[arm].evaluations) > 1]
-    skip = _rates(best == 0, _where(parts, 0, 0), _where(others, 0, 0))
-    loop = _rates(best > 1, _where(parts, 2), _where(others, 2))
-    return LayerRates(arm, skip=skip, loop=loop, damped=_damped_rates(study, inputs, arm))
+    runs = _counted_layers(study, arm, executions)
+    damped: tuple[LayerRate, ...] = ()
+    if any(has_loop(c.layers) for each in study.inputs for own in each.arms.values() for c, _ in own.evaluations):
+        damped = _rates(_counted_layers(study, arm, damped_layers), 1)
+    return LayerRates(arm, skip=_rates(runs, 0, 0), loop=_rates(runs, 2), damped=damped)
 
 
-def _damped_rates(study: Study, inputs: Sequence[InputResult], arm: str) -> tuple[LayerRate, ...]:
-    """Of layers in damped loops, where any chain has one."""
-    tried = [chain for each in study.inputs for own in each.arms.values() for chain, _ in own.evaluations]
-    if not any(has_loop(chain.layers) for chain in tried):
-        return ()
-    layers = num_layers(study)
-    best = np.array([damped_layers(each.search.best[0], layers) for each in inputs]).reshape(len(inputs), layers)
-    parts = [_counts(each, layers, count=damped_layers) for each in inputs]
-    others = [_counts(each, layers, arm, damped_layers) for each in study.inputs if len(each.arms[arm].evaluations) > 1]
-    return _rates(best > 0, _where(parts, 1), _where(others, 1))
+@dataclass(frozen=True, slots=True, eq=False)
+class _LayerCounts:
+    """A number for each layer of each chain: best right ones, [N, L]; those of the search, and of the compared arm."""
+
+    best: Floats
+    search: Counts
+    arm: Counts
+
+
+def _counted_layers(study: Study, arm: str, count: Count) -> _LayerCounts:
+    inputs, layers = _counted(study), num_layers(study)
+    return _LayerCounts(
+        np.array([count(each.search.best[0], layers) for each in inputs]).reshape(len(inputs), layers),
+        [_counts(each, layers, count=count) for each in inputs],
+        [_counts(each, layers, arm, count) for each in study.inputs if len(each.arms[arm].evaluations) > 1],
+    )
 
 
 Parts = Sequence[tuple[NDArray[np.bool_], NDArray[np.bool_]]]
 
 
-def _where(parts: Sequence[tuple[Floats, NDArray[np.bool_]]], least: float, most: float = np.inf) -> Parts:
-    """Where a layer is run `least` to `most` times, [K, L], and which chains are right, [K], for each input."""
+def _where(parts: Counts, least: float, most: float) -> Parts:
+    """Where a layer's number is `least` to `most`, [K, L], and which chains are right, [K], for each input."""
     return [((counts >= least) & (counts <= most), right) for counts, right in parts]
 
 
@@ -224,11 +234,12 @@ def _means(parts: Parts, layers: int) -> tuple[Floats, Floats, NDArray[np.bool_]
     return tried, found, hit
 
 
-def _rates(best: NDArray[np.bool_], parts: Parts, others: Parts) -> tuple[LayerRate, ...]:
-    """Of [N, L] for the best chains, of the search's and of the compared arm's chains."""
+def _rates(counted: _LayerCounts, least: float, most: float = np.inf) -> tuple[LayerRate, ...]:
+    """Of chains in which a layer's number is `least` to `most`."""
+    best = (counted.best >= least) & (counted.best <= most)
     layers = best.shape[1]
-    tried, found, _ = _means(parts, layers)
-    other_tried, other_found, hit = _means(others, layers)
+    tried, found, _ = _means(_where(counted.search, least, most), layers)
+    other_tried, other_found, hit = _means(_where(counted.arm, least, most), layers)
     gaps = other_found - other_tried[hit]
     return tuple(
         LayerRate(

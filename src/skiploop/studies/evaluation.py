@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from skiploop.chains.chain import Chain
+from skiploop.chains.policy import CachePolicy
 from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
 from skiploop.storage.files import Line
@@ -40,6 +41,12 @@ def request(task: Task, target: Example, chain: Chain, *, guided: bool = False) 
     if task.verbatim:
         return Request(target.prompt, chain, expected=target.answer, with_loglikelihood=guided)
     return shown_request(task, target, chain)
+
+
+def request_under(task: Task, target: Example, chain: Chain, policy: CachePolicy) -> Request:
+    """`request` under a cache policy of the chain's loops."""
+    asked = request(task, target, chain)
+    return asked if policy == asked.cache_policy else replace(asked, cache_policy=policy)
 
 
 def shown_request(task: Task, example: Example, chain: Chain) -> Request:

@@ -14,7 +14,6 @@ engine saw together.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from skiploop.chains.chain import Chain
 from skiploop.chains.policy import CachePolicy, checked_policy
@@ -22,7 +21,7 @@ from skiploop.chains.weights import layers_from_json
 from skiploop.engine.request import Runner
 from skiploop.storage.files import Line
 from skiploop.storage.journal import Journal
-from skiploop.studies.evaluation import request, reward
+from skiploop.studies.evaluation import request_under, reward
 from skiploop.studies.progress import Progress
 from skiploop.tasks import Example, Task
 
@@ -85,7 +84,7 @@ class Evaluations:
         keys = [_key(pair) for pair in part]
         examples = [self._examples[name] for name, *_ in part]
         requests = [
-            replace(request(self._task, each, pair[1]), cache_policy=key[2])
+            request_under(self._task, each, pair[1], key[2])
             for each, pair, key in zip(examples, part, keys, strict=True)
         ]
         results = [self._runner.run_alone(each) for each in requests] if alone else self._runner.run(requests)

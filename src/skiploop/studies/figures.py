@@ -6,8 +6,8 @@ Every figure called *oracle* needs the gold answer to pick the chain. It isn't a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypedDict
+from dataclasses import dataclass, fields
+from typing import Any
 
 from skiploop.chains.weights import layers_from_json
 from skiploop.stats.measured import Measured, measured_share
@@ -224,7 +224,7 @@ def search_figures(
     settings, scoring = StudySettings.from_json(run["settings"]), run["task"]["scoring"]
     controlled = _with_control(results)
     return SearchFigures(
-        **_of_inputs(results),
+        **_fields_of(_of_inputs(results)),
         complete=complete,
         model=run["model"]["name"],
         task=run["task"]["name"],
@@ -265,25 +265,14 @@ def layer_calls(lines: Sequence[Line], *, verbatim: bool) -> int:
 # Of all inputs, or of a group of them
 
 
-class _InputFields(TypedDict):
-    """The fields of `InputFigures`, for figures that have more."""
-
-    inputs: int
-    base_accuracy: Measured
-    oracle_accuracy: Measured
-    shorter_share: Measured
-    corrected_share: Measured
-    mean_base_depth: float | None
-    mean_best_depth: float | None
-    transitions: Transitions
-    transition_shares: TransitionShares
-    peers: dict[str, PeerFigures]
-    control: ControlFigures
+def _fields_of(figures: InputFigures) -> dict[str, Any]:
+    """By name, for figures that have them and more."""
+    return {each.name: getattr(figures, each.name) for each in fields(InputFigures)}
 
 
-def _of_inputs(results: Sequence[InputResult]) -> _InputFields:
+def _of_inputs(results: Sequence[InputResult]) -> InputFigures:
     moves, count = _transitions(results, "search"), len(results)
-    return _InputFields(
+    return InputFigures(
         inputs=count,
         base_accuracy=measured_share(moves.right, count),
         oracle_accuracy=measured_share(moves.right + moves.corrected, count),
@@ -304,7 +293,7 @@ def _groups(results: Sequence[InputResult], field: str) -> tuple[GroupFigures, .
     order: Callable[[Any], tuple[bool, Any]] = lambda value: (value is None, value)  # noqa: E731
     groups = sorted({result.example[field] for result in results}, key=order)
     members = {group: [result for result in results if result.example[field] == group] for group in groups}
-    return tuple(GroupFigures(**_of_inputs(own), group=group) for group, own in members.items())
+    return tuple(GroupFigures(**_fields_of(_of_inputs(own)), group=group) for group, own in members.items())
 
 
 def _peer(results: Sequence[InputResult], peer: str) -> PeerFigures:

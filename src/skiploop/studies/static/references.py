@@ -60,8 +60,8 @@ class Training:
 
     def on_all(self, chains: Iterable[Chain]) -> list[Candidate]:
         """Each on all inputs."""
-        everything = replace(self.plan, first=self.plan.inputs)
-        return [race([CachedChain(chain)], everything, self.evaluate)[0] for chain in chains]
+        at_once = replace(self, plan=replace(self.plan, first=self.plan.inputs))
+        return [at_once.race([chain])[0] for chain in chains]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +86,9 @@ def blocks(training: Training, references: References) -> Suggested | None:
     if not every:
         return None
     few = replace(plan, inputs=min(_MOST_MAPPED, plan.inputs), first=plan.inputs)
-    mapped: list[Candidate] = []
+    part, mapped = replace(training, plan=few), list[Candidate]()
     for start in range(0, len(every), plan.per_round):
-        mapped += race(list(map(CachedChain, every[start : start + plan.per_round])), few, training.evaluate)
+        mapped += part.race(every[start : start + plan.per_round])
     best = sorted(mapped, key=lambda each: -each.mean)[:_KEPT_OF_MAP]
     cells = [BlockMean(*_ends(each.chain.chain), few.inputs, each.mean) for each in mapped]
     return Suggested(training.on_all([each.chain.chain for each in best]), block_map=tuple(cells))

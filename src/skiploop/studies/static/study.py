@@ -13,7 +13,7 @@ cost/accuracy curve that nothing else chose, and swapped.jsonl, the search on ot
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from skiploop.storage.files import Line
 from skiploop.storage.journal import Journal, JsonlJournal
 from skiploop.storage.records import as_json
 from skiploop.studies.cache_policy import check_space_policy
-from skiploop.studies.evaluation import check_lengths, request
+from skiploop.studies.evaluation import check_lengths, request_under
 from skiploop.studies.evaluations import Evaluations, line_key
 from skiploop.studies.execution import Execution, References
 from skiploop.studies.folder import StudyFolder, check_place, read_inputs, read_run, read_summary
@@ -206,7 +206,7 @@ def _time(work: Work, figures: StaticFigures, runner: Runner, out: Path) -> None
     }
 
     def run(timed: CachedChain, number: int) -> object:
-        return runner.run_alone(replace(request(work.task, examples[number], timed.chain), cache_policy=timed.policy))
+        return runner.run_alone(request_under(work.task, examples[number], timed.chain, timed.policy))
 
     write_wall_clock(out, time_chains(chains, len(examples), run))
 

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from skiploop.chains.chain import Chain
-from skiploop.chains.weights import layers_from_json
 from skiploop.stats.measured import Measured
 from skiploop.storage.files import Line
 from skiploop.storage.journal import JsonlJournal
+from skiploop.studies.evaluations import line_key
 from skiploop.studies.folder import read_inputs
 from skiploop.studies.static.figures import ChosenChain, StaticFigures
 
@@ -31,11 +31,12 @@ def evaluation_rows(out: Path, figures: StaticFigures) -> list[Line]:
     rows = []
     for name in _JOURNALS:
         for line in JsonlJournal(out / f"{name}.jsonl").lines():
-            chain = Chain(layers_from_json(line["chain"]), figures.num_layers)
+            _, layers, policy = line_key(line)
+            chain = Chain(layers, figures.num_layers)
             rows.append(
                 {
                     **asked[name == "swapped", line["input"]], "chain": str(chain),
-                    "policy": line.get("policy", "own"), "depth": len(chain),
+                    "policy": policy, "depth": len(chain),
                     "alone": line["alone"], "reward": line["reward"], "right": line["reward"] >= 1,
                 }
             )  # fmt: skip
