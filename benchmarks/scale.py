@@ -29,7 +29,6 @@ from rich.table import Table
 
 from skiploop.distributed.chunks import Chunk, cut, suitable_size
 from skiploop.distributed.dispatch import Advanced, Dispatcher, Event, Finished, Lost, Ready
-from skiploop.distributed.merge import merge_journals
 from skiploop.distributed.worker import ChunkReport, Preparation
 from skiploop.searchers import make_searcher
 from skiploop.spaces.named import make_space
@@ -37,9 +36,11 @@ from skiploop.storage.journal import JsonlJournal
 from skiploop.studies.execution import Execution
 from skiploop.studies.figures import search_figures
 from skiploop.studies.lines import read_evaluations
+from skiploop.studies.merge import merge_journals
 from skiploop.studies.prepared import PreparedSearch, prepare
 from skiploop.studies.results import collect
 from skiploop.studies.settings import StudySettings
+from skiploop.studies.spread import JobStep
 from skiploop.testing.fakes import LAYERS, FakeModel, FakeRunner, fake_task
 
 HOUR = 3600.0
@@ -88,7 +89,7 @@ class SimulatedCrew:
                 return
             at += each
             self._done[chunk] = number
-            self._schedule(worker, at, Advanced(worker, ChunkReport(number, self._args.rounds, 0.5, steps=number)))
+            self._schedule(worker, at, Advanced(worker, ChunkReport(JobStep(number, self._args.rounds, 0.5), number)))
         self._schedule(worker, at, Finished(worker))
 
     def dismiss(self, worker: int) -> None:
@@ -267,8 +268,8 @@ def workers(args: argparse.Namespace) -> list[dict[str, Any]]:
     """One and two workers of one thread, in turn, on one cluster."""
     import ray
 
-    from skiploop.distributed.search import RaySearch
     from skiploop.distributed.settings import RaySettings
+    from skiploop.distributed.spread import RaySpread
     from skiploop.studies.search import search
 
     settings = StudySettings().changed(limit=args.limit, budget=args.budget)
@@ -278,7 +279,7 @@ def workers(args: argparse.Namespace) -> list[dict[str, Any]]:
         with tempfile.TemporaryDirectory() as folder:
             out, load = Path(folder) / "study", os.getloadavg()[0]
             begun = time.monotonic()
-            execution = Execution(spread=RaySearch(RaySettings(workers=count, chunk=args.chunk)))
+            execution = Execution(spread=RaySpread(RaySettings(workers=count, chunk=args.chunk)))
             study = search("nano", "nano", out=out, settings=settings, execution=execution)
             wall = time.monotonic() - begun
             rows.append({"workers": count, "seconds": study.seconds, "with loading": wall, "load before": load})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,28 @@ from skiploop.distributed.chunks import Chunk
 from skiploop.distributed.dispatch import Advanced, Event, Finished, Lost, Ready
 from skiploop.distributed.mirror import apply, contents, mark
 from skiploop.distributed.worker import Assignment, ChunkReport, Preparation, work_on_chunk
-from skiploop.studies.prepared import PreparedSearch
+from skiploop.studies.execution import Execution
+from skiploop.studies.prepared import PreparedSearch, prepare
+from skiploop.studies.search_job import SearchJob
+from skiploop.studies.spread import Job, OpenedJob
+from skiploop.testing.fakes import FakeModel, FakeRunner
+
+
+@dataclass(frozen=True)
+class FakeSearch(SearchJob):
+    """A search without a model, all of whose workers have one runner, or each its own."""
+
+    runner: FakeRunner | None = None
+
+    def open(self, *, several_gpus: bool = False) -> PreparedSearch:
+        return prepare(FakeModel(), self.pool, self.given, self.settings, Execution(self.runner or FakeRunner()))
 
 
 class LocalCrew:
     """Workers that share a model.
 
     Args:
-        prepare: the study; called by each worker that is hired.
+        job: what they work on; opened by each worker that is hired.
         seed: of the order of events.
         loses: of each event that would be next, whether its worker is lost instead.
         blind: whether the workers don't see the study's folder, so that shards are brought to the driver.
@@ -26,7 +41,7 @@ class LocalCrew:
 
     def __init__(
         self,
-        prepare: Callable[[], PreparedSearch],
+        job: Job,
         seed: int = 0,
         loses: Callable[[Event, random.Random], bool] = lambda event, rng: False,
         blind: bool = False,
@@ -34,8 +49,8 @@ class LocalCrew:
         self.given: list[tuple[int, Chunk]] = []
         self.lost = self.brought = 0
         self._token, self._blind = "of this crew", blind
-        self._prepare, self._rng, self._loses = prepare, random.Random(seed), loses
-        self._workers: dict[int, PreparedSearch] = {}
+        self.job, self._rng, self._loses = job, random.Random(seed), loses
+        self._workers: dict[int, OpenedJob] = {}
         self._waited: dict[int, Iterator[ChunkReport] | None] = {}
         self._places: dict[int, Path] = {}
         self._hired = 0
@@ -46,7 +61,7 @@ class LocalCrew:
 
     def hire(self) -> int:
         self._hired += 1
-        self._workers[self._hired] = self._prepare()
+        self._workers[self._hired] = self.job.open()
         self._waited[self._hired] = None
         return self._hired
 

@@ -76,11 +76,12 @@ TESTED_BY = {
         "engine/prefix",
         "engine/selftest",
     ),
-    "distributed/test_search": (
-        *("distributed/chunks", "distributed/dispatch", "distributed/extra", "distributed/merge"),
-        "distributed/mirror",
-        *("distributed/settings", "distributed/worker", "studies/prepared", "studies/search_steps", "studies/shards"),
+    "distributed/test_spread": (
+        *("distributed/chunks", "distributed/dispatch", "distributed/extra", "distributed/mirror"),
+        *("distributed/settings", "distributed/worker", "studies/merge"),
+        *("studies/prepared", "studies/search_job", "studies/search_steps", "studies/shards", "studies/spread"),
     ),
+    "distributed/test_jobs": ("routing/work", "studies/evaluate/work"),
     "distributed/test_ray": ("distributed/ray_crew",),
     "engine/test_sharing": ("engine/cost", "engine/preamble", "engine/score_batch"),
     "conformance/test_fixed_step": ("engine/captured_step",),

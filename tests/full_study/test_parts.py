@@ -21,7 +21,7 @@ from typer.testing import Result as Output
 
 from skiploop.cli.call import Tools
 from skiploop.cli.main import app
-from skiploop.distributed.search import searched
+from skiploop.distributed.spread import done_by
 from skiploop.engine.request import Request, Result
 from skiploop.errors import InvalidInput
 from skiploop.folders.full import FullStudy, PartState, load_full
@@ -34,18 +34,19 @@ from skiploop.reporting.terminal.study import full_table
 from skiploop.studies.controls.settings import SamplingSettings
 from skiploop.studies.execution import Execution
 from skiploop.studies.paired import PairedDifference
-from skiploop.studies.prepared import prepare
 from skiploop.studies.progress import Interrupted, Progress
 from skiploop.studies.search import load_study
+from skiploop.studies.search_job import SearchJob
 from skiploop.studies.settings import StudySettings
+from skiploop.studies.spread import Job
 from skiploop.studies.static.settings import StaticSettings
-from skiploop.tasks import Example, Subset, Task
+from skiploop.tasks import Example, Task
 from skiploop.tasks.sample import question_key
 from skiploop.testing.chainbench import harmful_layer
 from skiploop.testing.chainbench import null as null_table
 from skiploop.testing.chainbench.table import AnswerTable
 from skiploop.testing.fakes import LAYERS, FakeModel, FakeRunner, digest, fake_task
-from tests.distributed.crews import LocalCrew
+from tests.distributed.crews import FakeSearch, LocalCrew
 
 HARMFUL = 3
 WITHOUT = ("analyses", "report")  # take seconds, and depend on the rest alone
@@ -470,18 +471,17 @@ def test_a_study_whose_searches_are_spread_is_the_same(tmp_path: Path) -> None:
     """The main search, and those of the ablation."""
     spread: list[str] = []
 
-    def search_in_parts(model: str, task: Task | Subset, out: Path | None, settings: StudySettings) -> Path:
-        assert isinstance(task, Subset) and isinstance(task.whole, Task) and out is not None
-        whole, given = task.whole, task.examples
+    def in_parts(job: Job, out: Path | None) -> Path:
+        assert isinstance(job, SearchJob) and out is not None
         spread.append(out.name)
-        crew = LocalCrew(lambda: prepare(FakeModel(), whole, given, settings, Execution(FakeRunner())))
-        return searched(crew, 2, 2, out, Progress())
+        fake = FakeSearch("fake", job.pool, job.given, job.settings)
+        return done_by(LocalCrew(fake), 2, fake, out, Progress(), 2)
 
     settings = FullSettings(
         study=StudySettings().changed(limit=4, budget=3, searcher="random"), static=StaticSettings(train=8, test=6),
         static_budget=4, sampling=SamplingSettings(tune=4, most=2),
     )  # fmt: skip
-    for name, how in (("one", None), ("several", search_in_parts)):
+    for name, how in (("one", None), ("several", in_parts)):
         run_study(
             FakeModel(), fake_task(20), out=tmp_path / name, settings=settings,
             execution=Execution(FakeRunner(), spread=how), without=WITHOUT,

@@ -9,9 +9,10 @@ import pytest
 
 from skiploop.chains.chain import Chain
 from skiploop.errors import InvalidInput
-from skiploop.routing.collect import Forms, collect
+from skiploop.routing.collect import collect
 from skiploop.routing.load import load
 from skiploop.routing.passes import ModelPass, passes_for
+from skiploop.routing.work import Forms
 from skiploop.studies.execution import Execution
 from skiploop.studies.progress import Interrupted
 from skiploop.tasks import Example, Task

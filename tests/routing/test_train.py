@@ -11,9 +11,10 @@ from typer.testing import CliRunner
 from skiploop.chains.chain import Chain
 from skiploop.cli.main import app
 from skiploop.errors import InvalidInput
-from skiploop.routing.collect import Forms, collect
+from skiploop.routing.collect import collect
 from skiploop.routing.passes import passes_for
 from skiploop.routing.train import evaluate_folder, evaluate_folder_elsewhere
+from skiploop.routing.work import Forms
 from skiploop.studies.execution import Execution
 from skiploop.tasks import Example, Task
 from skiploop.testing.fakes import LAYERS, FakeModel, FakeRunner, digest

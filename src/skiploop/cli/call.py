@@ -18,9 +18,10 @@ from skiploop.settings.flag import MODEL, RAY, TASK, EnabledBy, Flag
 
 if TYPE_CHECKING:
     from skiploop.engine.request import Runner
-    from skiploop.studies.execution import Execution, SpreadSearch
+    from skiploop.studies.execution import Execution
     from skiploop.studies.progress import Progress
     from skiploop.studies.settings import StudySettings
+    from skiploop.studies.spread import Spread
     from skiploop.tasks import Task, TaskOptions
 
 
@@ -97,8 +98,8 @@ class Call:
         return Execution(self.tools.runner, self.make_progress, spread=self.spread)
 
     @property
-    def spread(self) -> SpreadSearch | None:
-        """What does searches in other processes; None: they are done in this one."""
+    def spread(self) -> Spread | None:
+        """What has work done in other processes; None: it is done in this one."""
         return None
 
     def make_progress(self, figure: str) -> Progress:
@@ -137,13 +138,13 @@ class SpreadCall(Call):
         return self.tools.model(model)
 
     @property
-    def spread(self) -> SpreadSearch | None:
+    def spread(self) -> Spread | None:
         """Workers of Ray, where they are wanted."""
         if self.ray is None:
             return None
-        from skiploop.distributed.search import RaySearch
+        from skiploop.distributed.spread import RaySpread
 
-        return RaySearch(self.ray, self.make_progress)
+        return RaySpread(self.ray, self.make_progress)
 
     @contextmanager
     def cluster(self, settings: StudySettings) -> Iterator[None]:
@@ -152,9 +153,9 @@ class SpreadCall(Call):
             yield
             return
         from skiploop.distributed.ray_crew import open_cluster
-        from skiploop.distributed.search import check_spread
+        from skiploop.studies.search_job import check_independent
 
-        check_spread(settings)
+        check_independent(settings)
         self.tools.set_threads(self.ray.cpus_per_worker)
         with open_cluster(self.ray):
             yield

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 from skiploop.cli.app import print_json
-from skiploop.cli.call import Call, Model, Out, ShowPrompt, TaskName
+from skiploop.cli.call import Model, Out, ShowPrompt, SpreadCall, TaskName
 from skiploop.cli.flags import Without, command
 from skiploop.cli.prompt import show_prompt as print_prompt
 from skiploop.studies.evaluate.settings import EvaluateSettings
@@ -25,24 +25,22 @@ def evaluate(
     options: Annotated[TaskOptions, Without("limit", "metric")],
     show_prompt: ShowPrompt = False,
     out: Out = None,
-    call: Call,
+    call: SpreadCall,
 ) -> None:
     """Plain accuracy with intervals by every metric, of the model and of a chain; lm:TASK for lm-evaluation-harness."""
-    from skiploop.cli.progress import make_progress
-    from skiploop.studies.evaluate.study import HARNESS
     from skiploop.studies.evaluate.study import evaluate as run_evaluation
+    from skiploop.studies.evaluate.work import HARNESS
 
     harness = task.startswith(HARNESS)
     if harness:
-        call.refuse((*_OF_OWN_TASKS, "show_prompt"), f"--task {task}")
+        call.refuse((*_OF_OWN_TASKS, "show_prompt", "ray"), f"--task {task}")
         settings = replace(settings, shots=options.shots)
     whole = task if harness else call.tools.make_task(task, options)
     opened = call.prepare(model, settings.engine.trust_remote_code)
     if show_prompt and not isinstance(whole, str):
         print_prompt(opened, whole, settings.engine, limit=settings.limit, json=call.json)
         return
-    progress = make_progress(quiet=call.json, figure="right so far")
-    show_evaluated(run_evaluation(opened, whole, out=out, settings=settings, progress=progress), call.json)
+    show_evaluated(run_evaluation(opened, whole, out=out, settings=settings, execution=call.execution), call.json)
 
 
 _OF_OWN_TASKS = tuple(name for name in TaskOptions.__dataclass_fields__ if name not in ("limit", "shots"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from skiploop.cli.app import app, print_json
-from skiploop.cli.call import Call, Model, TaskName
+from skiploop.cli.call import Call, Model, SpreadCall, TaskName
 from skiploop.cli.flags import Only, Without, command_of
 from skiploop.cli.model import show_routed
 from skiploop.routing.settings import RouteSettings
@@ -32,7 +32,7 @@ def train(
     settings: RouteSettings,
     options: Annotated[TaskOptions, Without("limit", "seed")],
     out: Annotated[Path, typer.Option(help="The folder of the router; given again, it is resumed.")],
-    call: Call,
+    call: SpreadCall,
 ) -> None:
     """Run a menu of chains on a task, fit a router on half of the inputs, and test it on the rest."""
     from skiploop.routing.train import train as run_training

@@ -18,8 +18,9 @@ from skiploop.distributed.dispatch import Advanced, Event, Finished, Lost, Ready
 from skiploop.distributed.extra import require_ray
 from skiploop.distributed.mirror import apply, contents, mark
 from skiploop.distributed.settings import LOCAL, RaySettings
-from skiploop.distributed.worker import Assignment, ChunkReport, Job, Replica
+from skiploop.distributed.worker import Assignment, ChunkReport, Placement, Replica
 from skiploop.errors import InvalidInput
+from skiploop.studies.spread import Job
 
 SECONDS = 1.0
 """After which a wait is begun again, so that Ctrl-C is heard."""
@@ -91,10 +92,12 @@ class RayCrew:
 
     Args:
         job: what they work on.
+        where: they are.
         gpus: that each takes.
     """
 
     job: Job
+    where: Placement
     gpus: float
     _study: tuple[Path, dict[str, Any]] | None = None
     _token: str = field(default_factory=lambda: uuid4().hex)
@@ -111,7 +114,9 @@ class RayCrew:
         import ray
 
         kind: Any = ray.remote(Replica)
-        handle = kind.options(num_cpus=self.job.threads, num_gpus=self.gpus, max_restarts=0).remote(self.job)
+        handle = kind.options(num_cpus=self.where.threads, num_gpus=self.gpus, max_restarts=0).remote(
+            self.job, self.where
+        )
         self._hired += 1
         self._actors[self._hired] = _Actor(handle, handle.open.remote())
         return self._hired

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,42 +18,27 @@ from skiploop.distributed.mirror import Change, Mirror, sees
 from skiploop.errors import InvalidInput
 from skiploop.storage.files import Line, read_json
 from skiploop.studies.clock import Clock
-from skiploop.studies.execution import Execution
 from skiploop.studies.folder import StudyFolder
-from skiploop.studies.opening import open_model
-from skiploop.studies.prepared import PreparedSearch, input_lines, prepare
-from skiploop.studies.progress import Progress
 from skiploop.studies.record import differing
-from skiploop.studies.rounds import Rounds
-from skiploop.studies.search_steps import search_steps
-from skiploop.studies.settings import StudySettings
-from skiploop.tasks import Example, Task
+from skiploop.studies.spread import Job, JobStep, OpenedJob
 
 WAIT = 120.0
 """Seconds for which the process that had a shard before may still be going away."""
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """What all workers of a study are given.
+class Placement:
+    """Where a worker is.
 
     Attributes:
-        model: its name, or a folder that every worker can read.
-        pool: the task, whole.
-        given: examples of it that are searched; None: as the settings say.
-        settings: of the study.
-        threads: of torch.
         cwd: the driver's folder, from which names of files are meant where a worker has it.
-        several: whether each worker has several GPUs, over which the layers are spread where no device is named.
+        threads: of torch.
+        several_gpus: whether it has several GPUs, over which the layers are spread where no device is named.
     """
 
-    model: str
-    pool: Task
-    given: tuple[Example, ...] | None
-    settings: StudySettings
-    threads: int
     cwd: str
-    several: bool = False
+    threads: int = 1
+    several_gpus: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +73,12 @@ class ChunkReport:
     """How far a chunk is.
 
     Attributes:
-        done: evaluations so far, in all arms.
-        total: evaluations that there will be at most.
-        right: share of its inputs with a right chain.
-        replayed: the evaluations came from the shard's journal.
+        at: evaluations so far, and the share that the job shows.
         steps: of its work, those that were done before it was begun again included; what tells that it gets further.
         changes: what is new in the shard, where the driver has to be brought it.
     """
 
-    done: int
-    total: int
-    right: float
-    replayed: bool = False
+    at: JobStep
     steps: int = 0
     changes: tuple[Change, ...] = ()
 
@@ -108,12 +87,13 @@ class Replica:
     """A worker: one replica of the model, and one engine.
 
     Args:
-        job: the study. Nothing is opened before `open` is called, so that what is wrong with it is said there.
+        job: what is to be done. Nothing is opened before `open` is called, so that what is wrong with it is said there.
+        place: where the worker is.
     """
 
-    def __init__(self, job: Job) -> None:
-        self._job = job
-        self._prepared: PreparedSearch | None = None
+    def __init__(self, job: Job, place: Placement) -> None:
+        self._job, self._place = job, place
+        self._work: OpenedJob | None = None
 
     def open(self) -> Preparation:
         """Opens the model and prepares the study.
@@ -124,16 +104,11 @@ class Replica:
         """
         import torch
 
-        job = self._job
-        if Path(job.cwd).is_dir():
-            os.chdir(job.cwd)
-        torch.set_num_threads(job.threads)
-        engine = job.settings.engine
-        if job.several and engine.device is None:
-            engine = replace(engine, device="auto")
-        model = open_model(job.model, engine)
-        self._prepared = prepare(model, job.pool, job.given, job.settings, Execution())
-        return Preparation(self._prepared.run, self._prepared.inputs)
+        if Path(self._place.cwd).is_dir():
+            os.chdir(self._place.cwd)
+        torch.set_num_threads(self._place.threads)
+        self._work = self._job.open(several_gpus=self._place.several_gpus)
+        return Preparation(self._work.run, self._work.inputs)
 
     def work(self, given: Assignment) -> Iterator[ChunkReport]:
         """Works on a chunk, or on what is left of it, until nothing is.
@@ -144,40 +119,38 @@ class Replica:
         Raises:
             InvalidInput: this worker's replica is another one than the first worker's; the folder can't be written.
         """
-        assert self._prepared is not None, "a worker is given chunks once it is open"
-        _check_replica(self._prepared.run, given.run)
-        yield from work_on_chunk(self._prepared, given)
+        assert self._work is not None, "a worker is given chunks once it is open"
+        _check_replica(self._work.run, given.run)
+        yield from work_on_chunk(self._work, given)
 
 
-def work_on_chunk(prepared: PreparedSearch, given: Assignment) -> Iterator[ChunkReport]:
+def work_on_chunk(work: OpenedJob, given: Assignment) -> Iterator[ChunkReport]:
     """A chunk, in the study's folder, or in one of this machine from which it is brought to the driver."""
     if sees(given.place, given.token):
-        yield from work_on_shard(prepared, given.chunk, given.place, given.run)
+        yield from work_on_shard(work, given.chunk, given.place, given.run)
         return
     with tempfile.TemporaryDirectory(prefix="skiploop-") as folder:
         place = Path(folder) / given.place.name
         mirror = Mirror(place, given.begun)
-        for report in work_on_shard(prepared, given.chunk, place, given.run):
+        for report in work_on_shard(work, given.chunk, place, given.run):
             yield replace(report, changes=mirror.changes())
         done = read_report(place)
         assert done is not None, "a shard that nothing is left of is complete"
         yield replace(done, changes=mirror.changes())
 
 
-def work_on_shard(prepared: PreparedSearch, chunk: Chunk, place: Path, run: dict[str, Any]) -> Iterator[ChunkReport]:
+def work_on_shard(work: OpenedJob, chunk: Chunk, place: Path, run: dict[str, Any]) -> Iterator[ChunkReport]:
     """A shard in a folder that this process sees, or what is left of it."""
-    plan, runner = prepared.part(chunk.first, chunk.last), prepared.runner
-    with StudyFolder(place, run, input_lines(plan), wait=WAIT) as folder:
+    with StudyFolder(place, run, work.inputs[chunk.first : chunk.last], wait=WAIT) as folder:
         if folder.complete:
             return
-        clock, last = Clock(folder, runner), _Last()
-        rounds = Rounds(plan, runner=runner, journal=folder.journal, progress=last, clock=clock, metrics=folder.metrics)
+        clock, step = Clock(folder, work.runner), JobStep()
         try:
-            for number, _ in enumerate(search_steps(folder, plan, rounds, runner, clock), start=1):
-                yield replace(last.report, steps=number)
+            for number, step in enumerate(work.steps(folder, chunk.first, chunk.last, clock), start=1):
+                yield ChunkReport(step, number)
         finally:
             clock.save()
-        folder.write_summary(asdict(last.report))
+        folder.write_summary(asdict(step))
 
 
 def read_report(place: Path) -> ChunkReport | None:
@@ -186,17 +159,7 @@ def read_report(place: Path) -> ChunkReport | None:
     if not summary.exists():
         return None
     found = read_json(summary)
-    return ChunkReport(found["done"], found["total"], found["right"], replayed=True)
-
-
-@dataclass
-class _Last(Progress):
-    """Keeps the last update."""
-
-    report: ChunkReport = field(default_factory=lambda: ChunkReport(0, 0, 0.0))
-
-    def update(self, done: int, total: int, figure: float, *, replayed: bool = False) -> None:
-        self.report = ChunkReport(done, total, figure, replayed)
+    return ChunkReport(JobStep(found["done"], found["total"], found["share"], replayed=True))
 
 
 def _check_replica(own: dict[str, Any], first: dict[str, Any]) -> None:

@@ -21,7 +21,8 @@ from skiploop.folders.open import open_folder
 from skiploop.stats.measured import Measured, measured_mean, measured_share
 from skiploop.storage.files import Line
 from skiploop.storage.records import as_json
-from skiploop.studies.evaluate.study import HARNESS, Evaluated
+from skiploop.studies.evaluate.study import Evaluated
+from skiploop.studies.evaluate.work import HARNESS
 from skiploop.studies.outcomes import Run, outcomes, questions
 from skiploop.studies.paired import paired
 from skiploop.studies.record import differing

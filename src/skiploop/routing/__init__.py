@@ -1,7 +1,8 @@
 """Choosing between chains without the right answer, held against the strongest identity.
 
 passes      ways to run the model on an input: the identity, a menu of chains, blind chains, prompts, samples
-collect     runs passes on the inputs of a task, into a folder that is resumed
+work        passes that can be run on the inputs of a task
+collect     runs them, in one process or several, into a folder that is resumed
 load        a labelled table from that folder
 table       what passes gave, as arrays; right answers apart
 split       training, validation and test inputs

@@ -1,58 +1,73 @@
 """Runs passes on the inputs of a task and keeps what they gave, in a folder that an interrupted call resumes.
 
 run.json is what was asked for; inputs.jsonl the inputs; journal.jsonl has a line for each input with what every pass
-gave, and one for each part of the inputs with what it cost. `load` makes a table of it.
+gave, and spent.jsonl one for each part of the inputs with what it cost. `load` makes a table of it.
 """
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from skiploop.engine.request import Request, Result, Runner
-from skiploop.errors import InvalidInput
-from skiploop.routing.passes import ModelPass
-from skiploop.storage.files import Line
-from skiploop.studies.evaluation import check_lengths, shown_request
+from skiploop.routing.passes import ModelPass, passes_for
+from skiploop.routing.settings import RouteSettings
+from skiploop.routing.work import KIND, PART, CollectWork, Forms, prepare
 from skiploop.studies.execution import Execution
-from skiploop.studies.folder import StudyFolder, check_place
-from skiploop.studies.guide import option_scores
-from skiploop.studies.progress import Interrupted, Progress
-from skiploop.studies.record import run_record, task_record
+from skiploop.studies.folder import StudyFolder, check_place, read_inputs, read_run
+from skiploop.studies.merge import merge_parts
+from skiploop.studies.opening import open_replica
 from skiploop.studies.settings import EngineSettings
-from skiploop.tasks import Example, Task
-
-KIND = "route"
-TEMPERATURE = 0.7
-"""Of sampled answers."""
-_PART = 8  # inputs of a part; that many are lost when the process is killed
-_DIGITS = 5
+from skiploop.studies.spread import work_alone
 
 
 @dataclass(frozen=True, slots=True)
-class Forms:
-    """A task, and further forms of its prompts.
+class CollectJob:
+    """What `skiploop route train` runs, see `skiploop.studies.spread.Job`.
 
     Attributes:
-        tasks: of the same inputs, in the same order; the first is the task itself.
+        model: its name, or a folder that every process can read.
+        forms: the task, its repeated questions dropped, and other forms of its prompts.
+        settings: of the menu and the opponents.
     """
 
-    tasks: tuple[Task, ...]
+    model: str
+    forms: Forms
+    settings: RouteSettings
+    share: ClassVar[str] = "identity right so far"
+    multiple: ClassVar[int] = PART
 
-    def __post_init__(self) -> None:
-        ids = [example.id for example in self.tasks[0].examples]
-        for task in self.tasks[1:]:
-            if [example.id for example in task.examples] != ids:
-                raise InvalidInput("the forms of a prompt have different inputs; make them of one task with one sample")
+    def open(self, *, several_gpus: bool = False) -> CollectWork:
+        """See `skiploop.studies.spread.Job`."""
+        model = open_replica(self.model, self.settings.engine, several_gpus)
+        return prepare(
+            model,
+            self.forms.for_model(model.chat),
+            wanted_passes(self.settings, model.num_layers),
+            self.settings.engine,
+            Execution(),
+        )
 
-    @property
-    def task(self) -> Task:
-        """The task itself."""
-        return self.tasks[0]
+    def evaluations(self, run: dict[str, Any]) -> int:
+        """Inputs are counted, not passes."""
+        return 1
+
+    def finish(self, folder: StudyFolder, shards: Sequence[Path]) -> None:
+        """See `skiploop.studies.spread.Job`."""
+        merge_parts(folder.path, shards, PART)
+        finish(folder)
+
+
+def wanted_passes(settings: RouteSettings, num_layers: int) -> tuple[ModelPass, ...]:
+    """The menu on a model, and the opponents beside it."""
+    return passes_for(
+        settings.chains(num_layers),
+        num_layers,
+        prompts=settings.prompts,
+        samples=settings.samples,
+        seed=settings.seed,
+    )
 
 
 def collect(
@@ -64,7 +79,7 @@ def collect(
     execution: Execution | None = None,
     engine: EngineSettings | None = None,
 ) -> Path:
-    """Runs all passes on all inputs; the same call resumes an interrupted one.
+    """Runs all passes on all inputs in this process; the same call resumes an interrupted one.
 
     Args:
         model: opened.
@@ -81,141 +96,14 @@ def collect(
         InvalidInput: an input is too long, a pass wants what the task hasn't, or the folder is used for something else.
         Interrupted: on Ctrl-C; what was run is kept.
     """
-    execution, engine = execution or Execution(), engine or EngineSettings()
-    _check(forms, passes)
-    for task in forms.tasks:
-        check_lengths(task, task.examples, model)
+    execution = execution or Execution()
     check_place(out, KIND)
-    runner, name = execution.open_runner(model, engine)
-    sections = {"passes": [each.to_json() for each in passes], "engine": asdict(engine)}
-    about = {"task": task_record(forms.task), "forms": [task.fingerprint for task in forms.tasks]}
-    run = run_record(model, about, kind=KIND, settings=sections, engine=name)
-    worker = _Worker(model, runner, forms, tuple(passes), execution)
-    with StudyFolder(out, run, [{"id": example.id} for example in forms.task.examples]) as folder:
-        if not folder.complete:
-            worker.work(folder, execution.progress("identity right so far"))
-            folder.write_summary({"inputs": len(forms.task), "passes": len(passes)})
+    work = prepare(model, forms.for_model(model.chat), passes, engine or EngineSettings(), execution)
+    work_alone(work, out, execution.progress(CollectJob.share), finish)
     return out
 
 
-def _check(forms: Forms, passes: Sequence[ModelPass]) -> None:
-    if not passes or passes[0].role != "identity":
-        raise InvalidInput("the first pass has to be the identity")
-    if forms.task.scores_options and any(each.seed is not None for each in passes):
-        raise InvalidInput("options are scored, not sampled; use no samples on this task")
-    if max(each.prompt for each in passes) >= len(forms.tasks):
-        raise InvalidInput(f"a pass wants a form of the prompt that isn't among the {len(forms.tasks)} given")
-
-
-@dataclass(slots=True)
-class _Worker:
-    """Runs the passes, part by part."""
-
-    model: Any
-    runner: Runner
-    forms: Forms
-    passes: tuple[ModelPass, ...]
-    execution: Execution
-
-    def work(self, folder: StudyFolder, progress: Progress) -> None:
-        lines = [line for line in folder.journal.lines() if "input" in line]
-        known = {line["input"] for line in lines}
-        waiting = [i for i, example in enumerate(self.forms.task.examples) if example.id not in known]
-        total, right = len(self.forms.task), [bool(line["outputs"][0]["right"]) for line in lines]
-        getattr(self.runner, "batched_paths", dict)()  # an engine tries its paths out; that isn't what passes cost
-        try:
-            with progress:
-                for start in range(0, len(waiting), _PART):
-                    begun, calls = time.monotonic(), self.runner.layer_calls
-                    found = self._part(waiting[start : start + _PART])
-                    cost = {"seconds": time.monotonic() - begun, "layer_calls": self.runner.layer_calls - calls}
-                    folder.journal.append([*found, cost])
-                    right += [bool(line["outputs"][0]["right"]) for line in found]
-                    progress.update(len(right), total, sum(right) / len(right))
-        except KeyboardInterrupt:
-            raise Interrupted(folder.path, "route", len(right), total) from None
-
-    def _part(self, rows: Sequence[int]) -> list[Line]:
-        pairs = [(row, each) for row in rows for each in self.passes]
-        results = self.runner.run([self._request(row, each) for row, each in pairs])
-        outputs = self._outputs(pairs, results)
-        priors = self._priors(rows)
-        embed, size, lines = self.execution.open_embed(self.model), len(self.passes), []
-        for at, row in enumerate(rows):
-            example = self.forms.task.examples[row]
-            line: Line = {"input": example.id, "prompt_tokens": len(self.model.encode(example.prompt))}
-            line["outputs"] = outputs[at * size : (at + 1) * size]
-            line["state"] = [round(float(value), _DIGITS) for value in embed(example.question or example.prompt)]
-            lines.append(line | priors[at])
-        return lines
-
-    def _example(self, row: int, each: ModelPass) -> tuple[Task, Example]:
-        task = self.forms.tasks[each.prompt]
-        return task, task.examples[row]
-
-    def _request(self, row: int, each: ModelPass) -> Request:
-        task, example = self._example(row, each)
-        if task.scores_options:
-            return Request(example.prompt, each.chain, continuations=task.continuations(example))
-        asked = shown_request(task, example, each.chain)
-        if each.seed is None:
-            return asked
-        return Request(
-            asked.prompt,
-            asked.chain,
-            max_new_tokens=asked.max_new_tokens,
-            stop=asked.stop,
-            temperature=TEMPERATURE,
-            seed=each.seed,
-        )
-
-    def _outputs(self, pairs: Sequence[tuple[int, ModelPass]], results: Sequence[Result]) -> list[Line]:
-        if self.forms.task.scores_options:
-            return [self._scored(row, each, result) for (row, each), result in zip(pairs, results, strict=True)]
-        texts = [result.text or "" for result in results]
-        surprise = self._logprobs(pairs, texts)
-        lines = []
-        for (row, each), text, logprob in zip(pairs, texts, surprise, strict=True):
-            task, example = self._example(row, each)
-            verdict = task.judge_text(example, text)
-            lines.append({"answer": verdict.answer, "right": verdict.reward >= 1, "logprob": logprob, "text": text})
-        return lines
-
-    def _scored(self, row: int, each: ModelPass, result: Result) -> Line:
-        task, example = self._example(row, each)
-        verdict = task.judge_scores(example, option_scores(task, example, result))
-        scores = [None if math.isnan(score) else score for score in result.loglikelihoods]
-        return {"right": verdict.reward >= 1, "scores": scores}
-
-    def _logprobs(self, pairs: Sequence[tuple[int, ModelPass]], texts: Sequence[str]) -> list[float | None]:
-        """Mean log-probability of the tokens of each text; a by-product of generating it, so it isn't charged."""
-        asked = [at for at, text in enumerate(texts) if text.strip()]
-        requests = []
-        for at in asked:
-            row, each = pairs[at]
-            requests.append(Request(self._example(row, each)[1].prompt, each.chain, continuations=(texts[at],)))
-        found: list[float | None] = [None] * len(texts)
-        for at, result in zip(asked, self.runner.run(requests), strict=True):
-            mean = result.loglikelihoods[0] / result.num_tokens[0]
-            found[at] = mean if math.isfinite(mean) else None
-        return found
-
-    def _priors(self, rows: Sequence[int]) -> list[Line]:
-        """Lengths and priors of the options of each input, and which is right; nothing where text is generated."""
-        task = self.forms.task
-        if not task.scores_options:
-            return [{} for _ in rows]
-        examples, identity = [task.examples[row] for row in rows], self.passes[0].chain
-        results = self.runner.run(
-            [Request(e.prompt, identity, continuations=task.continuations(e), unconditional=True) for e in examples]
-        )
-        return [
-            {
-                "gold": example.gold,
-                "tokens": list(result.num_tokens),
-                "characters": [len(text) for text in example.choices],
-                "bytes": [len(text.encode()) for text in example.choices],
-                "prior": list(result.unconditional),
-            }
-            for example, result in zip(examples, results, strict=True)
-        ]
+def finish(folder: StudyFolder) -> None:
+    """Completes a folder whose journal is complete."""
+    passes = read_run(folder.path)["settings"]["passes"]
+    folder.write_summary({"inputs": len(read_inputs(folder.path)), "passes": len(passes)})

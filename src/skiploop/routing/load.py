@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from skiploop.errors import InvalidInput
-from skiploop.routing.collect import KIND
 from skiploop.routing.passes import ModelPass
 from skiploop.routing.table import NO_ANSWER, Bools, Floats, Ints, Labelled, Options, Table
+from skiploop.routing.work import KIND
 from skiploop.storage.files import Line
 from skiploop.storage.journal import JsonlJournal
 from skiploop.studies.folder import read_inputs, read_run
@@ -48,8 +48,7 @@ def load(path: str | Path, *, partial: bool = False) -> Collected:
     """
     out = Path(path)
     run = read_run(out, KIND)
-    lines = JsonlJournal(out / "journal.jsonl").lines()
-    inputs = {line["input"]: line for line in lines if "input" in line}
+    inputs = {line["input"]: line for line in JsonlJournal(out / "journal.jsonl").lines()}
     ids = [line["id"] for line in read_inputs(out)]
     known = [inputs[name] for name in ids if name in inputs]
     if len(known) < len(ids) and not (partial and known):
@@ -58,7 +57,7 @@ def load(path: str | Path, *, partial: bool = False) -> Collected:
     passes = tuple(ModelPass.from_json(each, layers) for each in run["settings"]["passes"])
     options = "gold" in known[0]
     data = (_of_options if options else _of_texts)(known, passes, layers)
-    costs = [line for line in lines if "seconds" in line]
+    costs = JsonlJournal(out / "spent.jsonl").lines()
     calls = sum(line["layer_calls"] for line in costs)
     return Collected(run, data, sum(line["seconds"] for line in costs) / calls if calls else None)
 

@@ -10,14 +10,14 @@ from typing import Any
 from skiploop.errors import InvalidInput
 from skiploop.routing.ablate import LOOKING, ablate
 from skiploop.routing.choosers.named import CHOOSERS
-from skiploop.routing.collect import Forms, collect
+from skiploop.routing.collect import CollectJob, collect, wanted_passes
 from skiploop.routing.evaluate import evaluate, evaluate_elsewhere
 from skiploop.routing.figures import RouteAblation, RouteFigures
 from skiploop.routing.load import Collected, load
-from skiploop.routing.passes import passes_for
 from skiploop.routing.router import Router
 from skiploop.routing.settings import RouteSettings
 from skiploop.routing.split import split
+from skiploop.routing.work import Forms
 from skiploop.storage.files import write_json
 from skiploop.storage.records import as_json
 from skiploop.studies.execution import Execution
@@ -69,28 +69,32 @@ def train(
         Interrupted: on Ctrl-C; what was run is kept.
     """
     settings = settings or RouteSettings()
-    opened = open_model(model, settings.engine) if isinstance(model, str) else model
-    forms = Forms(tuple(_form(make_form(at), opened, settings) for at in range(settings.prompts + 1)))
-    passes = passes_for(
-        settings.chains(opened.num_layers),
-        opened.num_layers,
-        prompts=settings.prompts,
-        samples=settings.samples,
-        seed=settings.seed,
-    )
-    collect(opened, forms, passes, out=out, execution=execution, engine=settings.engine)
-    own = [index for index, each in enumerate(passes) if each.role in ("identity", "menu")]
-    parts = split(load(out).data, seed=settings.seed)
-    rule = CHOOSERS[settings.chooser](parts.train.of_passes(own), parts.validation.of_passes(own))
-    kept = tuple(passes[index] for index in own)
-    Router(settings.chooser, rule, kept, opened.fingerprint, opened.name, forms.task.name).save(out)
+    execution = execution or Execution()
+    forms = Forms(tuple(_form(make_form(at), settings) for at in range(settings.prompts + 1)))
+    if execution.spread is not None:
+        execution.spread(CollectJob(model if isinstance(model, str) else model.name, forms, settings), out)
+    else:
+        opened = open_model(model, settings.engine) if isinstance(model, str) else model
+        passes = wanted_passes(settings, opened.num_layers)
+        collect(opened, forms, passes, out=out, execution=execution, engine=settings.engine)
+    _keep_router(out, settings)
     return evaluate_folder(out, choosers=(settings.chooser,), folds=1, seed=settings.seed)
 
 
-def _form(task: Task, model: Any, settings: RouteSettings) -> Task:
+def _form(task: Task, settings: RouteSettings) -> Task:
     distinct = task.deduplicated()
-    chosen = distinct if settings.limit is None else distinct.limit(settings.limit)
-    return chosen.for_model(model.chat)
+    return distinct if settings.limit is None else distinct.limit(settings.limit)
+
+
+def _keep_router(out: Path, settings: RouteSettings) -> None:
+    """Fits the chooser on the training inputs of what was collected."""
+    collected = load(out)
+    passes, model = collected.data.table.passes, collected.run["model"]
+    own = [index for index, each in enumerate(passes) if each.role in ("identity", "menu")]
+    parts = split(collected.data, seed=settings.seed)
+    rule = CHOOSERS[settings.chooser](parts.train.of_passes(own), parts.validation.of_passes(own))
+    kept = tuple(passes[index] for index in own)
+    Router(settings.chooser, rule, kept, model["fingerprint"], model["name"], collected.run["task"]["name"]).save(out)
 
 
 def evaluate_folder(

@@ -3,6 +3,9 @@
 search            `search`, `Study`, `load_study`: chains for each input
 prepared          a search before its first evaluation: resolved, checked, on record
 search_steps      a search from an open folder on, step by step
+search_job        a search as it is sent to several processes
+spread            work on single inputs, alone or in several processes: jobs, and how one process does one
+merge             what several processes have written, put together as one process writes it
 shards            where the parts of a study lie that several processes work on
 settings          what a study does, apart from model and task
 opening           a model and a task by name, as a study needs them

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from skiploop.chains.chain import Chain
 from skiploop.engine.open import open_runner
@@ -19,8 +18,9 @@ from skiploop.engine.under_policy import under_policy
 from skiploop.errors import InvalidInput
 from skiploop.studies.opening import StudyModel
 from skiploop.studies.progress import MakeProgress, silent
-from skiploop.studies.settings import EngineSettings, StudySettings
-from skiploop.tasks import Example, Subset, Task
+from skiploop.studies.settings import EngineSettings
+from skiploop.studies.spread import Spread
+from skiploop.tasks import Example
 
 CUSTOM = "custom"
 """What run.json calls a runner that was given."""
@@ -43,13 +43,6 @@ class References:
     gates: Callable[[Sequence[Example]], Sequence[Chain]] | None = None
 
 
-class SpreadSearch(Protocol):
-    """Does a search of chains for each input in several processes, see `skiploop.distributed`."""
-
-    def __call__(self, model: str, task: Task | Subset, out: Path | None, settings: StudySettings) -> Path:
-        """The folder of the finished study, which is the one of a single process."""
-
-
 @dataclass(frozen=True, slots=True)
 class Execution:
     """What a study is run with.
@@ -60,14 +53,15 @@ class Execution:
         embed: what a prompt is like, as a vector, for a memory of earlier inputs; None: the model's own state in the
             middle of its layers, and nothing beside a given runner.
         references: of a search for a static chain; None: the model's own, and none beside a given runner.
-        spread: does searches of chains for each input, in place of this process; None: nothing does.
+        spread: has searches of chains for each input, and other work on single inputs, done in several processes; None:
+            this one does it.
     """
 
     runner: Runner | None = None
     progress: MakeProgress = silent
     references: References | None = None
     embed: Embed | None = None
-    spread: SpreadSearch | None = None
+    spread: Spread | None = None
 
     def engine_name(self, settings: EngineSettings) -> str:
         """What run.json calls what evaluates, where several studies are run with it."""

@@ -6,7 +6,8 @@
     verified.jsonl  the same for the claimed successes that were run again alone
     metrics.jsonl   where options are scored: by which metrics the identity is right, one line per input
     embeddings.jsonl  with a memory: what each input is like; no figure is computed from it
-    timing.json     seconds and layer calls spent, over all attempts; the one file that depends on them
+    spent.jsonl     of an evaluation or of collected passes: what each part has cost
+    timing.json     seconds and layer calls spent, over all attempts; with spent.jsonl the one that depends on them
     summary.json    the figures, written when the study is complete, with sizes and checksums of the four files that
                     they were computed from
 
@@ -81,6 +82,7 @@ class StudyFolder:
         self.journal = JsonlJournal(path / "journal.jsonl")
         self.verified = JsonlJournal(path / "verified.jsonl")
         self.metrics = JsonlJournal(path / "metrics.jsonl")
+        self.spent = JsonlJournal(path / "spent.jsonl")
         self.embeddings = JsonlJournal(path / "embeddings.jsonl")
 
     def __enter__(self) -> StudyFolder:

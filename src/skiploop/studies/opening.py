@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, Protocol
 
 from skiploop.errors import InvalidInput
@@ -65,6 +65,11 @@ def open_model(name: str, settings: EngineSettings) -> Any:
     model.require_generation()
     model.check()
     return model
+
+
+def open_replica(name: str, settings: EngineSettings, several_gpus: bool) -> Any:
+    """The same in one of several processes; where each has several GPUs, over all of them unless a device is named."""
+    return open_model(name, replace(settings, device="auto") if several_gpus and settings.device is None else settings)
 
 
 def open_task(task: str | Task, changes: dict[str, Any]) -> Task:

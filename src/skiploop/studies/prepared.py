@@ -1,13 +1,13 @@
 """A search before its first evaluation: everything that was asked for, resolved, checked and on record. No torch.
 
-`skiploop.studies.search` does one here and now; `skiploop.distributed` prepares the same search in several processes,
-each of which works on a part of its inputs.
+`skiploop.studies.search` does one here and now; by a `SearchJob` several processes prepare the same search, and each
+works on a part of its inputs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from skiploop.engine.request import Runner
@@ -16,14 +16,19 @@ from skiploop.spaces.space import Space
 from skiploop.storage.files import Line
 from skiploop.studies.arms import InputState, wrong_candidates
 from skiploop.studies.cache_policy import check_space_policy
+from skiploop.studies.clock import Clock
 from skiploop.studies.evaluation import check_lengths
 from skiploop.studies.execution import Execution
+from skiploop.studies.folder import StudyFolder
 from skiploop.studies.opening import StudyModel
+from skiploop.studies.progress import Progress
 from skiploop.studies.prompt_example import prompt_example
 from skiploop.studies.recall import Recall
 from skiploop.studies.record import describe
-from skiploop.studies.rounds import SearchPlan
+from skiploop.studies.rounds import Rounds, SearchPlan
+from skiploop.studies.search_steps import search_steps
 from skiploop.studies.settings import SearchSettings, StudySettings
+from skiploop.studies.spread import JobStep
 from skiploop.studies.total_budget import check_total
 from skiploop.studies.warm_start import resolved
 from skiploop.tasks import Example, Subset, Task
@@ -56,6 +61,16 @@ class PreparedSearch:
         states = [InputState(each.example, each.candidates) for each in self.plan.states[first:last]]
         return replace(self.plan, states=states)
 
+    def steps(self, folder: StudyFolder, first: int, last: int, clock: Clock) -> Iterator[JobStep]:
+        """See `skiploop.studies.spread.OpenedJob`."""
+        whole = (first, last) == (0, len(self.plan.states))
+        plan, seen = self.plan if whole else self.part(first, last), _Last()
+        rounds = Rounds(
+            plan, runner=self.runner, journal=folder.journal, progress=seen, clock=clock, metrics=folder.metrics
+        )
+        for _ in search_steps(folder, plan, rounds, self.runner, clock):
+            yield seen.step
+
 
 def prepare(
     model: StudyModel, pool: Task, given: tuple[Example, ...] | None, settings: StudySettings, execution: Execution
@@ -84,6 +99,16 @@ def prepare(
     states = _states(pool, chosen, settings.search.seed)
     recall = _recall(states, settings.search, space, execution, model)
     return PreparedSearch(SearchPlan(chosen, states, space, settings, run["model"]["dtype"], recall), runner, run)
+
+
+@dataclass
+class _Last(Progress):
+    """Keeps the last update."""
+
+    step: JobStep = field(default_factory=JobStep)
+
+    def update(self, done: int, total: int, figure: float, *, replayed: bool = False) -> None:
+        self.step = JobStep(done, total, figure, replayed)
 
 
 def input_lines(plan: SearchPlan) -> list[Line]:

@@ -12,23 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from skiploop.engine.request import Runner
 from skiploop.storage.files import Line
-from skiploop.studies.clock import Clock
 from skiploop.studies.execution import Execution
 from skiploop.studies.figures import SearchFigures, search_figures
-from skiploop.studies.folder import StudyFolder, check_place, read_inputs, read_run, read_summary, read_timing
+from skiploop.studies.folder import check_place, read_inputs, read_run, read_summary, read_timing
 from skiploop.studies.html import search_html
 from skiploop.studies.lines import read_evaluations, read_metrics, read_reruns
 from skiploop.studies.opening import StudyModel, open_model, open_task
-from skiploop.studies.prepared import PreparedSearch, prepare, whole_and_given
-from skiploop.studies.progress import Interrupted, Progress
+from skiploop.studies.prepared import prepare, whole_and_given
 from skiploop.studies.record import default_out
 from skiploop.studies.results import InputResult, collect
-from skiploop.studies.rounds import Rounds, SearchPlan
-from skiploop.studies.search_steps import finish, note_versions, search_steps
+from skiploop.studies.search_job import SearchJob
+from skiploop.studies.search_steps import finish
 from skiploop.studies.settings import StudySettings
 from skiploop.studies.shards import shard_folders
+from skiploop.studies.spread import work_alone
 from skiploop.studies.tables import TABLES, named_frame, require_data, write_parquet
 from skiploop.tasks import Subset, Task
 
@@ -113,13 +111,13 @@ def search(
     if out is not None:
         check_place(Path(out), "search")
     if execution.spread is not None:
-        named, parts = model if isinstance(model, str) else model.name, pool if given is None else Subset(pool, given)
-        place = execution.spread(named, parts, None if out is None else Path(out), settings)
+        job = SearchJob(model if isinstance(model, str) else model.name, pool, given, settings)
+        place = execution.spread(job, None if out is None else Path(out))
     else:
         opened = open_model(model, settings.engine) if isinstance(model, str) else model
         prepared = prepare(opened, pool, given, settings, execution)
         place = default_out(prepared.run) if out is None else Path(out)
-        _searched(prepared, place, execution)
+        work_alone(prepared, place, execution.progress(SearchJob.share), finish)
     study = load_study(place)
     if settings.search.parquet:
         write_parquet(place, TABLES, study.inputs)
@@ -141,27 +139,3 @@ def load_study(path: str | Path) -> Study:
         metrics = {name: each for place in places for name, each in read_metrics(place, inputs).items()}
         figures = search_figures(run, results, lines, complete=False, metrics=metrics)
     return Study(out, run, tuple(results), figures, read_timing(out).get("seconds", 0.0))
-
-
-def _searched(prepared: PreparedSearch, place: Path, execution: Execution) -> None:
-    """Has a search in this folder finished, if it isn't."""
-    progress = execution.progress("oracle accuracy")
-    with StudyFolder(place, prepared.run, prepared.inputs) as folder:
-        if not folder.complete:
-            note_versions(folder, prepared.run, progress)
-            _work(folder, prepared.plan, prepared.runner, progress)
-
-
-def _work(folder: StudyFolder, plan: SearchPlan, runner: Runner, progress: Progress) -> None:
-    """Everything between an open folder and its summary."""
-    clock = Clock(folder, runner)
-    rounds = Rounds(plan, runner=runner, journal=folder.journal, progress=progress, clock=clock, metrics=folder.metrics)
-    try:
-        with progress:
-            for _ in search_steps(folder, plan, rounds, runner, clock):
-                pass
-    except KeyboardInterrupt:
-        raise Interrupted(folder.path, "search", rounds.done, rounds.total) from None
-    finally:
-        clock.save()
-    finish(folder, rounds.lines)

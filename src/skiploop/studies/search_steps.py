@@ -6,7 +6,6 @@ It is done in steps, after each of which everything that was evaluated is on the
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from skiploop.chains.chain import Chain
 from skiploop.chains.weights import layers_from_json
@@ -18,8 +17,7 @@ from skiploop.studies.clock import Clock
 from skiploop.studies.evaluation import shown_request, shown_verdict
 from skiploop.studies.figures import search_figures
 from skiploop.studies.folder import StudyFolder, read_inputs, read_run
-from skiploop.studies.lines import read_metrics, read_reruns
-from skiploop.studies.progress import Progress
+from skiploop.studies.lines import read_evaluations, read_metrics, read_reruns
 from skiploop.studies.results import InputResult, collect
 from skiploop.studies.rounds import Rounds, SearchPlan
 from skiploop.tasks import Task
@@ -35,20 +33,13 @@ def search_steps(folder: StudyFolder, plan: SearchPlan, rounds: Rounds, runner: 
         yield from _verify(folder, plan, results, runner, clock)
 
 
-def finish(folder: StudyFolder, lines: Sequence[Line]) -> None:
-    """Computes the figures of a study whose evaluations, these `lines` of its journal, are all there."""
+def finish(folder: StudyFolder) -> None:
+    """Computes the figures of a study whose evaluations are all there."""
     run, inputs = read_run(folder.path), read_inputs(folder.path)
+    lines = read_evaluations(folder.path, run, inputs)
     results = collect(run, inputs, lines, read_reruns(folder.path, run, inputs))
     figures = search_figures(run, results, lines, complete=True, metrics=read_metrics(folder.path, inputs))
     folder.write_summary(figures.to_json())
-
-
-def note_versions(folder: StudyFolder, run: dict[str, Any], progress: Progress) -> None:
-    """Says where a study was begun with other versions of what it is computed with."""
-    before = read_run(folder.path)["versions"]
-    for name, now in run["versions"].items():
-        if before.get(name) != now:
-            progress.note(f"{folder.path} was begun with {name} {before.get(name)}, this is {now}: rounding may differ")
 
 
 def _verify(

@@ -51,8 +51,9 @@ def test_metrics_have_wilson_intervals_and_paired_differences() -> None:
 
 
 def test_a_damped_chain_is_told_from_its_plain_loop(nano: LayeredModel, tmp_path: Path) -> None:
-    figures = skiploop.evaluate(nano, quiz(), chain="0-1 2-3x2~.5 4-7", out=tmp_path / "run").figures
-    assert figures.chain_spent is not None and figures.chain_spent.layer_calls > figures.identity_spent.layer_calls
+    found = skiploop.evaluate(nano, quiz(), chain="0-1 2-3x2~.5 4-7", out=tmp_path / "run")
+    figures = found.figures
+    assert found.chain_spent is not None and found.chain_spent.layer_calls > found.identity_spent.layer_calls
     assert all(each.chain is not None and each.chain.count == 6 for each in figures.metrics.values())
     lines = [json.loads(line) for line in (tmp_path / "run" / "journal.jsonl").read_text().splitlines()]
     assert [0, 1, "2~.5:2x2", "3~.5:2x2", "2~.5:2x2", "3~.5:2x2", 4, 5, 6, 7] in [line.get("chain") for line in lines]
@@ -63,7 +64,7 @@ def test_every_metric_of_the_identity_and_a_chain_is_kept_and_resumed(nano: Laye
     figures = found.figures
     assert tuple(figures.metrics) == METRICS
     assert (figures.inputs, figures.depth, figures.notation) == (6, 10, CHAIN)
-    assert figures.chain_spent is not None and figures.chain_spent.layer_calls > figures.identity_spent.layer_calls > 0
+    assert found.chain_spent is not None and found.chain_spent.layer_calls > found.identity_spent.layer_calls > 0
     journal = tmp_path / "run" / "journal.jsonl"
     whole = journal.read_text()
     (tmp_path / "run" / "summary.json").unlink()
@@ -137,7 +138,7 @@ def test_engine_and_replay_agree_on_a_policy_and_it_is_on_record(
             nano, "nano", chain="0-3x3 4-7", limit=12, settings=settings, out=tmp_path / engine
         )
         journal = JsonlJournal(tmp_path / engine / "journal.jsonl")
-        lines[engine] = [line["metrics"] for line in journal.lines() if "metrics" in line]
+        lines[engine] = [line["metrics"] for line in journal.lines()]
     assert lines["auto"] == lines["plain"] and len(lines["auto"]) == 24
     assert found["auto"].run["settings"]["engine"]["cache_policy"] == policy
 

@@ -20,9 +20,9 @@ def print_evaluated(found: Evaluated, console: Console) -> None:
     console.print()
     console.print(_table(figures, dense=console.width < DENSE))
     console.print()
-    say(console, f"Identity: {_cost(figures.identity_spent)}")
-    if figures.chain_spent is not None:
-        say(console, f"Chain: {_cost(figures.chain_spent)}")
+    say(console, f"Identity: {_cost(found.identity_spent)}")
+    if found.chain_spent is not None:
+        say(console, f"Chain: {_cost(found.chain_spent)}")
     say_wrapped(console, "Intervals: 95 %; differences over the same inputs, p of McNemar's exact test.")
     say(console, f"The evaluation is in {found.out}")
 

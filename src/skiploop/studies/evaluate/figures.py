@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from skiploop.chains.chain import Chain
 from skiploop.stats.measured import Measured, measured_mean, measured_share
 from skiploop.storage.files import Line
 from skiploop.storage.records import as_json
@@ -51,7 +53,6 @@ class EvaluateFigures:
         depth: of the chain.
         inputs: evaluated.
         metrics: by name.
-        identity_spent, chain_spent: layer calls and seconds.
     """
 
     model: str
@@ -61,13 +62,27 @@ class EvaluateFigures:
     depth: int | None
     inputs: int
     metrics: dict[str, MetricFigures]
-    identity_spent: Spent
-    chain_spent: Spent | None
 
     def to_json(self) -> Line:
         """As in summary.json."""
         found: Line = as_json(self)
         return found
+
+
+def evaluate_figures(run: dict[str, Any], lines: Sequence[Line]) -> EvaluateFigures:
+    """All figures, from run.json and the lines of the journal."""
+    layers, notation = run["model"]["num_layers"], run["settings"]["evaluate"]["chain"]
+    identity = Chain.identity(layers).to_json()
+    chain = None if notation is None else Chain.parse(notation, layers)
+    return EvaluateFigures(
+        model=run["model"]["name"],
+        task=run["task"]["name"],
+        num_layers=layers,
+        notation=None if chain is None else str(chain),
+        depth=None if chain is None else len(chain),
+        inputs=sum(line["chain"] == identity for line in lines),
+        metrics=metric_figures(lines, identity, None if chain is None else chain.to_json()),
+    )
 
 
 def metric_figures(
@@ -81,13 +96,13 @@ def metric_figures(
 
 
 def spent(lines: Sequence[Line], chain: Sequence[int | str]) -> Spent:
-    """Layer calls and seconds of a chain, as in JSON, over all attempts."""
-    costs = [line for line in lines if "seconds" in line and line["chain"] == list(chain)]
+    """Layer calls and seconds of a chain, as in JSON, over all attempts, from the lines of spent.jsonl."""
+    costs = [line for line in lines if line["chain"] == list(chain)]
     return Spent(sum(line["layer_calls"] for line in costs), sum(line["seconds"] for line in costs))
 
 
 def _by_input(lines: Sequence[Line], chain: tuple[int | str, ...]) -> dict[str, dict[str, float]]:
-    return {line["input"]: line["metrics"] for line in lines if "metrics" in line and tuple(line["chain"]) == chain}
+    return {line["input"]: line["metrics"] for line in lines if tuple(line["chain"]) == chain}
 
 
 def _metric(name: str, base: dict[str, dict[str, float]], other: dict[str, dict[str, float]] | None) -> MetricFigures:

@@ -1,14 +1,14 @@
 """Each input of a task evaluated under one chain: whether it is right by each metric. No torch.
 
-A part of the inputs is a batch of the journal: lines {"input", "chain", "metrics"}, then one {"chain", "layer_calls",
-"seconds"} with what the part has cost. Who resumes evaluates only what the journal lacks.
+A part of the inputs is a batch of the journal, of lines {"input", "chain", "metrics"}; what it has cost, {"chain",
+"layer_calls", "seconds"}, is kept apart, as it differs each time. Who resumes evaluates only what the journal lacks.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,10 @@ class OwnItems:
     def count(self) -> int:
         """Of inputs."""
         return len(self.task)
+
+    def between(self, first: int, last: int) -> OwnItems:
+        """The inputs from `first` up to `last`, which isn't among them."""
+        return replace(self, task=replace(self.task, examples=self.task.examples[first:last]))
 
     def run(self, chain: Chain, known: frozenset[str]) -> Iterator[Callable[[], Part]]:
         """Parts of the inputs that aren't known, each to be run by a call."""
@@ -72,6 +76,10 @@ class HarnessItems:
         """Of inputs, before anything was run: not known."""
         return self.task.limit or 1
 
+    def between(self, first: int, last: int) -> HarnessItems:
+        """All of them: they have no numbers before they were run."""
+        return self
+
     def run(self, chain: Chain, known: frozenset[str]) -> Iterator[Callable[[], Part]]:
         """One part, unless it is known."""
         if not known:
@@ -86,10 +94,10 @@ class HarnessItems:
         return [(item.name, dict(item.metrics)) for item in found.items]
 
 
-def timed(part: Callable[[], Part], chain: Chain, runner: Runner) -> list[Line]:
-    """The lines of one part, which is run."""
+def timed(part: Callable[[], Part], chain: Chain, runner: Runner) -> tuple[list[Line], Line]:
+    """The lines of one part, which is run, and what it cost."""
     calls, begun = runner.layer_calls, time.monotonic()
     found = part()
     cost = {"layer_calls": runner.layer_calls - calls, "seconds": time.monotonic() - begun}
     lines: list[Line] = [{"input": name, "chain": chain.to_json(), "metrics": metrics} for name, metrics in found]
-    return [*lines, {"chain": chain.to_json(), **cost}]
+    return lines, {"chain": chain.to_json(), **cost}

@@ -1,9 +1,9 @@
-"""Shards put together, byte for byte as one process would have written them. No Ray, no torch.
+"""Shards put together, byte for byte as one process would have written them. No torch.
 
-One process asks all inputs in every round, in their order, and writes what it evaluated in parts of about `per_call`
-lines, of which none splits an input within a round. A shard has the same lines of its own inputs, in the same order. So
-the merged journal has, round by round and shard by shard, the lines as they are, with the ends of its own parts
-between them. Lines aren't decoded, only their beginnings are looked at: round and input.
+In a search, one process asks all inputs in every round, in their order, and writes what it evaluated in parts of about
+`per_call` lines, of which none splits an input within a round. A shard has the same lines of its own inputs, in the
+same order. So the merged journal has, round by round and shard by shard, the lines as they are, with the ends of its
+own parts between them. Lines aren't decoded, only their beginnings are looked at: round and input.
 
 Memory grows with the number of rounds and shards, not with that of evaluations.
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from skiploop.errors import InvalidInput
-from skiploop.storage.files import checksum, read_json, unsealed, write_atomically, writing
+from skiploop.storage.files import Line, checksum, read_json, unsealed, write_atomically, writing
 from skiploop.storage.journal import JsonlJournal, dump, raw_lines
 
 _BEGINNING = re.compile(rb'\{"round":(\d+),"input":("(?:[^"\\]|\\.)*"),')
@@ -30,8 +30,8 @@ Stretch = tuple[Path, int, int]
 """Consecutive lines of one round: a file, where they begin in it, and where they end."""
 
 
-def merge_shards(out: Path, shards: Sequence[Path], per_call: int) -> None:
-    """Writes journal.jsonl, verified.jsonl and metrics.jsonl of a study from those of its shards, which are complete.
+def merge_search(out: Path, shards: Sequence[Path], per_call: int) -> None:
+    """Writes journal.jsonl, verified.jsonl and metrics.jsonl of a search from those of its shards, which are complete.
 
     Args:
         out: the study's folder.
@@ -46,6 +46,28 @@ def merge_shards(out: Path, shards: Sequence[Path], per_call: int) -> None:
     _merge_metrics(out, shards, per_call)
     _merge_verified(out, shards)
     merge_journals(out / "journal.jsonl", [shard / "journal.jsonl" for shard in shards], per_call)
+
+
+def merge_parts(out: Path, shards: Sequence[Path], size: int) -> None:
+    """Writes journal.jsonl of a study that runs all inputs under one chain after another, and its costs, spent.jsonl.
+
+    Args:
+        out: the study's folder.
+        shards: in the order of the inputs.
+        size: lines of a part, within a chain; each line has its `chain`, or none has one.
+
+    Raises:
+        InvalidInput: a shard isn't complete, or was damaged.
+    """
+    for shard in shards:
+        check_shard(shard)
+    by_chain: dict[str, list[Line]] = defaultdict(list)
+    for line in _lines_of(shards, "journal.jsonl"):
+        by_chain[str(line.get("chain"))].append(line)
+    parts = [lines[at : at + size] for lines in by_chain.values() for at in range(0, len(lines), size)]
+    _write(out / "journal.jsonl", "".join(dump(each) for part in parts for each in [*part, {"end": len(part)}]))
+    spent = _lines_of(shards, "spent.jsonl")
+    _write(out / "spent.jsonl", "".join(dump(each) + dump({"end": 1}) for each in spent))
 
 
 def check_shard(shard: Path) -> None:
@@ -130,7 +152,7 @@ def _beginning(journal: Path, raw: bytes) -> tuple[int, bytes]:
 
 def _merge_metrics(out: Path, shards: Sequence[Path], per_call: int) -> None:
     """Those of the identity, in parts of `per_call` inputs; of several lines of an input the last one counts."""
-    lines = [line for shard in shards for line in JsonlJournal(shard / "metrics.jsonl").lines()]
+    lines = _lines_of(shards, "metrics.jsonl")
     last = list({line["input"]: line for line in lines}.values())
     parts = [last[start : start + per_call] for start in range(0, len(last), per_call)]
     _write(out / "metrics.jsonl", "".join(dump(each) for part in parts for each in [*part, {"end": len(part)}]))
@@ -138,8 +160,12 @@ def _merge_metrics(out: Path, shards: Sequence[Path], per_call: int) -> None:
 
 def _merge_verified(out: Path, shards: Sequence[Path]) -> None:
     """Each line is a batch of its own, so they follow each other as they are."""
-    lines = [line for shard in shards for line in JsonlJournal(shard / "verified.jsonl").lines()]
+    lines = _lines_of(shards, "verified.jsonl")
     _write(out / "verified.jsonl", "".join(dump(line) + dump({"end": 1}) for line in lines))
+
+
+def _lines_of(shards: Sequence[Path], name: str) -> list[Line]:
+    return [line for shard in shards for line in JsonlJournal(shard / name).lines()]
 
 
 def _write(place: Path, text: str) -> None:
