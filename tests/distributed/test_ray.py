@@ -21,9 +21,13 @@ FILES = ("inputs.jsonl", "journal.jsonl", "verified.jsonl", "summary.json")
 MARK = "SKIPLOOP_TEST_RUN"  # in the environment of the processes that a test starts, and of theirs
 
 
+def skiploop(*words: str) -> list[str]:
+    return [sys.executable, "-m", "skiploop", *words]
+
+
 def command(out: Path, *words: str, limit: int, budget: int) -> list[str]:
     sizes = ["--limit", str(limit), "--budget", str(budget)]
-    return [sys.executable, "-m", "skiploop", "search", *sizes, "--out", str(out), *words]
+    return skiploop("search", *sizes, "--out", str(out), *words)
 
 
 @contextmanager
@@ -99,6 +103,32 @@ def test_killed_workers_and_drivers_leave_no_trace(
     for name in FILES:
         assert (out / name).read_bytes() == (one / name).read_bytes(), name
     assert not (out / "shards").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "files"),
+    [
+        (("evaluate", "--chain", "0-5 4-7", "--limit", "1200"), FILES[:2] + FILES[3:]),
+        (
+            ("route", "train", "--chooser", "menu", "--samples", "1", "--limit", "192"),
+            ("journal.jsonl", "router.json", "router.safetensors"),
+        ),
+    ],
+    ids=["evaluate", "route"],
+)
+def test_killed_workers_leave_no_trace_in_other_work(
+    tmp_path: Path, words: tuple[str, ...], files: tuple[str, ...]
+) -> None:
+    one, out, mark = tmp_path / "one", tmp_path / "several", f"{os.getpid()}-{words[0]}"
+    sized = skiploop(*words)
+    spread = [*sized, "--out", str(out), "--ray", "--address", "local", "--workers", "2", "--chunk", "8"]
+    with started(spread, mark, tmp_path / "said.txt") as process:
+        assert kill_workers(out, process, mark, 3, random.Random(0)) == 3
+        assert process.wait(timeout=600) == 0, (tmp_path / "said.txt").read_text()
+    assert "a worker was lost" in (tmp_path / "said.txt").read_text()
+    subprocess.run([*sized, "--out", str(one), "--threads", "1"], check=True, capture_output=True)
+    for name in files:
+        assert (out / name).read_bytes() == (one / name).read_bytes(), name
 
 
 CLUSTER = """
