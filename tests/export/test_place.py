@@ -31,6 +31,7 @@ class _Disk(NamedTuple):
     free: int
 
 
+@pytest.mark.slow
 def test_a_killed_export_leaves_no_folder_that_looks_finished(tmp_path: Path) -> None:
     out = tmp_path / "out"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}

@@ -15,6 +15,7 @@ from skiploop import search, search_static
 from skiploop.cli.main import app
 from skiploop.errors import InvalidInput
 from skiploop.folders.compare import compare
+from skiploop.models.layered import LayeredModel
 from skiploop.stats.measured import measured_mean
 from skiploop.stats.shares import mcnemar, newcombe_paired
 from skiploop.studies.execution import Execution
@@ -131,8 +132,9 @@ def test_static_chains_are_compared_on_test_inputs_and_not_with_searches(folder:
 
 
 def test_evaluations_are_compared_by_every_metric(tmp_path: Path) -> None:
+    nano = LayeredModel.from_pretrained("nano")
     for name, changes in {"a": {"chain": "0-6"}, "b": {"chain": "0-5 7"}, "c": {"shots": 1}}.items():
-        skiploop.evaluate("nano", "nano", limit=8, out=tmp_path / name, **changes)
+        skiploop.evaluate(nano, "nano", limit=8, out=tmp_path / name, **changes)
     found = compare(tmp_path / "a", tmp_path / "b")
     assert set(found.figures) == {"accuracy, identity", "accuracy, chain"}
     assert found.figures["accuracy, identity"].difference.value == 0

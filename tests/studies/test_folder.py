@@ -86,6 +86,12 @@ def test_a_place_that_can_not_be_used_is_refused(tmp_path: Path) -> None:
     check_place(tmp_path / "empty")
 
 
+@pytest.mark.parametrize("text", ["s3://bucket/study", "gs://bucket"])
+def test_an_address_is_not_taken_for_a_folder(text: str) -> None:
+    with pytest.raises(InvalidInput, match=f"--out {text} is an address, not a folder; mount that storage"):
+        check_place(Path(text))
+
+
 def test_only_one_works_on_a_folder(tmp_path: Path) -> None:
     run = {"schema": SCHEMA, "kind": "search"}
     with (

@@ -18,6 +18,7 @@ again in the same composition. Everything else is written to a temporary file an
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ from skiploop.studies.shards import has_shards
 
 _FILES = ("inputs.jsonl", "journal.jsonl", "verified.jsonl", "metrics.jsonl")
 _SOURCES = "files"  # in summary.json: size and checksum of each
+_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/+(.*)")  # of two letters or more, as C: is a drive; paths drop a slash
 _LEFTOVERS = (".lock", ".tmp")
 
 
@@ -131,6 +133,11 @@ def _begun_otherwise(path: Path, sharded: bool) -> str:
 
 def check_place(path: Path, kind: str | None = None) -> None:
     """Raises InvalidInput unless a study (of this kind) can be begun or resumed in this folder; changes nothing."""
+    if found := _ADDRESS.match(path.as_posix()):
+        raise InvalidInput(
+            f"--out {found[1]}://{found[2]} is an address, not a folder; mount that storage and give the folder, or "
+            "one of this machine: workers of --ray send what they found there"
+        )
     nearest = path
     while not nearest.exists() and nearest != nearest.parent:
         nearest = nearest.parent
