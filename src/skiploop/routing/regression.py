@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -90,6 +91,13 @@ def standard(features: Floats) -> Standard:
     clean = np.nan_to_num(features, nan=0.0)
     spread = clean.std(axis=0)
     return Standard(clean.mean(axis=0), np.where(spread > 1e-12, spread, 1.0))
+
+
+class PassModel(Protocol):
+    """A fitted classifier of passes."""
+
+    def log_probabilities(self, features: Floats) -> Floats:
+        """Of the passes, [N, F] -> [N, K]."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from skiploop.errors import InvalidInput
 from skiploop.routing.chooser import Rule
 from skiploop.routing.choosers.cascade import Cascade
+from skiploop.routing.choosers.controller import ControllerModel
 from skiploop.routing.choosers.gain import Gain
 from skiploop.routing.choosers.identity import IdentityFeatures, OneMetric
 from skiploop.routing.choosers.menu import Selector
@@ -25,6 +26,7 @@ from skiploop.routing.choosers.mix import Mix
 from skiploop.routing.choosers.topk import TopSet
 from skiploop.routing.choosers.values import BestOf
 from skiploop.routing.choosers.votes import Vote
+from skiploop.routing.controller import Controller
 from skiploop.routing.features import Directions
 from skiploop.routing.live import LiveRuns
 from skiploop.routing.passes import ModelPass
@@ -34,7 +36,8 @@ from skiploop.storage.files import read_json, unsealed, write_atomically, write_
 RULES: tuple[type, ...] = (Cascade, Gain, IdentityFeatures, OneMetric, Selector, Mix, TopSet, BestOf, Vote)
 """What a router may hold."""
 _PARTS: dict[str, type] = {
-    each.__name__: each for each in (*RULES, Directions, ClassModel, GainModel, OptionModel, Standard)
+    each.__name__: each
+    for each in (*RULES, Directions, ClassModel, GainModel, OptionModel, Standard, Controller, ControllerModel)
 }
 _FORMAT, _VERSION = "skiploop-router", 1
 _JSON, _ARRAYS = "router.json", "router.safetensors"

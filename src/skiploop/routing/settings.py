@@ -33,9 +33,9 @@ class RouteSettings:
     menu: Annotated[
         Sequence[str] | None, Flag("A chain of the menu, such as '0-9 12-29'; repeatable.", panel=STUDY, repeated=True)
     ] = None
-    chooser: Annotated[str, Flag("gain, menu, mix, vote, cisc, self_certainty, cascade, imitate.", panel=STUDY)] = (
-        "gain"
-    )
+    chooser: Annotated[
+        str, Flag("gain, menu, mix, vote, values, controller, ...; all are in docs/routing.md.", panel=STUDY)
+    ] = "gain"
     prompts: Annotated[int, Flag("Opponents: further prompts with other shots.", panel=STUDY)] = 0
     samples: Annotated[int, Flag("Opponents: sampled answers of the model.", panel=STUDY)] = 0
     limit: Annotated[int | None, Flag("Size of the sample of inputs (default: all).")] = None

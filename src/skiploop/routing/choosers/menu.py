@@ -14,7 +14,7 @@ import numpy as np
 from skiploop.routing.chooser import RuleAnswers, answers_of
 from skiploop.routing.choosers.gain import cautious_gain
 from skiploop.routing.features import Directions, directions, input_features
-from skiploop.routing.regression import ClassModel, fit_classes
+from skiploop.routing.regression import PassModel, fit_classes
 from skiploop.routing.runs import Runs, TableRuns
 from skiploop.routing.table import Bools, Floats, Ints, Labelled
 
@@ -51,7 +51,7 @@ class Selector:
     """
 
     axes: Directions
-    model: ClassModel
+    model: PassModel
     menu: tuple[int, ...]
     margin: float
 
@@ -87,7 +87,7 @@ def menu(train: Labelled, validation: Labelled) -> Selector:
 
 
 def best_selector(
-    models: Iterable[tuple[tuple[int, ...], ClassModel]], axes: Directions, validation: Labelled
+    models: Iterable[tuple[tuple[int, ...], PassModel]], axes: Directions, validation: Labelled
 ) -> Selector:
     """Menu, model of its passes and margin with the best cautious gain on the validation inputs, see `gain`."""
     unseen, held = input_features(TableRuns(validation.table), axes), validation.pass_right.astype(float)

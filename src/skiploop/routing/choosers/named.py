@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from skiploop.routing.chooser import Chooser
 from skiploop.routing.choosers.cascade import cascade
+from skiploop.routing.choosers.controller import controller
 from skiploop.routing.choosers.gain import gain
 from skiploop.routing.choosers.identity import identity, identity_features, static, strongest_identity
 from skiploop.routing.choosers.menu import imitate, menu
@@ -25,6 +26,7 @@ CHOOSERS: dict[str, Chooser] = {
     "topk": topk,
     "values": values,
     "preference": preference,
+    "controller": controller,
 }
 OPPONENTS: dict[str, Chooser] = {
     "identity": identity,

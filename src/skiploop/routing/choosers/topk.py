@@ -18,7 +18,7 @@ from skiploop.routing.choosers.gain import most_gaining
 from skiploop.routing.choosers.menu import imitate
 from skiploop.routing.choosers.votes import elected
 from skiploop.routing.features import Directions, input_features
-from skiploop.routing.regression import ClassModel
+from skiploop.routing.regression import PassModel
 from skiploop.routing.runs import Runs
 from skiploop.routing.table import NO_ANSWER, Bools, Floats, Labelled
 
@@ -36,7 +36,7 @@ class TopSet:
     """
 
     axes: Directions
-    model: ClassModel
+    model: PassModel
     size: int
 
     def choose(self, runs: Runs) -> RuleAnswers:
