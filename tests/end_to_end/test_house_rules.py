@@ -110,6 +110,7 @@ TESTED_BY = {
     "routing/test_evaluate": ("routing/figures", "routing/passes", "routing/runs", "routing/split", "routing/table"),
     "routing/test_collect": ("routing/load",),
     "routing/test_controller": ("routing/choosers/controller", "testing/modules"),
+    "routing/test_networks": ("routing/choosers/networks",),
     "routing/test_router": (
         *("cli/route", "reporting/route_plot", "reporting/terminal/route", "routing/live", "routing/settings"),
     ),

@@ -10,6 +10,7 @@ runs        what a chooser may do with inputs, and what it is charged for it
 features    what is known of options and of inputs
 regression  between options, between classes, of a gain with its uncertainty
 controller  a recurrent network that says which layer is next
+networks    those of PoLar and Dr.LLM
 chooser     the protocol
 choosers/   the choosers and opponents, by name
 evaluate    all of them on held-out inputs

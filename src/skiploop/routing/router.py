@@ -29,6 +29,7 @@ from skiploop.routing.choosers.votes import Vote
 from skiploop.routing.controller import Controller
 from skiploop.routing.features import Directions
 from skiploop.routing.live import LiveRuns
+from skiploop.routing.networks import ChainNetwork
 from skiploop.routing.passes import ModelPass
 from skiploop.routing.regression import ClassModel, GainModel, OptionModel, Standard
 from skiploop.storage.files import read_json, unsealed, write_atomically, write_sealed, writing
@@ -37,7 +38,17 @@ RULES: tuple[type, ...] = (Cascade, Gain, IdentityFeatures, OneMetric, Selector,
 """What a router may hold."""
 _PARTS: dict[str, type] = {
     each.__name__: each
-    for each in (*RULES, Directions, ClassModel, GainModel, OptionModel, Standard, Controller, ControllerModel)
+    for each in (
+        *RULES,
+        Directions,
+        ClassModel,
+        GainModel,
+        OptionModel,
+        Standard,
+        Controller,
+        ControllerModel,
+        ChainNetwork,
+    )
 }
 _FORMAT, _VERSION = "skiploop-router", 1
 _JSON, _ARRAYS = "router.json", "router.safetensors"

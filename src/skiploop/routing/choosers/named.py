@@ -9,6 +9,7 @@ from skiploop.routing.choosers.gain import gain
 from skiploop.routing.choosers.identity import identity, identity_features, static, strongest_identity
 from skiploop.routing.choosers.menu import imitate, menu
 from skiploop.routing.choosers.mix import mix
+from skiploop.routing.choosers.networks import layerwise, polar
 from skiploop.routing.choosers.preference import preference
 from skiploop.routing.choosers.topk import topk
 from skiploop.routing.choosers.values import values
@@ -27,6 +28,8 @@ CHOOSERS: dict[str, Chooser] = {
     "values": values,
     "preference": preference,
     "controller": controller,
+    "polar": polar,
+    "layerwise": layerwise,
 }
 OPPONENTS: dict[str, Chooser] = {
     "identity": identity,
