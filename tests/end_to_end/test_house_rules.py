@@ -112,7 +112,14 @@ TESTED_BY = {
     "routing/test_controller": ("routing/choosers/controller", "testing/modules"),
     "routing/test_networks": ("routing/choosers/networks",),
     "routing/test_router": (
-        *("cli/route", "reporting/route_plot", "reporting/terminal/route", "routing/live", "routing/settings"),
+        *(
+            "cli/route",
+            "reporting/route_plot",
+            "reporting/terminal/route",
+            "routing/live",
+            "routing/live_options",
+            "routing/settings",
+        ),
     ),
     "full_study/test_parts": (
         *(

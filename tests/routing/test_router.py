@@ -16,12 +16,18 @@ from skiploop.errors import InvalidInput
 from skiploop.routing.choosers.identity import OneMetric
 from skiploop.routing.choosers.named import CHOOSERS, OPPONENTS
 from skiploop.routing.choosers.votes import Vote
+from skiploop.routing.collect import collect
 from skiploop.routing.live import LiveRuns
+from skiploop.routing.live_options import LiveOptions
+from skiploop.routing.load import load
 from skiploop.routing.passes import passes_for
 from skiploop.routing.router import Router, load_router
 from skiploop.routing.runs import TableRuns
 from skiploop.routing.settings import RouteSettings, default_menu
 from skiploop.routing.split import split
+from skiploop.routing.table import Labelled
+from skiploop.routing.work import Forms
+from skiploop.tasks import Example, Task
 from skiploop.testing.planted_routing import planted
 
 PROMPTS = ["calc:153+1=", "calc:247+9=", "calc:12*31="]
@@ -82,6 +88,50 @@ def test_a_vote_runs_each_pass_once_and_gives_the_elected_text(nano: LayeredMode
     for row, text in enumerate(runs.texts(choice.answers)):
         votes = [column[row] for column in said]
         assert votes.count(text) == max(map(votes.count, votes))
+
+
+CHOICE = Task(
+    "options",
+    tuple(
+        Example(f"q{n}", f"calc:{n}+{n + 3}=", str(2 * n + 3), (str(2 * n + 3), str(2 * n + 13), "77"), 0)
+        for n in range(20, 60)
+    ),
+    scoring="choice",
+)
+
+
+@pytest.fixture(scope="module")
+def collected(nano: LayeredModel, tmp_path_factory: pytest.TempPathFactory) -> Labelled:
+    passes = passes_for(default_menu(nano.num_layers, 2), nano.num_layers)[:3]
+    return load(collect(nano, Forms((CHOICE,)), passes, out=tmp_path_factory.mktemp("options") / "r")).data
+
+
+@pytest.mark.parametrize("name", ["mix", "identity_features", "gain", "vote"])
+def test_what_a_router_picks_on_a_model_is_what_it_picks_from_a_table(
+    name: str, nano: LayeredModel, collected: Labelled
+) -> None:
+    """And it costs as much, although the model runs only what the rule asks for."""
+    data, passes, parts = collected, collected.table.passes, split(collected)
+    rule = {**CHOOSERS, **OPPONENTS}[name](parts.train, parts.validation)
+    table, live = TableRuns(data.table), LiveOptions(nano, passes, CHOICE)
+    wanted = rule.choose(table).answers.tolist()
+    assert Router(name, rule, passes, nano.fingerprint, nano.name, "options").pick(nano, CHOICE) == wanted
+    assert rule.choose(live).answers.tolist() == wanted
+    np.testing.assert_allclose(live.layer_calls, table.layer_calls)
+
+
+def test_options_on_the_command_line(nano: LayeredModel, tmp_path: Path) -> None:
+    routed(nano, OneMetric(0), default_menu(nano.num_layers, 1)).save(tmp_path)
+    words = ["route", "apply", str(tmp_path), "calc:153+1=", "calc:247+9=", "--option", "154", "--option", "256"]
+    tools = Tools(model=lambda name: nano, set_threads=lambda count: None)
+    assert CliRunner().invoke(app, words, obj=tools).stdout.split() == ["154", "256"]
+    told = json.loads(CliRunner().invoke(app, [*words, "--json"], obj=tools).stdout)
+    assert [each["option"] for each in told["outputs"]] == ["154", "256"]
+    refused = CliRunner().invoke(app, [*words, "--max-new-tokens", "3"], obj=tools)
+    assert refused.exit_code == 2 and "no effect with --option" in refused.stderr
+    route = load_router(tmp_path)
+    with pytest.raises(InvalidInput, match="are generated"):
+        route.pick(nano, Task("t", (Example("a", "calc:1+1=", "2"),)))
 
 
 def test_another_model_and_a_chain_beside_a_route_are_refused(nano: LayeredModel) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -106,18 +106,44 @@ def apply(
     folder: Folder,
     prompts: Annotated[list[str], typer.Argument(help="One or more prompts.")],
     model: Model = "nano",
+    option: Annotated[
+        list[str] | None, typer.Option(help="An answer to choose from, as it goes on from each prompt; repeatable.")
+    ] = None,
     max_new_tokens: Annotated[int, typer.Option(help="Limit of an answer, its end included.")] = 64,
     engine: Annotated[EngineSettings, Only("dtype", "device", "trust_remote_code")],
     call: Call,
 ) -> None:
-    """Continue prompts, each by the chain that the router chooses for it."""
+    """Continue prompts, or pick among options, each by the chains that the router chooses for it."""
     from skiploop.studies.opening import open_model
     from skiploop.validate import whole_number
 
     whole_number("--max-new-tokens", max_new_tokens, 1)
     opened = call.prepare(model, engine.trust_remote_code)
     opened = open_model(opened, engine) if isinstance(opened, str) else opened
+    if option:
+        call.refuse(("max_new_tokens",), "--option")
+        _show_picked(folder, opened, prompts, option, call)
+        return
     show_routed(folder, opened, (prompts, prompts), {"max_new_tokens": max_new_tokens}, call)
+
+
+def _show_picked(folder: Path, opened: Any, prompts: list[str], options: list[str], call: Call) -> None:
+    """The option that a router picks after each prompt."""
+    from skiploop.cli.app import tell
+    from skiploop.routing.router import load_router
+    from skiploop.tasks import Example, Task
+
+    router = load_router(folder)
+    rows = tuple(Example(str(at), prompt, options[0], tuple(options), 0) for at, prompt in enumerate(prompts))
+    picked = [
+        options[number] if number >= 0 else None for number in router.pick(opened, Task("prompts", rows, "choice"))
+    ]
+    if call.json:
+        outputs = [{"prompt": prompt, "option": each} for prompt, each in zip(prompts, picked, strict=True)]
+        print_json({"model": opened.name, "router": str(folder), "chooser": router.chooser, "outputs": outputs})
+        return
+    for each in picked:
+        tell(each or "(none: the scores aren't numbers)")
 
 
 def _show(found: Routed, json: bool) -> None:

@@ -17,7 +17,8 @@ evaluate    all of them on held-out inputs
 figures     what that finds
 ablate      which of their inputs choosers need
 router      a fitted rule as files, and generation under it
-live        passes that a model runs when a rule asks for them
+live        passes that a model runs when a rule asks for them: texts
+live_options  the same for questions with options
 settings    what can be chosen
 train       from a model and a task to a router and its figures
 """

@@ -29,10 +29,12 @@ from skiploop.routing.choosers.votes import Vote
 from skiploop.routing.controller import Controller
 from skiploop.routing.features import Directions
 from skiploop.routing.live import LiveRuns
+from skiploop.routing.live_options import LiveOptions
 from skiploop.routing.networks import ChainNetwork
 from skiploop.routing.passes import ModelPass
 from skiploop.routing.regression import ClassModel, GainModel, OptionModel, Standard
 from skiploop.storage.files import read_json, unsealed, write_atomically, write_sealed, writing
+from skiploop.tasks import Task
 
 RULES: tuple[type, ...] = (Cascade, Gain, IdentityFeatures, OneMetric, Selector, Mix, TopSet, BestOf, Vote)
 """What a router may hold."""
@@ -90,9 +92,24 @@ class Router:
         """
         self.require(model)
         if isinstance(self.rule, Mix | IdentityFeatures):
-            raise InvalidInput(f"the router {self.chooser!r} mixes scores of options, so it can't generate texts")
+            raise InvalidInput(
+                f"the router {self.chooser!r} mixes scores of options, so it can't generate texts; give it options: "
+                "`skiploop route apply --option`, or Router.pick"
+            )
         runs = LiveRuns(model, self.passes, prompts, max_new_tokens, stop)
         return runs.texts(self.rule.choose(runs).answers)
+
+    def pick(self, model: Any, task: Task) -> list[int]:
+        """The option that the rule picks for each input of a task, by its number; which is right isn't looked at.
+
+        Raises:
+            InvalidInput: another model, or a task whose answers are generated.
+        """
+        self.require(model)
+        if not task.scores_options:
+            raise InvalidInput(f"the answers of {task.name!r} are generated: give its prompts to generate(route=...)")
+        choice = self.rule.choose(LiveOptions(model, self.passes, task.for_model(model.chat)))
+        return [int(answer) for answer in choice.answers]
 
     def save(self, folder: str | Path) -> None:
         """Writes both files; the folder is made where there is none."""
