@@ -115,12 +115,16 @@ class Under:
     Attributes:
         chain: in its notation; None: that of chain_config.json, else the identity.
         route: the folder of a router, which chooses a chain for each prompt.
+        exit: reads tokens off earlier slots; None: off the last one.
     """
 
     chain: Annotated[
         str | None, Flag('Such as "0-2 3x2 4-7" (default: that of chain_config.json, else the identity).')
     ] = None
     route: Annotated[Path | None, Flag("A folder of `skiploop route train`: chooses a chain for each prompt.")] = None
+    exit: Annotated[
+        str | None, Flag("Read tokens off earlier layers: confident, confident:WINDOW, halt:THRESHOLD.")
+    ] = None
 
 
 @command
@@ -137,10 +141,12 @@ def generate(
 ) -> None:
     """Continue prompts, greedily, under a chain; `--chat auto`: as messages, where there is a chat template."""
     from skiploop.chains.chain import Chain
+    from skiploop.models.exits import parse_exit
     from skiploop.studies.cache_policy import check_policy
     from skiploop.validate import whole_number
 
     whole_number("--max-new-tokens", max_new_tokens, 1)
+    early = {} if under.exit is None else {"exit": parse_exit(under.exit)}
     opened = _open(model, engine, call)
     layers = opened.chain if under.chain is None else Chain.parse(under.chain, opened.num_layers)
     policy = engine.cache_policy if "cache_policy" in call.given else opened.cache_policy
@@ -153,17 +159,17 @@ def generate(
         _show(sent, opened, call)
         return
     if under.route is not None:
-        call.refuse(("chain", "cache_policy"), "--route")
+        call.refuse(("chain", "cache_policy", "exit"), "--route")
         show_routed(
             under.route, opened, (prompts, sent), {"max_new_tokens": max_new_tokens, "stop": asked.stop or ()}, call
         )
         return
     texts = opened.generate(
-        sent, chain=layers, max_new_tokens=max_new_tokens, stop=asked.stop or (), cache_policy=policy
+        sent, chain=layers, max_new_tokens=max_new_tokens, stop=asked.stop or (), cache_policy=policy, **early
     )
     if call.json:
         outputs = [{"prompt": p, "text": t} for p, t in zip(prompts, texts, strict=True)]
-        ran = {"chain": layers.to_json(), "notation": str(layers), "cache_policy": policy}
+        ran = {"chain": layers.to_json(), "notation": str(layers), "cache_policy": policy, "exit": under.exit}
         print_json({"model": opened.name, **ran, "outputs": outputs})
         return
     for text in texts:

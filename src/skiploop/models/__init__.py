@@ -12,6 +12,7 @@ custom_generate  `decoding`: a chain for the stock `generate` of a plain model
 check            may chains be run on this model at all?
 replay           `run_chain`: the model's own forward, its layers called in the order of a chain
 recorded_calls   what a forward passes to its layers, kept for later calls
+exits            tokens read off earlier slots
 states           hidden states after each slot, recorded
 slots            keys and values of each slot
 damping          what damped loops and scaled slots do to hidden states

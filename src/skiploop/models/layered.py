@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import fields
 from functools import cached_property
 from typing import Any, Protocol, cast
@@ -22,6 +22,7 @@ from skiploop.models.chain_config import ChainConfig
 from skiploop.models.chat import ChatTemplate, chat_template
 from skiploop.models.check import CheckReport, check_model
 from skiploop.models.ends import end_tokens, own_settings_aside, refuse_other_forms
+from skiploop.models.exits import Exit, run_exit
 from skiploop.models.files import first_line
 from skiploop.models.loading import Opening, fingerprint, load
 from skiploop.models.out_of_memory import ran_out
@@ -266,13 +267,18 @@ class LayeredModel:
         return whole[len(before) :] if whole.startswith(before) else self.decode(ids)
 
     def logits(
-        self, input_ids: torch.Tensor, chain: Chain | None = None, *, attention_mask: torch.Tensor | None = None
+        self,
+        input_ids: torch.Tensor,
+        chain: Chain | None = None,
+        *,
+        attention_mask: torch.Tensor | None = None,
+        exit: Exit | None = None,
     ) -> torch.Tensor:
-        """Logits [B, T, V] of `input_ids` [B, T] under one chain (None: `chain`)."""
+        """Logits [B, T, V] of `input_ids` [B, T] under one chain (None: `chain`), read off where `exit` says."""
         inputs = {"input_ids": input_ids.to(self.device)}
         if attention_mask is not None:
             inputs["attention_mask"] = attention_mask.to(self.device)
-        with torch.inference_mode(), run_chain(self.hf, chain or self.chain):
+        with torch.inference_mode(), self._running(chain or self.chain, "own", exit, every=True):
             return cast(torch.Tensor, self.hf(**inputs, use_cache=False).logits)
 
     def generate(
@@ -294,8 +300,9 @@ class LayeredModel:
             stop: texts at which a text ends, see `skiploop.models.stops`.
             cache_policy: which keys and values loops leave for later tokens, see `skiploop.chains.policy`; None:
                 `cache_policy` of the model, `own` unless it was opened with another.
-            **settings: passed on to `generate`, e.g. `num_beams=4` or `do_sample=True, temperature=0.7`; or `route`,
-                what chooses a chain for each prompt (see `skiploop.routing.router`), beside which there is no other.
+            **settings: passed on to `generate`, e.g. `num_beams=4` or `do_sample=True, temperature=0.7`; `exit`, which
+                reads tokens off earlier slots (see `skiploop.models.exits`); or `route`, what chooses a chain for each
+                prompt (see `skiploop.routing.router`), beside which there is no other setting.
 
         Raises:
             InvalidInput: numbers of chains and prompts differ, a prompt leaves no room for the answer, there is no
@@ -314,6 +321,7 @@ class LayeredModel:
             chains = list(chain)
         if len(chains) != len(texts):
             raise InvalidInput(f"{len(texts)} prompts and {len(chains)} chains; give one chain, or one for each prompt")
+        rule = settings.pop("exit", None)
         refuse_other_forms(settings)
         self.require_generation()
         for text in texts:
@@ -326,11 +334,18 @@ class LayeredModel:
             for start in range(0, len(members), _GENERATE_BATCH):
                 batch = members[start : start + _GENERATE_BATCH]
                 limits = {"max_new_tokens": max_new_tokens, "stop": tuple(stop)}
-                with run_chain(self.hf, wanted, cache_policy=policy):
+                with self._running(wanted, policy, rule):
                     generated = self._generate([texts[row] for row in batch], limits | settings)
                 for row, text in zip(batch, generated, strict=True):
                     answers[row] = text
         return answers
+
+    def _running(
+        self, chain: Chain, policy: CachePolicy, rule: Exit | None, *, every: bool = False
+    ) -> AbstractContextManager[Any]:
+        if rule is None:
+            return run_chain(self.hf, chain, cache_policy=policy)
+        return run_exit(self.hf, chain, rule, cache_policy=policy, every=every)
 
     def _routed(self, route: Route, texts: list[str], max_new_tokens: int, stop: tuple[str, ...]) -> list[str]:
         self.require_generation()

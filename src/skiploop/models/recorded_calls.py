@@ -163,11 +163,17 @@ def head(model: PreTrainedModel, hidden: torch.Tensor) -> torch.Tensor:
 
     One forward over P sequences of one token each, in which `hidden` stands in for the output of the layers.
     """
+    inputs = head_inputs(model, hidden)
+    return logits_from(model, inputs, lambda _session, _hidden: (hidden[:, None], None))[:, 0]
+
+
+def head_inputs(model: PreTrainedModel, hidden: torch.Tensor) -> dict[str, Any]:
+    """What the model's forward is given where `hidden` [P, D] stands in for the output of its layers on P sequences."""
     blank = torch.zeros((hidden.shape[0], 1), dtype=torch.long, device=hidden.device)
     inputs = {"input_ids": blank, "use_cache": False}
     if "position_ids" in inspect.signature(model.forward).parameters:
         inputs["position_ids"] = blank
-    return logits_from(model, inputs, lambda _session, _hidden: (hidden[:, None], None))[:, 0]
+    return inputs
 
 
 def logits_from(model: PreTrainedModel, inputs: dict[str, Any], run_stack: StackFunction) -> torch.Tensor:

@@ -286,8 +286,10 @@ def probing(model: PreTrainedModel, run_stack: StackFunction) -> Iterator[Sessio
             stack[index] = layer
 
 
-def chain_function(chain: Chain, cache_policy: CachePolicy = "own") -> StackFunction:
-    """What `probing` needs to send the whole batch through one chain."""
+def chain_function(
+    chain: Chain, cache_policy: CachePolicy = "own", keep: Callable[[int, torch.Tensor], None] | None = None
+) -> StackFunction:
+    """What `probing` needs to send the whole batch through one chain; `keep` is told the state after each slot."""
     skipped = chain.skipped
 
     def run(session: Session, hidden: torch.Tensor) -> tuple[torch.Tensor, Any]:
@@ -301,10 +303,12 @@ def chain_function(chain: Chain, cache_policy: CachePolicy = "own") -> StackFunc
             layers, entries = bind_shared(cache, layers, num_layers, cache_policy)
         raw: Any = None
         state, carry = hidden, None
-        for layer, entry, step in zip(layers, entries, steps(layers), strict=True):
+        for slot, (layer, entry, step) in enumerate(zip(layers, entries, steps(layers), strict=True)):
             view = slot_view(cache, entry, num_layers) if cache is not None else None
             raw = session.calls[layer].replay(session.layers[layer], state, view)
             state, carry = after_slot(step, state, hidden_of(raw), carry)
+            if keep is not None:
+                keep(slot, state)
         if cache is not None:
             advance_ghosts(cache, skipped, hidden)
         return state, raw
@@ -335,11 +339,17 @@ def run_chain(model: PreTrainedModel, chain: Chain, *, cache_policy: CachePolicy
             model already.
         UnsupportedModel: the stack isn't found, or (in the first forward) the model can't be honoured.
     """
+    checked_layers(model, chain)
+    with probing(model, chain_function(chain, checked_policy(cache_policy))):
+        yield model
+
+
+def checked_layers(model: PreTrainedModel, chain: Chain) -> int:
+    """The number of the model's layers; InvalidInput where the chain is for another one."""
     num_layers = len(find_layers(model))
     if chain.num_layers != num_layers:
         raise InvalidInput(
             f"the chain {chain} is for a model of {chain.num_layers} layers, but this model has {num_layers}; "
             f"make it with num_layers={num_layers}"
         )
-    with probing(model, chain_function(chain, checked_policy(cache_policy))):
-        yield model
+    return num_layers
