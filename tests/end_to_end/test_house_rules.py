@@ -68,6 +68,7 @@ TESTED_BY = {
     ),
     "conformance/test_chains": ("models/check", "models/recorded_calls", "models/slots", "models/unroll"),
     "conformance/test_damped": ("models/damping",),
+    "conformance/test_exits": ("models/exits",),
     "conformance/test_engine": (
         "models/out_of_memory",
         "engine/decode_calls",

@@ -73,7 +73,7 @@ class Confident:
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """The first slot that is certain, as Continuous Thought Machines stop (arXiv 2505.05522, section 3).
+    """The first slot that is certain, as Continuous Thought Machines stop (arXiv 2505.05522).
 
     Certainty is 1 - H / log V, with H the entropy of what the slot would say.
 
@@ -163,44 +163,57 @@ def run_exit(
         UnsupportedModel: as for `run_chain`.
     """
     checked_layers(model, chain)
-    exits, looked_at = Exits(len(chain)), rule.looked_at(len(chain))
-    states: list[torch.Tensor] = []  # [B, S, D] after each slot looked at
-    stand_in: list[torch.Tensor] = []  # for the output of the stack, while the head is run on it
+    stack = _Stack(model, chain, rule, checked_policy(cache_policy), every)
+    with probing(model, stack.run):
+        yield stack.exits
 
-    def keep(slot: int, state: torch.Tensor) -> None:
-        if slot in looked_at:
-            states.append(state)
 
-    whole = chain_function(chain, checked_policy(cache_policy), keep)
+class _Stack:
+    """Runs a chain in place of the model's layers, and hands the head the states that the rule chooses."""
 
-    def run(session: Session, hidden: torch.Tensor) -> tuple[torch.Tensor, Any]:
-        if stand_in:
-            return stand_in[-1][:, None], None
-        states.clear()
-        last, raw = whole(session, hidden)
-        seen = [state if every else state[:, -1:] for state in states]
-        chosen = choose(torch.stack([state.flatten(0, 1) for state in seen]))
-        exits.taken.update((looked_at[0] + chosen).tolist())
+    def __init__(self, model: PreTrainedModel, chain: Chain, rule: Exit, policy: CachePolicy, every: bool) -> None:
+        self.exits = Exits(len(chain))
+        self._model, self._rule, self._every = model, rule, every
+        self._looked_at = rule.looked_at(len(chain))
+        self._whole = chain_function(chain, policy, self._keep)
+        self._states: list[torch.Tensor] = []  # [B, S, D] after each slot looked at
+        self._stand_in: torch.Tensor | None = None  # [P, D] for the output of the layers, while the head is run on it
+
+    def run(self, session: Session, hidden: torch.Tensor) -> tuple[torch.Tensor, Any]:
+        """The stack of layers, see `skiploop.models.replay.probing`."""
+        if self._stand_in is not None:
+            return self._stand_in[:, None], None
+        self._states = []
+        last, raw = self._whole(session, hidden)
+        seen = torch.stack([state if self._every else state[:, -1:] for state in self._states])  # [K, B, S, D]
+        self._states = []
+        chosen = self._rule.choose(*self._entropies(seen.flatten(1, 2)))
+        self.exits.taken.update((self._looked_at[0] + chosen).tolist())
         if bool((chosen == len(seen) - 1).all()):
             return last, raw  # the model's own tensor, untouched
-        index = chosen.view(*seen[0].shape[:2], 1).expand_as(seen[0])
-        picked = torch.stack(seen).gather(0, index[None])[0]
-        return (picked, raw) if every else (torch.cat([last[:, :-1], picked], 1), raw)
+        index = chosen.view(1, *seen.shape[1:3], 1).expand(1, *seen.shape[1:])
+        picked = seen.gather(0, index)[0]
+        return (picked if self._every else torch.cat([last[:, :-1], picked], 1)), raw
 
-    def choose(looked: torch.Tensor) -> torch.Tensor:
-        """Of states [K, P, D], the slot of each position, [P]."""
-        slots, positions, width = looked.shape
-        flat, entropies, vocabulary = looked.reshape(-1, width), [], 1
-        size = max(1, _BYTES // (4 * model.config.get_text_config().vocab_size))
+    def _keep(self, slot: int, state: torch.Tensor) -> None:
+        if slot in self._looked_at:
+            self._states.append(state)
+
+    def _entropies(self, states: torch.Tensor) -> tuple[torch.Tensor, int]:
+        """Of what is said after states [K, P, D], in nats [K, P]; and the size of the vocabulary."""
+        flat, found, vocabulary = states.flatten(0, 1), [], 1
+        size = max(1, _BYTES // (4 * self._model.config.get_text_config().vocab_size))
         for start in range(0, len(flat), size):
-            stand_in.append(flat[start : start + size])
-            try:
-                logits = model(**head_inputs(model, stand_in[-1])).logits[:, 0].float()
-            finally:
-                stand_in.pop()
-            logs, vocabulary = logits.log_softmax(-1), logits.shape[-1]
-            entropies.append(-(logs.exp() * logs.clamp(min=torch.finfo(logs.dtype).min)).sum(-1))
-        return rule.choose(torch.cat(entropies).view(slots, positions), vocabulary)
+            logs = self._logits(flat[start : start + size]).float().log_softmax(-1)
+            vocabulary = logs.shape[-1]
+            found.append(-(logs.exp() * logs.clamp(min=torch.finfo(logs.dtype).min)).sum(-1))
+        return torch.cat(found).view(states.shape[:2]), vocabulary
 
-    with probing(model, run):
-        yield exits
+    def _logits(self, states: torch.Tensor) -> torch.Tensor:
+        """The model's norm and head on states [P, D]: a forward within the one that is under way."""
+        self._stand_in = states
+        try:
+            logits: torch.Tensor = self._model(**head_inputs(self._model, states)).logits
+        finally:
+            self._stand_in = None
+        return logits[:, 0]
