@@ -25,6 +25,9 @@ PASSES = passes_for([Chain((0, 1, 2, 4), LAYERS)], LAYERS)
 class Other(FakeModel):
     name = "other"
 
+    def __init__(self, fingerprint: str = "beef") -> None:
+        super().__init__(fingerprint)
+
 
 def collected(out: Path, name: str, model: FakeModel | None = None) -> Path:
     rows = (Example(f"{name}-{i}", f"{name} {i}:", "b", ("a", "b", "ccc"), 1) for i in range(40))
@@ -57,3 +60,5 @@ def test_another_model_is_refused(tmp_path: Path) -> None:
     own, other = collected(tmp_path, "own"), collected(tmp_path, "other", Other())
     with pytest.raises(InvalidInput, match="is of the model 'other'"):
         evaluate_folder_elsewhere(own, other)
+    renamed = collected(tmp_path, "renamed", Other("f00d"))
+    assert evaluate_folder_elsewhere(own, renamed, choosers=["vote"]).model == "other", "the same checkpoint elsewhere"

@@ -53,14 +53,16 @@ def train(
 def eval(
     *,
     folder: Folder,
-    chooser: Annotated[list[str] | None, typer.Option(help="Which to evaluate; repeatable (default: all).")] = None,
+    chooser: Annotated[
+        list[str] | None, typer.Option(help="Which to evaluate; repeatable (default: all but networks).")
+    ] = None,
     folds: Annotated[int, typer.Option(help="Each input is held out once, in as many parts; 1: one split.")] = 5,
     seed: Annotated[int, typer.Option(help="Of the splits.")] = 0,
     on: Annotated[Path | None, typer.Option(help="Test on the inputs of this folder, of another task.")] = None,
     plot: Annotated[bool, typer.Option("--plot", help="Also draw accuracy against layer calls.")] = False,
     call: Annotated[Call, Only("json")],
 ) -> None:
-    """Compare all choosers with every opponent on held-out inputs; needs no model."""
+    """Compare choosers with every opponent on held-out inputs; needs no model."""
     from skiploop.routing.train import evaluate_folder, evaluate_folder_elsewhere
 
     if on is not None:

@@ -16,28 +16,21 @@ from skiploop.routing.runs import PassOutputs
 from skiploop.routing.table import NO_ANSWER, Bools, Floats, Ints, Options
 
 
-class LiveRuns:
-    """Runs on a model, charged as `skiploop.routing.runs.TableRuns` charges them; each pass is run once on a prompt.
+class LivePasses:
+    """What runs on a model have in common.
 
     Args:
         model: opened.
         passes: that can be asked for.
-        prompts: the inputs.
-        max_new_tokens: of a text.
-        stop: where a text ends.
+        prompts: of the inputs.
     """
 
-    def __init__(
-        self, model: Any, passes: tuple[ModelPass, ...], prompts: list[str], max_new_tokens: int, stop: tuple[str, ...]
-    ) -> None:
+    def __init__(self, model: Any, passes: tuple[ModelPass, ...], prompts: list[str]) -> None:
         from skiploop.engine.engine import Engine
 
         self._model, self._passes, self._prompts = model, passes, prompts
-        self._limits: dict[str, Any] = {"max_new_tokens": max_new_tokens, "stop": stop}
         self._engine = Engine(model)
-        self._numbers: list[dict[str, int]] = [{} for _ in prompts]  # distinct texts of each prompt, as they come
-        self._known: dict[tuple[int, int], tuple[int, float]] = {}  # (prompt, pass) -> number and log-probability
-        self._states: Floats | None = None
+        self._state: Floats | None = None
 
     def __len__(self) -> int:
         return len(self._prompts)
@@ -55,19 +48,52 @@ class LiveRuns:
         return np.array([len(self._model.encode(prompt)) for prompt in self._prompts], dtype=float)
 
     @property
+    def ran(self) -> Bools:
+        """Which passes were run on which input, [N, K]."""
+        raise NotImplementedError
+
+    @property
+    def layer_calls(self) -> Floats:
+        calls: Floats = self.ran @ np.array([each.depth for each in self._passes], dtype=float)
+        return calls if self._state is None else calls + self.num_layers // 2
+
+    def state(self) -> Floats:
+        from skiploop.models.states import middle_state
+
+        if self._state is None:
+            self._state = np.array([middle_state(self._model, question) for question in self._questions()])
+        return self._state
+
+    def _questions(self) -> list[str]:
+        """What the state is of."""
+        return self._prompts
+
+
+class LiveRuns(LivePasses):
+    """Runs on a model, charged as `skiploop.routing.runs.TableRuns` charges them; each pass is run once on a prompt.
+
+    Args:
+        model: opened.
+        passes: that can be asked for.
+        prompts: the inputs.
+        max_new_tokens: of a text.
+        stop: where a text ends.
+    """
+
+    def __init__(
+        self, model: Any, passes: tuple[ModelPass, ...], prompts: list[str], max_new_tokens: int, stop: tuple[str, ...]
+    ) -> None:
+        super().__init__(model, passes, prompts)
+        self._limits: dict[str, Any] = {"max_new_tokens": max_new_tokens, "stop": stop}
+        self._numbers: list[dict[str, int]] = [{} for _ in prompts]  # distinct texts of each prompt, as they come
+        self._known: dict[tuple[int, int], tuple[int, float]] = {}  # (prompt, pass) -> number and log-probability
+
+    @property
     def options(self) -> Options | None:
         return None
 
     @property
-    def layer_calls(self) -> Floats:
-        calls = np.full(len(self), 0.0 if self._states is None else self.num_layers // 2)
-        for row, index in self._known:
-            calls[row] += self._passes[index].depth
-        return calls
-
-    @property
     def ran(self) -> Bools:
-        """Which passes were run on which prompt, [N, K]."""
         ran: Bools = np.zeros((len(self), len(self._passes)), dtype=bool)
         for row, index in self._known:
             ran[row, index] = True
@@ -79,13 +105,6 @@ class LiveRuns:
         found = [self._known[row, index] for row in wanted]
         answers = np.array([number for number, _ in found], dtype=np.int64)
         return PassOutputs(answers, np.array([logprob for _, logprob in found], dtype=float), None)
-
-    def state(self) -> Floats:
-        from skiploop.models.states import middle_state
-
-        if self._states is None:
-            self._states = np.array([middle_state(self._model, prompt) for prompt in self._prompts])
-        return self._states
 
     def prior(self) -> Floats:
         raise ValueError("generated answers have no priors")

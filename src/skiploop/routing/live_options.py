@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from skiploop.engine.request import Request
+from skiploop.routing.live import LivePasses
 from skiploop.routing.load import picked
 from skiploop.routing.passes import ModelPass
 from skiploop.routing.runs import PassOutputs
@@ -17,7 +18,7 @@ from skiploop.routing.table import Bools, Floats, Ints, Options
 from skiploop.tasks import Task
 
 
-class LiveOptions:
+class LiveOptions(LivePasses):
     """Runs on a model, charged as `skiploop.routing.runs.TableRuns` charges them; each pass is run once on an input.
 
     Args:
@@ -27,34 +28,21 @@ class LiveOptions:
     """
 
     def __init__(self, model: Any, passes: tuple[ModelPass, ...], task: Task) -> None:
-        from skiploop.engine.engine import Engine
-
-        self._model, self._passes, self._task, self._engine = model, passes, task, Engine(model)
+        super().__init__(model, passes, [example.prompt for example in task.examples])
+        self._task = task
         self._texts = [task.continuations(example) for example in task.examples]
         most = max(map(len, self._texts), default=0)
         self._scores = np.full((len(task), len(passes), most), np.nan)
         self._ran: Bools = np.zeros((len(task), len(passes)), dtype=bool)
         self._tokens = np.full((len(task), most), np.nan)
-        self._state: Floats | None = None
         self._prior: Floats | None = None
         for row, (example, texts) in enumerate(zip(task.examples, self._texts, strict=True)):
             for at, text in enumerate(texts):
                 self._tokens[row, at] = len(model.encode_pair(example.prompt, text)[1])
 
-    def __len__(self) -> int:
-        return len(self._task)
-
     @property
-    def passes(self) -> tuple[ModelPass, ...]:
-        return self._passes
-
-    @property
-    def num_layers(self) -> int:
-        return int(self._model.num_layers)
-
-    @property
-    def prompt_tokens(self) -> Floats:
-        return np.array([len(self._model.encode(example.prompt)) for example in self._task.examples], dtype=float)
+    def ran(self) -> Bools:
+        return self._ran
 
     @property
     def options(self) -> Options:
@@ -71,9 +59,7 @@ class LiveOptions:
 
     @property
     def layer_calls(self) -> Floats:
-        calls: Floats = self._ran @ np.array([each.depth for each in self._passes], dtype=float)
-        if self._state is not None:
-            calls = calls + self.num_layers // 2
+        calls = super().layer_calls
         return calls if self._prior is None else calls + self.options.prior_calls
 
     def run(self, index: int, rows: Ints | None = None) -> PassOutputs:
@@ -88,14 +74,6 @@ class LiveOptions:
         answers, shares = picked(scores[:, None], self._tokens[wanted])
         return PassOutputs(answers[:, 0], shares[:, 0], scores)
 
-    def state(self) -> Floats:
-        from skiploop.models.states import middle_state
-
-        if self._state is None:
-            questions = [example.question or example.prompt for example in self._task.examples]
-            self._state = np.array([middle_state(self._model, each) for each in questions])
-        return self._state
-
     def prior(self) -> Floats:
         if self._prior is None:
             identity = self._passes[0].chain
@@ -105,6 +83,9 @@ class LiveOptions:
             ]
             self._prior = self._padded([list(result.unconditional) for result in self._engine.run(asked)])
         return self._prior
+
+    def _questions(self) -> list[str]:
+        return [example.question or example.prompt for example in self._task.examples]
 
     def _padded(self, rows: list[list[Any]]) -> Floats:
         filled = np.full_like(self._tokens, np.nan)

@@ -9,7 +9,7 @@ from typing import Any
 
 from skiploop.errors import InvalidInput
 from skiploop.routing.ablate import LOOKING, ablate
-from skiploop.routing.choosers.named import CHOOSERS
+from skiploop.routing.choosers.named import CHOOSERS, NETWORKS
 from skiploop.routing.collect import CollectJob, collect, wanted_passes
 from skiploop.routing.evaluate import evaluate, evaluate_elsewhere
 from skiploop.routing.figures import RouteAblation, RouteFigures
@@ -22,8 +22,10 @@ from skiploop.storage.files import write_json
 from skiploop.storage.records import as_json
 from skiploop.studies.execution import Execution
 from skiploop.studies.opening import open_model
+from skiploop.studies.record import differing
 from skiploop.tasks import Task
 
+_QUICK = tuple(name for name in CHOOSERS if name not in NETWORKS)
 RESULT, ELSEWHERE, ABLATION = "result.json", "result_elsewhere.json", "ablation.json"
 
 
@@ -100,7 +102,7 @@ def _keep_router(out: Path, settings: RouteSettings) -> None:
 def evaluate_folder(
     path: str | Path, *, choosers: Sequence[str] = (), folds: int = 5, seed: int = 0, partial: bool = False
 ) -> Routed:
-    """All choosers (or some) on the passes in a folder, without a model; writes result.json there.
+    """All choosers but networks (or those named) on the passes in a folder, without a model; writes result.json there.
 
     Raises:
         InvalidInput: the folder isn't one of collected passes, or has too few inputs.
@@ -108,7 +110,7 @@ def evaluate_folder(
     collected = load(path, partial=partial)
     figures = evaluate(
         collected.data,
-        choosers=tuple(choosers) or tuple(CHOOSERS),
+        choosers=tuple(choosers) or _QUICK,
         folds=folds,
         seed=seed,
         seconds_per_layer_call=collected.seconds_per_layer_call,
@@ -127,12 +129,12 @@ def evaluate_folder_elsewhere(
         InvalidInput: as for `evaluate_folder`, another model, other passes, or an input that is in both.
     """
     own, there = load(path, partial=partial), load(other, partial=partial)
-    if own.run["model"] != there.run["model"]:
+    if differing(own.run, own.run | {"model": there.run["model"]}):
         raise InvalidInput(f"{other} is of the model {there.run['model']['name']!r}, or of another checkpoint of it")
     figures = evaluate_elsewhere(
         own.data,
         there.data,
-        choosers=tuple(choosers) or tuple(CHOOSERS),
+        choosers=tuple(choosers) or _QUICK,
         seed=seed,
         seconds_per_layer_call=there.seconds_per_layer_call,
     )

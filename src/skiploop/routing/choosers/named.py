@@ -31,6 +31,8 @@ CHOOSERS: dict[str, Chooser] = {
     "polar": polar,
     "layerwise": layerwise,
 }
+NETWORKS = ("controller", "polar", "layerwise")
+"""Trained by gradient, which takes minutes for an evaluation: evaluated where they are named."""
 OPPONENTS: dict[str, Chooser] = {
     "identity": identity,
     "strongest_identity": strongest_identity,
