@@ -237,6 +237,7 @@ def test_a_folder_with_a_study_is_no_place_for_an_ablation(study: Study) -> None
 # Commands
 
 
+@pytest.mark.slow
 def test_the_commands_work_on_the_embedded_model(tmp_path: Path) -> None:
     run = CliRunner().invoke
     flags = ["--limit", "3", "--budget", "3", "--no-random-peer", "--threads", "1"]

@@ -64,6 +64,7 @@ def test_the_log_odds_of_a_preference_are_those_of_its_noise(noise: float) -> No
     assert np.allclose(said_nothing.weights, 0), "where all passes are right none is preferred"
 
 
+@pytest.mark.slow  # twelve seconds of training
 class TestController(RouterContract):
     chooser = staticmethod(CHOOSERS["controller"])
 

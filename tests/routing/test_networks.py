@@ -91,7 +91,7 @@ def test_what_it_was_taught_it_chooses_and_a_chain_without_segments_never(kind: 
     best = np.where(features[:, 0] > 0, 1, 2)
     right = np.eye(4, dtype=bool)[best]
     right[:, 3] = True
-    model = fit_network(kind, features, right, menu, NetworkTraining(width=32, epochs=25, rate=5e-3))
+    model = fit_network(kind, features, right, menu, NetworkTraining(width=32, epochs=15, rate=1e-2))
     logs = model.log_probabilities(features)
     assert (logs.argmax(axis=1) == best).mean() > 0.9
     assert (logs[:, 3] < -100).all()
@@ -109,7 +109,7 @@ def test_the_identity_counts_less_where_a_shorter_chain_is_valid() -> None:
 
 @pytest.mark.parametrize("chooser", [polar, layerwise])
 def test_as_choosers_they_look_at_half_the_identity_and_never_go_back(chooser: object) -> None:
-    data = planted(200)
+    data = planted(80)
     rule = chooser(data, data)  # type: ignore[operator]
     runs = TableRuns(data.table)
     choice = rule.choose(runs)
