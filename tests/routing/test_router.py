@@ -78,6 +78,15 @@ def test_a_rule_that_chooses_a_chain_generates_under_it(nano: LayeredModel) -> N
     )
 
 
+def test_a_model_is_tried_out_once_for_all_calls(nano: LayeredModel) -> None:
+    route = routed(nano, OneMetric(0), default_menu(nano.num_layers, 1))
+    nano.generate(PROMPTS, route=route, max_new_tokens=2)
+    first = nano.kept_runner
+    nano.generate(PROMPTS, route=route, max_new_tokens=2)
+    assert first is nano.kept_runner is not None
+    assert LayeredModel(nano.hf, nano.tokenizer).kept_runner is None
+
+
 def test_a_vote_runs_each_pass_once_and_gives_the_elected_text(nano: LayeredModel) -> None:
     menu = default_menu(nano.num_layers, 2)
     passes = passes_for(menu, nano.num_layers)[:3]

@@ -8,6 +8,14 @@ from skiploop.engine.request import Runner
 from skiploop.errors import UnsupportedModel
 
 
+def kept_runner(model: Any) -> Runner:
+    """The engine that is kept with a model, made on first use: a model is tried out once, not in every call."""
+    if model.kept_runner is None:
+        model.kept_runner = open_runner(model)[0]
+    runner: Runner = model.kept_runner
+    return runner
+
+
 def open_runner(model: Any, *, engine: str = "auto", batch_tokens: int | None = None) -> tuple[Runner, str]:
     """An engine and its name: the fast one, unless `engine` is "plain" or the fast one refuses the model.
 

@@ -53,6 +53,7 @@ class LayeredModel:
         name, revision: where it came from.
         chosen: the chain of a `chain_config.json` that it was opened with; None elsewhere. `generate` and `logits` run
             it where they are given none.
+        kept_runner: see `skiploop.engine.open.kept_runner`.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class LayeredModel:
         self.name = name or getattr(hf.config, "_name_or_path", "") or type(hf).__name__
         self.revision = revision
         self.chosen: ChainConfig | None = None
+        self.kept_runner: Any = None
         if tokenizer is not None and tokenizer.pad_token_id is None:
             tokenizer.pad_token = tokenizer.eos_token
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from skiploop.engine.open import kept_runner
 from skiploop.engine.request import Request
 from skiploop.routing.passes import ModelPass
 from skiploop.routing.runs import PassOutputs
@@ -26,10 +27,9 @@ class LivePasses:
     """
 
     def __init__(self, model: Any, passes: tuple[ModelPass, ...], prompts: list[str]) -> None:
-        from skiploop.engine.engine import Engine
-
         self._model, self._passes, self._prompts = model, passes, prompts
-        self._engine = Engine(model)
+        self._engine = kept_runner(model)
+        self.forget()  # the weights may have changed since
         self._state: Floats | None = None
 
     def __len__(self) -> int:
@@ -63,6 +63,10 @@ class LivePasses:
         if self._state is None:
             self._state = np.array([middle_state(self._model, question) for question in self._questions()])
         return self._state
+
+    def forget(self) -> None:
+        """Frees the states that the engine has kept."""
+        getattr(self._engine, "forget", tuple)()
 
     def _questions(self) -> list[str]:
         """What the state is of."""

@@ -97,7 +97,9 @@ class Router:
                 "`skiploop route apply --option`, or Router.pick"
             )
         runs = LiveRuns(model, self.passes, prompts, max_new_tokens, stop)
-        return runs.texts(self.rule.choose(runs).answers)
+        texts = runs.texts(self.rule.choose(runs).answers)
+        runs.forget()
+        return texts
 
     def pick(self, model: Any, task: Task) -> list[int]:
         """The option that the rule picks for each input of a task, by its number; which is right isn't looked at.
@@ -108,7 +110,9 @@ class Router:
         self.require(model)
         if not task.scores_options:
             raise InvalidInput(f"the answers of {task.name!r} are generated: give its prompts to generate(route=...)")
-        choice = self.rule.choose(LiveOptions(model, self.passes, task.for_model(model.chat)))
+        runs = LiveOptions(model, self.passes, task.for_model(model.chat))
+        choice = self.rule.choose(runs)
+        runs.forget()
         return [int(answer) for answer in choice.answers]
 
     def save(self, folder: str | Path) -> None:
