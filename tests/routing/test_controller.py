@@ -27,7 +27,9 @@ def taught() -> Controller:
 def test_it_is_right_for_every_number_seen_and_for_larger_ones(taught: Controller) -> None:
     for n in SEEN:
         assert all(chosen(taught, n, 50_000 + 1000 * n + seed) == (right_chain(n), n) for seed in range(30))
-    larger = [chosen(taught, n, 50_000 + 1000 * n + seed) == (right_chain(n), n) for n in range(9, 21) for seed in range(10)]
+    larger = [
+        chosen(taught, n, 50_000 + 1000 * n + seed) == (right_chain(n), n) for n in range(9, 21) for seed in range(10)
+    ]
     assert np.mean(larger) >= 0.9
 
 
